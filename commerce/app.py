@@ -1,0 +1,125 @@
+"""The API: `create_app(settings)` mounts each room's routes on one Litestar application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, Contact, License, SecurityScheme
+from litestar.static_files import create_static_files_router
+
+from commerce import auth, parts
+from commerce.infra import log
+from commerce.infra.db import Database
+from commerce.infra.health import ROUTES as HEALTH
+from commerce.infra.http import (
+    EXCEPTION_HANDLERS,
+    actor_of,
+    add_entity_tag,
+    if_match_of,
+    once_of,
+    request_ids,
+)
+from commerce.infra.live import Live
+from commerce.kernel.clock import Clock, system_clock
+from commerce.settings import Settings
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+
+def documentation_assets() -> Path:
+    """The folder of Swagger UI's files, shipped inside a wheel so that the documentation works offline."""
+    found = find_spec("swagger_ui")
+    if found is None or found.origin is None:
+        raise RuntimeError("swagger-ui-py is not installed: run `pip install -r requirements.lock`")
+    return Path(found.origin).parent / "static"
+
+
+def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
+    """The application of one process. Opens its pools at start-up and closes them after the last answer."""
+    db = Database.open(settings, clock=clock, name="commerce-api")
+    live = Live(settings.redis_url)
+    ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        log.configure(settings)
+        await live.open()
+        fresh = asyncio.create_task(ring.keep_fresh(), name="keyring")
+        try:
+            yield
+        finally:
+            fresh.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await fresh
+            await live.close()
+            await db.close()
+
+    def provide_db() -> Database:
+        return db
+
+    def provide_live() -> Live:
+        return live
+
+    def provide_settings() -> Settings:
+        return settings
+
+    assets = create_static_files_router(
+        path="/docs/assets", directories=[documentation_assets()], include_in_schema=False, html_mode=False
+    )
+    assets.guards = [auth.public]
+    return Litestar(
+        route_handlers=[*HEALTH, *parts.routes(), assets],
+        lifespan=[lifespan],
+        middleware=[request_ids, auth.authenticate(ring)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        after_request=add_entity_tag,
+        dependencies={
+            "db": Provide(provide_db, sync_to_thread=False),
+            "live": Provide(provide_live, sync_to_thread=False),
+            "settings": Provide(provide_settings, sync_to_thread=False),
+            "actor": Provide(actor_of, sync_to_thread=False),
+            "once": Provide(once_of),
+            "if_match": Provide(if_match_of, sync_to_thread=False),
+        },
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=OpenAPIConfig(
+            title="commerce",
+            version=version("commerce"),
+            description="One retailer's backend: catalog, prices, stock, carts, orders and returns, the same in every channel.",
+            contact=Contact(name="commerce"),
+            license=License(name="Apache-2.0", identifier="Apache-2.0"),
+            path="/docs",
+            use_handler_docstrings=True,
+            components=Components(
+                security_schemes={
+                    "bearer": SecurityScheme(type="http", scheme="bearer", description="A key or an access token")
+                }
+            ),
+            security=[{"bearer": []}],
+            render_plugins=[
+                SwaggerRenderPlugin(
+                    js_url="/docs/assets/swagger-ui-bundle.js",
+                    css_url="/docs/assets/swagger-ui.css",
+                    standalone_preset_js_url="/docs/assets/swagger-ui-standalone-preset.js",
+                    path="/",
+                )
+            ],
+        ),
+        debug=False,
+        logging_config=None,
+    )
+
+
+def app() -> Litestar:
+    """The factory that the server calls: settings from the environment."""
+    return create_app(Settings.from_environment())

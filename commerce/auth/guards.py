@@ -1,0 +1,105 @@
+"""Guards: everything is denied unless one of these says otherwise. Each route names exactly one (house test).
+
+The middleware proves who calls; a guard decides whether he may.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from commerce.auth.keyring import KeyRing
+from commerce.infra.http import EXCEPTION_HANDLERS, NotAllowed, SignInRequired
+from commerce.kernel.actor import Actor
+from commerce.kernel.errors import Problem
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Guard(Protocol):
+    """A guard of ours; `access` says in words who passes, for the documentation and the walk of DESIGN 12."""
+
+    access: str
+
+    def __call__(self, connection: Connection, handler: BaseRouteHandler, /) -> None: ...
+
+
+class _Guard:
+    def __init__(self, access: str, allows: Any) -> None:
+        self.access = access
+        self._allows = allows
+
+    def __call__(self, connection: Connection, _handler: BaseRouteHandler, /) -> None:
+        actor: Actor = connection.scope["state"]["actor"]
+        if not self._allows(actor, connection):
+            raise SignInRequired if actor.kind == "public" else NotAllowed
+
+    def __repr__(self) -> str:
+        return f"<guard {self.access}>"
+
+
+public = _Guard("public", lambda actor, connection: True)
+"""No credentials needed: the list of these routes is short and explicit (house test)."""
+caller = _Guard("caller", lambda actor, connection: actor.kind != "public")
+"""Any credential: publishable key, device key, shopper or staff token. What a shop window shows."""
+client = _Guard("client", lambda actor, connection: actor.kind in ("client", "device"))
+"""A frontend or a device by its own key, before anybody has signed in there."""
+shopper = _Guard("shopper", lambda actor, connection: actor.kind == "shopper")
+"""A shopper, anonymous or known."""
+known_shopper = _Guard("known_shopper", lambda actor, connection: actor.kind == "shopper" and actor.known)
+"""A shopper with a profile."""
+staff_member = _Guard("staff", lambda actor, connection: actor.kind == "staff")
+"""Any member of staff."""
+
+
+def staff(permission: str) -> Guard:
+    """Staff or a device that holds the permission somewhere; the verb checks the location."""
+    return _Guard(
+        f"staff:{permission}", lambda actor, connection: actor.kind in ("staff", "device") and actor.may(permission)
+    )
+
+
+def at_store(permission: str) -> Guard:
+    """Staff or a device that holds the permission at the store named by the path parameter `code`."""
+    return _Guard(
+        f"store:{permission}",
+        lambda actor, connection: (
+            actor.kind in ("staff", "device") and actor.may(permission, str(connection.path_params["code"]))
+        ),
+    )
+
+
+def authenticate(ring: KeyRing) -> Any:
+    """The middleware that turns `Authorization: Bearer …` into `state.actor` of every request."""
+
+    def factory(app: ASGIApp) -> ASGIApp:
+        async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+            credential = None
+            if header is not None:
+                scheme, _, value = header.decode("latin-1").partition(" ")
+                credential = value.strip() if scheme.lower() == "bearer" else ""
+            try:
+                actor = await ring.actor(credential)
+                if actor is None:
+                    raise SignInRequired
+            except Problem as problem:
+                from litestar import Request
+
+                response = EXCEPTION_HANDLERS[Problem](Request(scope), problem)
+                await response.to_asgi_response(None, Request(scope))(scope, receive, send)
+                return
+            state = scope.setdefault("state", {})
+            state["actor"] = msgspec.structs.replace(actor, request_id=state.get("request_id"))
+            await app(scope, receive, send)
+
+        return middleware
+
+    return factory

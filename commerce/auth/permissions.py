@@ -1,0 +1,51 @@
+"""What each role may do. A permission is `noun.verb`; a staff member holds it at the locations of his role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+ASSOCIATE = frozenset(
+    {
+        "fulfillments.work",
+        "sales.book",
+        "returns.accept",
+        "stock.read",
+        "orders.read",
+        "receipts.read",
+        "customers.read",
+    }
+)
+STORE_MANAGER = ASSOCIATE | {"stock.adjust", "stock.receive", "orders.cancel"}
+CALL_CENTER = frozenset({"orders.read", "orders.cancel", "customers.read", "stock.read"})
+BACK_OFFICE = frozenset(
+    {
+        "catalog.write",
+        "prices.write",
+        "locations.write",
+        "stock.read",
+        "stock.adjust",
+        "stock.receive",
+        "orders.read",
+        "receipts.read",
+        "events.read",
+    }
+)
+ADMIN = STORE_MANAGER | CALL_CENTER | BACK_OFFICE | {"staff.write", "clients.write", "audit.read"}
+
+ROLES: dict[str, frozenset[str]] = {
+    "associate": ASSOCIATE,
+    "store_manager": STORE_MANAGER,
+    "call_center": CALL_CENTER,
+    "back_office": BACK_OFFICE,
+    "admin": ADMIN,
+}
+DEVICES: dict[str, frozenset[str]] = {"till": frozenset({"sales.book", "stock.read"}), "kiosk": frozenset()}
+
+
+def grants(roles: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """permission -> location codes, from (role, location code or `*`) pairs."""
+    held: dict[str, set[str]] = {}
+    for role, location in roles:
+        for permission in ROLES[role]:
+            held.setdefault(permission, set()).add(location)
+    return {permission: tuple(sorted(locations)) for permission, locations in sorted(held.items())}

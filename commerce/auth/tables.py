@@ -1,0 +1,146 @@
+"""Tables of `auth`: Opaque principals and their credentials; channels, API clients, devices, staff, sessions."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Integer, Table, Text, TypedColumns, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from commerce.infra.tables import metadata
+
+
+class ChannelColumns(TypedColumns):
+    code = Column(Text, primary_key=True)
+    name = Column(JSONB, nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+
+
+channels = Table(
+    "channels",
+    metadata,
+    ChannelColumns,
+    schema="auth",
+)
+
+
+class PrincipalColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    kind = Column(Text, nullable=False)
+    disabled_at = Column(DateTime(timezone=True))
+    created_at = Column(DateTime(timezone=True), nullable=False)
+
+
+principals = Table(
+    "principals",
+    metadata,
+    PrincipalColumns,
+    CheckConstraint("kind IN ('shopper', 'staff', 'device', 'client')", name="kind_known"),
+    schema="auth",
+)
+
+
+class PasswordColumns(TypedColumns):
+    principal_id = Column(Uuid, ForeignKey("auth.principals.id"), primary_key=True)
+    hash = Column(Text, nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+passwords = Table(
+    "passwords",
+    metadata,
+    PasswordColumns,
+    schema="auth",
+)
+
+
+class ClientColumns(TypedColumns):
+    id = Column(Uuid, ForeignKey("auth.principals.id"), primary_key=True)
+    code = Column(Text, unique=True, nullable=False)
+    channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
+    name = Column(Text, nullable=False)
+    key_hash = Column(Text, unique=True, nullable=False)
+    revoked_at = Column(DateTime(timezone=True))
+    created_at = Column(DateTime(timezone=True), nullable=False)
+
+
+clients = Table(
+    "clients",
+    metadata,
+    ClientColumns,
+    schema="auth",
+)
+
+
+class DeviceColumns(TypedColumns):
+    id = Column(Uuid, ForeignKey("auth.principals.id"), primary_key=True)
+    code = Column(Text, unique=True, nullable=False)
+    kind = Column(Text, nullable=False)
+    channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
+    location = Column(Text, nullable=False)
+    name = Column(Text, nullable=False)
+    key_hash = Column(Text, unique=True, nullable=False)
+    revoked_at = Column(DateTime(timezone=True))
+    created_at = Column(DateTime(timezone=True), nullable=False)
+
+
+devices = Table(
+    "devices",
+    metadata,
+    DeviceColumns,
+    CheckConstraint("kind IN ('till', 'kiosk')", name="kind_known"),
+    schema="auth",
+)
+
+
+class StaffColumns(TypedColumns):
+    id = Column(Uuid, ForeignKey("auth.principals.id"), primary_key=True)
+    login = Column(Text, unique=True, nullable=False)
+    name = Column(Text, info={"personal": True}, nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+
+
+staff = Table(
+    "staff",
+    metadata,
+    StaffColumns,
+    schema="auth",
+)
+
+
+class StaffRoleColumns(TypedColumns):
+    staff_id = Column(Uuid, ForeignKey("auth.staff.id"), primary_key=True)
+    role = Column(Text, primary_key=True)
+    location = Column(Text, primary_key=True)
+
+
+staff_roles = Table(
+    "staff_roles",
+    metadata,
+    StaffRoleColumns,
+    CheckConstraint("role IN ('associate', 'store_manager', 'call_center', 'back_office', 'admin')", name="role_known"),
+    schema="auth",
+)
+
+
+class SessionColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    principal_id = Column(Uuid, ForeignKey("auth.principals.id"), nullable=False)
+    client_id = Column(Uuid)
+    device_id = Column(Uuid)
+    channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
+    refresh_hash = Column(Text, unique=True)
+    refresh_no = Column(Integer, server_default="0", nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    refreshed_at = Column(DateTime(timezone=True), nullable=False)
+    expires_at = Column(DateTime(timezone=True), nullable=False)
+    revoked_at = Column(DateTime(timezone=True))
+    revoked_reason = Column(Text)
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    SessionColumns,
+    Index("ix_sessions_principal_id", "principal_id"),
+    Index("ix_sessions_revoked_at", "revoked_at"),
+    schema="auth",
+)

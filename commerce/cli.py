@@ -1,0 +1,170 @@
+"""The `commerce` command: one sub-command per thing an operator does."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from commerce.settings import Settings, SettingsError, default_data_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOT = ROOT / "commerce" / "openapi.json"
+
+
+def instance_environment(data: Path) -> dict[str, str]:
+    """The environment of the running instance of a data folder, when the own one names no database."""
+    if os.environ.get("DATABASE_URL"):
+        return dict(os.environ)
+    file = data / "instance.json"
+    if not file.exists():
+        raise SettingsError(
+            "No database: set DATABASE_URL, or start the embedded one with `make run` (or `commerce up`) in another terminal."
+        )
+    return {**os.environ, **json.loads(file.read_text())["environment"]}
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Settings from the environment or from the running instance."""
+    return Settings.from_environment(instance_environment(Path(arguments.data).resolve()))
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Start everything in the foreground: embedded servers, migrations, demonstration data, API, worker, relay."""
+    from commerce import processes
+
+    return processes.up(data=Path(arguments.data).resolve(), host=arguments.host, port=arguments.port)
+
+
+def serve(_arguments: argparse.Namespace) -> int:
+    """Start the API."""
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+
+    settings = Settings.from_environment()
+    Granian(
+        "commerce.app:app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=settings.api_workers,
+        factory=True,
+        respawn_failed_workers=True,
+        workers_kill_timeout=4,
+        backlog=2048,
+        log_access=False,
+        log_level="warning",
+    ).serve()
+    return 0
+
+
+def work(_arguments: argparse.Namespace) -> int:
+    """Start the worker: event subscribers and periodic work."""
+    from commerce import worker
+    from commerce.infra import log
+
+    settings = Settings.from_environment()
+    log.configure(settings)
+    return worker.work(settings)
+
+
+def relay(_arguments: argparse.Namespace) -> int:
+    """Start the outbox relay; one works, further ones wait."""
+    from commerce import worker
+    from commerce.infra import log
+
+    settings = Settings.from_environment()
+    log.configure(settings)
+    return worker.relay(settings)
+
+
+def migrate(_arguments: argparse.Namespace) -> int:
+    """Bring the database to the newest migration."""
+    from alembic import command
+    from alembic.config import Config
+
+    Settings.from_environment()
+    command.upgrade(Config(toml_file=str(ROOT / "pyproject.toml")), "head")
+    return 0
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Check every invariant on one snapshot of a live database; 1 when one is broken."""
+    from commerce import parts
+    from commerce.infra import audit as books
+
+    findings = asyncio.run(books.run(settings_of(arguments), parts.invariants()))
+    broken = [finding for finding in findings if finding.offending]
+    if arguments.json:
+        print(json.dumps([{"number": f.number, "name": f.name, "offending": f.offending} for f in findings]))
+        return 1 if broken else 0
+    for finding in findings:
+        print(f"{'BROKEN' if finding.offending else 'ok':>6}  {finding.number}  {finding.name}")
+        for row in finding.offending:
+            print("        " + json.dumps(row, ensure_ascii=False))
+    print(f"{len(findings)} invariants checked, {len(broken)} broken")
+    return 1 if broken else 0
+
+
+def openapi(arguments: argparse.Namespace) -> int:
+    """Write the OpenAPI document, or check that the committed one is the application's."""
+    from commerce.app import create_app
+
+    settings = Settings(database_url="postgresql://nowhere/nothing", redis_url="redis://nowhere", secret_key="0" * 32)
+    document = create_app(settings).openapi_schema.to_schema()
+    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    if arguments.check:
+        if not SNAPSHOT.exists() or SNAPSHOT.read_text() != text:
+            print("The API changed: run `make openapi`, look at the difference and commit it.", file=sys.stderr)
+            return 1
+        return 0
+    SNAPSHOT.write_text(text)
+    print(f"wrote {SNAPSHOT.relative_to(ROOT)}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="commerce", description="One retailer's backend.")
+    top.add_argument("--data", default=str(default_data_folder()), help="folder of the embedded servers (DATA, .data)")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: object) -> argparse.ArgumentParser:
+        summary = (getattr(run, "__doc__", "") or "").strip()
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.set_defaults(run=run)
+        return command
+
+    command = add("up", up)
+    command.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
+    command.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    add("serve", serve)
+    add("work", work)
+    add("relay", relay)
+    add("migrate", migrate)
+    command = add("audit", audit)
+    command.add_argument("--json", action="store_true", help="print the findings as JSON")
+    command.add_argument(
+        "--full", action="store_true", help="read every movement, not only those since the last closing"
+    )
+    command = add("openapi", openapi)
+    command.add_argument("--check", action="store_true", help="compare with the committed document")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; a refusal is one sentence on standard error."""
+    arguments = parser().parse_args(argv)
+    try:
+        result: int = arguments.run(arguments)
+        return result
+    except SettingsError as error:
+        print(f"commerce: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

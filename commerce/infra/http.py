@@ -1,0 +1,370 @@
+"""The edge: problem documents, idempotency, preconditions, entity tags, request ids (DESIGN 3, 5, 10)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from commerce.infra.db import KeyReused, Once, busy_or
+from commerce.kernel.actor import Actor
+from commerce.kernel.errors import (
+    Busy,
+    Forbidden,
+    Malformed,
+    NotFound,
+    PreconditionRequired,
+    Problem,
+    Unauthenticated,
+)
+from commerce.kernel.ids import uuid7
+
+log = structlog.get_logger()
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class Invalid(msgspec.Struct, frozen=True):
+    """One thing that does not parse: a JSON pointer into the body, or the name of a parameter, and what is wrong."""
+
+    pointer: str
+    detail: str
+
+
+class BadInput(Malformed):
+    code = "bad-input"
+    title = "The request does not parse"
+    title_ru = "Запрос не удалось разобрать"
+    detail = "See `errors`: each names the place and what is wrong there."
+    detail_ru = "Смотрите `errors`: там названо место и что в нём не так."
+    members_schema = {"errors": list[Invalid]}
+
+
+class UnknownAddress(NotFound):
+    code = "unknown-address"
+    title = "No such address"
+    title_ru = "Нет такого адреса"
+    detail = "Nothing is served here. The addresses are listed in /schema/openapi.json."
+    detail_ru = "По этому адресу ничего нет. Список адресов: /schema/openapi.json."
+
+
+class SignInRequired(Unauthenticated):
+    code = "sign-in-required"
+    title = "Credentials are missing"
+    title_ru = "Нужен вход"
+    detail = "Send `Authorization: Bearer` with a publishable key, a device key or an access token."
+    detail_ru = "Передайте `Authorization: Bearer` с публичным ключом, ключом устройства или токеном доступа."
+
+
+class NotAllowed(Forbidden):
+    code = "not-allowed"
+    title = "Not allowed"
+    title_ru = "Недостаточно прав"
+    detail = "These credentials may not do this, or not at this location."
+    detail_ru = "С этими правами это действие недоступно, или недоступно в этом месте."
+
+
+class KeyRequired(Malformed):
+    code = "idempotency-key-required"
+    title = "Idempotency-Key is missing"
+    title_ru = "Не передан Idempotency-Key"
+    detail = (
+        "Send an `Idempotency-Key` header of 8 to 128 characters, new for each act and repeated on each retry of it."
+    )
+    detail_ru = (
+        "Передайте заголовок `Idempotency-Key` (8–128 символов): новый для каждого действия, тот же при повторе."
+    )
+
+
+class VersionRequired(PreconditionRequired):
+    code = "version-required"
+    title = "If-Match is missing"
+    title_ru = "Не передан If-Match"
+    detail = "Send `If-Match` with the ETag of the state you saw."
+    detail_ru = "Передайте `If-Match` с ETag того состояния, которое вы видели."
+
+
+STATUS_CODES: dict[int, tuple[str, str, str]] = {
+    400: ("bad-request", "Bad request", "Некорректный запрос"),
+    401: ("sign-in-required", "Credentials are missing", "Нужен вход"),
+    403: ("not-allowed", "Not allowed", "Недостаточно прав"),
+    404: ("unknown-address", "No such address", "Нет такого адреса"),
+    405: ("method-not-allowed", "Method not allowed", "Метод не поддерживается"),
+    406: ("not-acceptable", "Not acceptable", "Формат не поддерживается"),
+    413: ("body-too-large", "The body is too large", "Слишком большое тело запроса"),
+    415: ("unsupported-media-type", "Unsupported media type", "Формат тела не поддерживается"),
+    429: ("too-many-requests", "Too many requests", "Слишком много запросов"),
+}
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9457 problem document; extension members depend on the type."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Invalid] | msgspec.UnsetType = msgspec.UNSET
+
+
+def language_of(headers: Any) -> str:
+    """`ru` when the reader prefers Russian, else `en` (Accept-Language, RFC 9110 section 12.5.4, first of the two named)."""
+    accept = str(headers.get("accept-language", "")).lower()
+    ru, en = accept.find("ru"), accept.find("en")
+    return "ru" if ru >= 0 and (en < 0 or ru < en) else "en"
+
+
+def _answer(
+    request: Request[Any, Any, Any],
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    members: dict[str, Any],
+    headers: dict[str, str],
+) -> Response[bytes]:
+    instance = str(request.scope.get("state", {}).get("request_id", ""))
+    body = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        **members,
+    }
+    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def render_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """A refusal as a problem document in the reader's language."""
+    title, detail = problem.text(language_of(request.headers))
+    headers = {}
+    if problem.retry_after_seconds is not None:
+        headers["Retry-After"] = str(problem.retry_after_seconds)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _answer(request, problem.status, problem.code, title, detail, problem.members, headers)
+
+
+PATH_IN_MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+def pointer_of(path: str) -> str:
+    """A JSON pointer (RFC 6901) from msgspec's `$.lines[0].sku`."""
+    parts = re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", path)
+    return "".join("/" + (name or index).replace("~", "~0").replace("/", "~1") for name, index in parts)
+
+
+def _invalid(extra: Any) -> list[Invalid]:
+    found = []
+    for item in extra if isinstance(extra, list) else []:
+        message, key = str(item.get("message", "")), str(item.get("key", ""))
+        match = PATH_IN_MESSAGE.match(message)
+        what, path = (match["what"], match["path"] or "") if match else (message, "")
+        if item.get("source") in ("query", "path", "header", "cookie"):
+            pointer = key
+        else:
+            pointer = pointer_of(path) or ("" if key in ("", "data") else "/" + key.replace(".", "/"))
+        found.append(Invalid(pointer=pointer, detail=what))
+    return found
+
+
+def render_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Litestar's own refusals in the same form: unknown routes, methods, bodies that do not parse."""
+    russian = language_of(request.headers) == "ru"
+    if isinstance(error, ValidationException) or (error.status_code == 400 and error.extra):
+        errors = _invalid(error.extra) or [Invalid(pointer="", detail=error.detail)]
+        return render_problem(request, BadInput(errors=errors))
+    if error.status_code == 400:
+        return render_problem(request, BadInput(errors=[Invalid(pointer="", detail=error.detail)]))
+    if error.status_code >= 500:
+        return render_unexpected(request, error)
+    code, title, title_ru = STATUS_CODES.get(error.status_code, ("refused", "Refused", "Отказано"))
+    if error.status_code == 404:
+        return render_problem(request, UnknownAddress())
+    headers = dict(error.headers or {})
+    return _answer(request, error.status_code, code, title_ru if russian else title, error.detail or title, {}, headers)
+
+
+def render_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A bug of ours, or a dependency that is away: logged with its trace, answered without it."""
+    mapped = busy_or(error)
+    if isinstance(mapped, Problem):
+        return render_problem(request, mapped)
+    log.error("request.failed", path=request.scope["path"], exc_info=error)
+    return render_problem(request, Problem())
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    Problem: render_problem,
+    HTTPException: render_http_exception,
+    Exception: render_unexpected,
+}
+
+
+def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
+    """The `responses=` of a route: the problems it declares by status, with those that every route may answer."""
+    by_status: dict[int, list[type[Problem]]] = {}
+    for kind in (BadInput, SignInRequired, NotAllowed, Busy, *kinds):
+        if kind not in by_status.setdefault(kind.status, []):
+            by_status[kind.status].append(kind)
+    return {
+        status: ResponseSpec(
+            data_container=ProblemDocument,
+            generate_examples=False,
+            media_type=PROBLEM_JSON,
+            description="; ".join(f"`/problems/{kind.code}` {kind.title}" for kind in found),
+        )
+        for status, found in sorted(by_status.items())
+    }
+
+
+def writes(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
+    """`problems` of an unsafe route: with those of the idempotency key."""
+    from commerce.infra.db import InProgress
+
+    return problems(KeyRequired, KeyReused, InProgress, *kinds)
+
+
+def actor_of(request: Request[Any, Any, Any]) -> Actor:
+    """The caller, as the authentication middleware proved it."""
+    actor: Actor = request.scope["state"]["actor"]
+    return actor
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        required=False,
+        description="Required: 8 to 128 visible characters, new for each act, repeated on its retries; kept for 24 hours.",
+    ),
+]
+KEY = re.compile(r"^[!-~]{8,128}$")
+
+
+async def once_of(
+    request: Request[Any, Any, Any], actor: NamedDependency[Actor], idempotency_key: IdempotencyKey = None
+) -> Once:
+    """The claim of this request's Idempotency-Key, bound to method, path, query and body. Raises KeyRequired."""
+    if idempotency_key is None or not KEY.match(idempotency_key):
+        raise KeyRequired
+    digest = hashlib.sha256()
+    digest.update(f"{request.method} {request.scope['path']}?".encode())
+    digest.update(request.scope.get("query_string", b""))
+    digest.update(b"\n")
+    digest.update(await request.body())
+    operation = request.route_handler.operation_id
+    return Once(
+        actor.subject,
+        operation if isinstance(operation, str) else request.scope["path"],
+        idempotency_key,
+        digest.hexdigest(),
+    )
+
+
+IfMatchHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match", required=False, description='The ETag of the state you saw, e.g. `"7"`; `*` for any.'
+    ),
+]
+
+
+class StaleTag(Malformed):
+    code = "bad-if-match"
+    title = "If-Match does not parse"
+    title_ru = "Не удалось разобрать If-Match"
+    detail = 'Send the ETag as it was answered, e.g. `"7"`, or `*`.'
+    detail_ru = 'Передайте ETag в том виде, в котором он получен, например `"7"`, или `*`.'
+
+
+def if_match_of(if_match: IfMatchHeader = None) -> int | None:
+    """The version in If-Match; None when absent or `*`. Raises StaleTag when it does not parse."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = re.fullmatch(r'(?:W/)?"(\d{1,9})"', if_match.strip(), re.ASCII)
+    if match is None:
+        raise StaleTag
+    return int(match[1])
+
+
+def add_entity_tag(response: Response[Any]) -> Response[Any]:
+    """`ETag` of every answer whose view has a `version`."""
+    version = getattr(response.content, "version", None)
+    if isinstance(version, int):
+        response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
+
+
+def request_ids(app: ASGIApp) -> ASGIApp:
+    """Middleware: a request id (the client's `X-Request-Id` when well-formed), on the answer, in the log, in `instance`;
+    one access line per request."""
+
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+        request_id = given.decode() if given is not None and REQUEST_ID.match(given) else str(uuid7())
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await app(scope, receive, send_with_id)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    return middleware
+
+
+__all__ = [
+    "EXCEPTION_HANDLERS",
+    "PROBLEM_JSON",
+    "BadInput",
+    "Invalid",
+    "KeyRequired",
+    "NotAllowed",
+    "ProblemDocument",
+    "SignInRequired",
+    "UnknownAddress",
+    "VersionRequired",
+    "actor_of",
+    "add_entity_tag",
+    "if_match_of",
+    "language_of",
+    "once_of",
+    "problems",
+    "request_ids",
+    "writes",
+]

@@ -1,0 +1,95 @@
+"""Live notices to open screens through Valkey pub/sub: lossy by design, beside the truth in PostgreSQL.
+
+A notice says only that something has a new version; the listener reads the state. When Valkey is away, listeners fall back to
+their own slow polling and writers go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+log = structlog.get_logger()
+
+TOPIC = "commerce.live"
+PUBLISH_SECONDS = 0.5
+
+
+class Live:
+    """One per process: publishes notices and fans incoming ones out to the streams of this process.
+
+    Memory per listener is one flag: a slow listener sees only that its topic changed, never a backlog.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=1, socket_timeout=None)
+        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.closing = asyncio.Event()
+
+    async def open(self) -> None:
+        """Start to listen."""
+        self._task = asyncio.create_task(self._listen(), name="live")
+
+    async def close(self) -> None:
+        """Tell every open stream to end and stop listening."""
+        self.closing.set()
+        for events in self._listeners.values():
+            for event in events:
+                event.set()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._redis.aclose()
+
+    async def ping(self) -> bool:
+        """Whether Valkey answers within half a second."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                return bool(await self._redis.ping())
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def publish(self, topic: str) -> None:
+        """Say that `topic` changed; silently lost when Valkey is away."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._redis.publish(TOPIC, topic)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("live.not_published", error=repr(error))
+
+    @asynccontextmanager
+    async def listen(self, topic: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever the topic changed, and on closing. Clear it before reading the state."""
+        event = asyncio.Event()
+        self._listeners.setdefault(topic, set()).add(event)
+        try:
+            yield event
+        finally:
+            listeners = self._listeners[topic]
+            listeners.discard(event)
+            if not listeners:
+                del self._listeners[topic]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    await channel.subscribe(TOPIC)
+                    for events in self._listeners.values():
+                        for event in events:
+                            event.set()
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            for event in self._listeners.get(message["data"].decode(), ()):
+                                event.set()
+            except (RedisError, OSError) as error:
+                log.warning("live.interrupted", error=repr(error))
+                await asyncio.sleep(1)

@@ -1,0 +1,238 @@
+"""Transactional outbox, relay and inbox (DESIGN 9).
+
+`record` writes an event in the caller's transaction. One relay at a time gives committed events their `published_no` and a
+delivery row per subscriber; a subscriber retires its delivery row in its own transaction, so a lost queue loses nothing
+and every effect happens once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from sqlalchemy.engine import make_url
+
+from commerce.infra.db import Database, Tx
+from commerce.infra.tables import audit_records, outbox
+from commerce.kernel.actor import Actor
+from commerce.kernel.events import Event
+from commerce.kernel.ids import uuid7
+
+log = structlog.get_logger()
+
+RELAY_LOCK = 0x636F6D6D
+"""Advisory lock of the one relay."""
+RESEND_SECONDS = 30
+BATCH = 500
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A published event as a subscriber receives it. `payload` has the event's own fields."""
+
+    id: UUID
+    type: str
+    aggregate: str
+    aggregate_id: UUID
+    version: int
+    payload: dict[str, Any]
+    channel: str
+
+
+class Subscriber(msgspec.Struct, frozen=True):
+    """A reaction to one type of event: runs in the transaction that retires its delivery. Any order, once."""
+
+    name: str
+    event: str
+    run: Callable[[Tx, Recorded], Awaitable[None]]
+
+
+class Periodic(msgspec.Struct, frozen=True):
+    """Recurring work of a room: safe to run twice, safe to be killed."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Database], Awaitable[None]]
+
+
+def actor_record(actor: Actor) -> dict[str, Any]:
+    """Who did it, as ids and codes, for event, timeline and audit record."""
+    return {
+        "kind": actor.kind,
+        "subject": actor.subject,
+        "channel": actor.channel,
+        "device": actor.device,
+        "location": actor.location,
+        "on_behalf_of": actor.on_behalf_of,
+        "approved_by": actor.approved_by,
+        "reason": actor.reason,
+        "request_id": actor.request_id,
+    }
+
+
+def record(tx: Tx, actor: Actor, event: Event) -> None:
+    """Queue an event into the outbox of this transaction."""
+    payload = msgspec.to_builtins(event, builtin_types=(UUID,))
+    payload.pop("aggregate_id")
+    payload.pop("version")
+    tx.queue(
+        outbox,
+        id=uuid7(),
+        type=event.type,
+        aggregate=event.aggregate,
+        aggregate_id=event.aggregate_id,
+        version=event.version,
+        payload=payload,
+        actor=actor_record(actor),
+        occurred_at=tx.at,
+    )
+
+
+def audit(
+    tx: Tx, actor: Actor, action: str, target: str, target_id: UUID | str, before: Any = None, after: Any = None
+) -> None:
+    """Queue an append-only record of a staff or machine action: ids and codes only, never personal data."""
+    tx.queue(
+        audit_records,
+        id=uuid7(),
+        action=action,
+        subject=actor.subject,
+        subject_kind=actor.kind,
+        channel=actor.channel,
+        device=actor.device,
+        location=actor.location,
+        on_behalf_of=actor.on_behalf_of,
+        approved_by=actor.approved_by,
+        reason=actor.reason,
+        request_id=actor.request_id,
+        target=target,
+        target_id=str(target_id),
+        before=before,
+        after=after,
+        occurred_at=tx.at,
+    )
+
+
+async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID, str]]:
+    """Number up to a batch of committed events and make their delivery rows; (event, subscriber) pairs to send."""
+    rows = await tx.rows(
+        """
+        WITH waiting AS MATERIALIZED (
+            SELECT id, type, row_number() OVER (ORDER BY recorded_at, id) AS n
+            FROM infra.outbox WHERE published_no IS NULL ORDER BY recorded_at, id LIMIT :batch
+        ), head AS (SELECT coalesce(max(published_no), 0) AS no FROM infra.outbox),
+        numbered AS (
+            UPDATE infra.outbox o SET published_no = head.no + waiting.n FROM waiting, head WHERE o.id = waiting.id
+            RETURNING o.id, o.type
+        ), wanted AS (
+            SELECT n.id, s.subscriber FROM numbered n
+            JOIN unnest(CAST(:names AS text[]), CAST(:types AS text[])) AS s(subscriber, type) ON s.type = n.type
+        ), made AS (
+            INSERT INTO infra.deliveries (event_id, subscriber, created_at, sent_at)
+            SELECT id, subscriber, :at, :at FROM wanted ON CONFLICT DO NOTHING RETURNING event_id, subscriber
+        )
+        SELECT n.id AS event_id, m.subscriber FROM numbered n LEFT JOIN made m ON m.event_id = n.id
+        """,
+        batch=BATCH, at=tx.at, names=[s.name for s in subscribers], types=[s.event for s in subscribers],
+    )  # fmt: skip
+    return [(row.event_id, row.subscriber) for row in rows]
+
+
+async def overdue(tx: Tx) -> list[tuple[UUID, str]]:
+    """Deliveries that nobody retired in 30 s: marked as sent again, at most a batch."""
+    rows = await tx.rows(
+        """
+        UPDATE infra.deliveries d SET sent_at = :at, attempts = d.attempts + 1
+        FROM (SELECT event_id, subscriber FROM infra.deliveries WHERE delivered_at IS NULL AND sent_at < :before
+              ORDER BY sent_at LIMIT :batch FOR UPDATE SKIP LOCKED) late
+        WHERE d.event_id = late.event_id AND d.subscriber = late.subscriber
+        RETURNING d.event_id, d.subscriber
+        """,
+        at=tx.at, before=tx.at - timedelta(seconds=RESEND_SECONDS), batch=BATCH,
+    )  # fmt: skip
+    return [(row.event_id, row.subscriber) for row in rows]
+
+
+async def deliver(tx: Tx, event_id: UUID, subscriber: Subscriber) -> bool:
+    """Retire the delivery row and run the subscriber in the same transaction; False when it was retired before."""
+    row = await tx.first(
+        """
+        WITH mine AS (
+            UPDATE infra.deliveries SET delivered_at = :at, failure = NULL
+            WHERE event_id = :event AND subscriber = :subscriber AND delivered_at IS NULL RETURNING event_id
+        )
+        SELECT o.id, o.type, o.aggregate, o.aggregate_id, o.version, o.payload, o.actor
+        FROM infra.outbox o JOIN mine ON mine.event_id = o.id
+        """,
+        at=tx.at, event=event_id, subscriber=subscriber.name,
+    )  # fmt: skip
+    if row is None:
+        return False
+    event = Recorded(
+        id=row.id, type=row.type, aggregate=row.aggregate, aggregate_id=row.aggregate_id, version=row.version,
+        payload=row.payload, channel=row.actor["channel"],
+    )  # fmt: skip
+    await subscriber.run(tx, event)
+    return True
+
+
+async def drain(db: Database, subscribers: Sequence[Subscriber]) -> int:
+    """Publish and deliver everything that waits, in this process: for tests and short-lived commands. The number delivered."""
+    by_name = {s.name: s for s in subscribers}
+    count = 0
+    while True:
+        pairs = await db.write(publish, subscribers)
+        if not pairs:
+            return count
+        for event_id, name in pairs:
+            if name is not None:
+                count += await db.write(deliver, event_id, by_name[name])
+
+
+async def relay(
+    db: Database, database_url: str, subscribers: Sequence[Subscriber], send: Callable[[UUID, str], Awaitable[None]],
+    stop: asyncio.Event, *, idle_seconds: float = 0.05,
+) -> None:  # fmt: skip
+    """Publish until stopped. One relay works at a time: the others wait for its advisory lock."""
+    dsn = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    while not stop.is_set():
+        try:
+            guard = await asyncpg.connect(dsn, server_settings={"application_name": "commerce-relay-lock"}, timeout=5)
+        except (OSError, asyncpg.PostgresError) as error:
+            log.warning("relay.database_away", error=str(error))
+            await _pause(stop, 1.0)
+            continue
+        try:
+            while not stop.is_set() and not await guard.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
+                await _pause(stop, 1.0)
+            loop = asyncio.get_running_loop()
+            late_at = 0.0
+            while not stop.is_set():
+                if guard.is_closed():
+                    break
+                pairs = await db.write(publish, subscribers)
+                if loop.time() >= late_at:
+                    late_at = loop.time() + 5
+                    pairs += await db.write(overdue)
+                for event_id, name in pairs:
+                    if name is not None:
+                        await send(event_id, name)
+                if not pairs:
+                    await _pause(stop, idle_seconds)
+        except Exception as error:
+            log.warning("relay.interrupted", error=repr(error))
+            await _pause(stop, 1.0)
+        finally:
+            with contextlib.suppress(Exception):
+                await guard.close(timeout=2)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

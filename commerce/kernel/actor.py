@@ -1,0 +1,47 @@
+"""Who acts, for whom, through what. Every verb takes an Actor; timeline, audit record and outbox read it."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+ActorKind = Literal["public", "client", "shopper", "staff", "device", "system"]
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller of a verb, as authentication proved it. Locations are codes; `*` means all of them."""
+
+    kind: ActorKind
+    subject: UUID
+    """The principal; for `system` the nil uuid."""
+    channel: str
+    """Code of the channel, from the credential, never from the request."""
+    known: bool = False
+    """A shopper with a profile; an anonymous one has none."""
+    session: UUID | None = None
+    device: UUID | None = None
+    location: str | None = None
+    """Code of the location the device is bound to."""
+    permissions: dict[str, tuple[str, ...]] = {}
+    """permission -> location codes it holds for."""
+    on_behalf_of: UUID | None = None
+    reason: str | None = None
+    approved_by: UUID | None = None
+    request_id: str | None = None
+
+    def may(self, permission: str, location: str | None = None) -> bool:
+        """Whether the actor holds a permission, at a location when one is named."""
+        held = self.permissions.get(permission)
+        if held is None:
+            return self.kind == "system"
+        return location is None or "*" in held or location in held
+
+
+NIL = UUID(int=0)
+
+
+def system(channel: str = "system") -> Actor:
+    """The application itself: workers, imports, replays."""
+    return Actor(kind="system", subject=NIL, channel=channel)

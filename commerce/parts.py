@@ -1,0 +1,39 @@
+"""What the composition roots collect from the rooms: routes, subscribers, periodic work, invariants."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+from commerce import ROOMS
+from commerce.infra.audit import Invariant
+from commerce.infra.outbox import Periodic, Subscriber
+
+
+def _collect(part: str, name: str) -> list[Any]:
+    found: list[Any] = []
+    for room in ROOMS:
+        if find_spec(f"commerce.{room}.{part}") is not None:
+            found.extend(getattr(importlib.import_module(f"commerce.{room}.{part}"), name, ()))
+    return found
+
+
+def routes() -> list[Any]:
+    """The route handlers of every room: `ROUTES` of its routes.py."""
+    return _collect("routes", "ROUTES")
+
+
+def subscribers() -> list[Subscriber]:
+    """`SUBSCRIBERS` of every tasks.py."""
+    return _collect("tasks", "SUBSCRIBERS")
+
+
+def periodic() -> list[Periodic]:
+    """`PERIODIC` of every tasks.py."""
+    return _collect("tasks", "PERIODIC")
+
+
+def invariants() -> list[Invariant]:
+    """`INVARIANTS` of every audit.py, in the order of DESIGN 14."""
+    return sorted(_collect("audit", "INVARIANTS"), key=lambda invariant: invariant.number)

@@ -1,0 +1,84 @@
+"""Tables of `returns`: What came back, where, in which condition, what is owed for it."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    TypedColumns,
+    Uuid,
+)
+
+from commerce.infra.tables import metadata
+
+
+class ReturnColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    number = Column(Text, unique=True, nullable=False)
+    order_id = Column(Uuid, ForeignKey("orders.orders.id"), nullable=False)
+    customer_id = Column(Uuid, ForeignKey("auth.principals.id"))
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"), nullable=False)
+    state = Column(Text, nullable=False)
+    channel = Column(Text, nullable=False)
+    currency = Column(Text, nullable=False)
+    refund_total = Column(BigInteger, nullable=False)
+    accepted_by = Column(Uuid, nullable=False)
+    version = Column(Integer, server_default="1", nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    closed_at = Column(DateTime(timezone=True))
+
+
+returns = Table(
+    "returns",
+    metadata,
+    ReturnColumns,
+    CheckConstraint(
+        "state IN ('requested', 'approved', 'declined', 'in_transit', 'partially_received', 'received', 'inspected', 'closed', 'cancelled', 'expired')",
+        name="state_known",
+    ),
+    CheckConstraint("refund_total >= 0", name="refund_total"),
+    Index("ix_returns_order_id", "order_id"),
+    Index("ix_returns_customer_id_created_at", "customer_id", "created_at"),
+    schema="returns",
+)
+
+
+class LineColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    return_id = Column(Uuid, ForeignKey("returns.returns.id"), nullable=False)
+    order_line_id = Column(Uuid, ForeignKey("orders.lines.id"), nullable=False)
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
+    quantity = Column(Integer, nullable=False)
+    ground = Column(Text, nullable=False)
+    condition = Column(Text, nullable=False)
+    disposition = Column(Text, nullable=False)
+    refund_amount = Column(BigInteger, nullable=False)
+    tax_amount = Column(BigInteger, nullable=False)
+    note = Column(Text, info={"personal": True})
+
+
+lines = Table(
+    "lines",
+    metadata,
+    LineColumns,
+    CheckConstraint(
+        "ground IN ('withdrawal', 'change_of_mind', 'defect', 'wrong_item', 'damaged_in_transit', 'not_collected')",
+        name="ground_known",
+    ),
+    CheckConstraint("condition IN ('sellable', 'opened', 'damaged', 'defective')", name="condition_known"),
+    CheckConstraint(
+        "disposition IN ('restocked', 'quality_control', 'damaged', 'written_off', 'return_to_vendor', 'missing')",
+        name="disposition_known",
+    ),
+    CheckConstraint("quantity > 0 AND refund_amount >= 0", name="quantity"),
+    Index("ix_lines_return_id", "return_id"),
+    Index("ix_lines_order_line_id", "order_line_id"),
+    schema="returns",
+)

@@ -1,0 +1,77 @@
+"""Settings of one deployment, read once from the environment by a composition root and passed in; never a global."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A setting is missing or does not parse; the text names the variable and what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What may differ between deployments. Durations carry their unit in the name; money nowhere."""
+
+    database_url: str
+    """`postgresql://user:password@host:port/name`, PostgreSQL 18 or newer."""
+    redis_url: str
+    """`redis://…` or `unix://…`, Valkey or Redis."""
+    secret_key: str
+    """At least 32 characters; signs access tokens and derives one-time and pickup codes. Changing it signs everybody out."""
+    reader_url: str | None = None
+    """A replica for `db.browse`; the primary when absent."""
+    environment: Literal["development", "production", "test"] = "development"
+    currency: str = "RUB"
+    """ISO 4217; one per deployment."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    api_workers: int = 2
+    """Granian worker processes. Connections per process: `write_connections + read_connections`."""
+    write_connections: int = 8
+    read_connections: int = 8
+    lock_timeout_ms: int = 2000
+    statement_timeout_ms: int = 5000
+    pool_wait_seconds: float = 2.0
+    access_token_seconds: int = 600
+    reservation_seconds: int = 900
+    """How long a checkout or kiosk basket keeps what it reserved."""
+    log_level: str = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the variables named in the README. Raises SettingsError with one sentence for the operator."""
+        values: dict[str, object] = {}
+        for field in msgspec.structs.fields(cls):
+            raw = environ.get(field.name.upper())
+            if raw is not None and raw != "":
+                values[field.name] = raw
+        environment = values.get("environment", "development")
+        for required in ("database_url", "redis_url"):
+            if required not in values:
+                raise SettingsError(
+                    f"{required.upper()} is not set. Give it, or use `commerce up`, which starts an embedded server."
+                )
+        if "secret_key" not in values:
+            if environment == "production":
+                raise SettingsError(
+                    "SECRET_KEY is not set. Production needs at least 32 random characters, kept secret."
+                )
+            values["secret_key"] = secrets.token_urlsafe(32)
+        if len(str(values["secret_key"])) < 32:
+            raise SettingsError("SECRET_KEY is too short: give at least 32 random characters.")
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"A setting does not parse: {error}") from error
+
+
+def default_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the embedded servers keep their files: `DATA`, or `.data` in the current folder."""
+    return Path(environ.get("DATA") or ".data").resolve()

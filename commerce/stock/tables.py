@@ -1,0 +1,166 @@
+"""Tables of `stock`: Levels, the ledger of movements, reservations (DESIGN 6)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from commerce.infra.tables import metadata
+
+
+class LevelColumns(TypedColumns):
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"), primary_key=True)
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    available = Column(Integer, server_default="0", nullable=False)
+    reserved = Column(Integer, server_default="0", nullable=False)
+    committed = Column(Integer, server_default="0", nullable=False)
+    quality_control = Column(Integer, server_default="0", nullable=False)
+    damaged = Column(Integer, server_default="0", nullable=False)
+    in_transit = Column(Integer, server_default="0", nullable=False)
+    in_transit_committed = Column(Integer, server_default="0", nullable=False)
+    safety_stock = Column(Integer, server_default="0", nullable=False)
+
+
+levels = Table(
+    "levels",
+    metadata,
+    LevelColumns,
+    CheckConstraint("available >= 0", name="available"),
+    CheckConstraint("reserved >= 0", name="reserved"),
+    CheckConstraint("committed >= 0", name="committed"),
+    CheckConstraint("quality_control >= 0", name="quality_control"),
+    CheckConstraint("damaged >= 0", name="damaged"),
+    CheckConstraint("in_transit >= 0", name="in_transit"),
+    CheckConstraint("in_transit_committed >= 0", name="in_transit_committed"),
+    CheckConstraint("safety_stock >= 0", name="safety_stock"),
+    Index("ix_levels_variant_id", "variant_id"),
+    postgresql_with={"fillfactor": "70"},
+    schema="stock",
+)
+
+
+class PostingColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    cause_kind = Column(Text, nullable=False)
+    cause_id = Column(Uuid, nullable=False)
+    actor = Column(JSONB, nullable=False)
+    reason = Column(Text)
+    occurred_at = Column(DateTime(timezone=True), nullable=False)
+    recorded_at = Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
+    business_date = Column(Date, nullable=False)
+
+
+postings = Table(
+    "postings",
+    metadata,
+    PostingColumns,
+    UniqueConstraint("cause_kind", "cause_id"),
+    schema="stock",
+)
+
+
+class MovementColumns(TypedColumns):
+    posting_id = Column(Uuid, ForeignKey("stock.postings.id"), primary_key=True)
+    n = Column(Integer, primary_key=True)
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
+    quantity = Column(Integer, nullable=False)
+    from_place = Column(Text, nullable=False)
+    from_location_id = Column(Uuid, ForeignKey("locations.locations.id"))
+    to_place = Column(Text, nullable=False)
+    to_location_id = Column(Uuid, ForeignKey("locations.locations.id"))
+    unit_cost = Column(BigInteger)
+    occurred_at = Column(DateTime(timezone=True), nullable=False)
+    recorded_at = Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
+
+
+movements = Table(
+    "movements",
+    metadata,
+    MovementColumns,
+    CheckConstraint(
+        "from_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', 'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
+        name="from_place_known",
+    ),
+    CheckConstraint(
+        "to_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', 'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
+        name="to_place_known",
+    ),
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint(
+        "(from_location_id IS NULL) = (from_place IN ('supplier', 'customer', 'loss'))", name="from_location"
+    ),
+    CheckConstraint("(to_location_id IS NULL) = (to_place IN ('supplier', 'customer', 'loss'))", name="to_location"),
+    Index("ix_movements_variant_id_occurred_at", "variant_id", "occurred_at"),
+    schema="stock",
+)
+
+
+class ReservationColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    owner_kind = Column(Text, nullable=False)
+    owner_id = Column(Uuid, nullable=False)
+    line_id = Column(Uuid, nullable=False)
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"), nullable=False)
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
+    bucket = Column(Text, nullable=False)
+    state = Column(Text, nullable=False)
+    quantity = Column(Integer, nullable=False)
+    quantity_open = Column(Integer, nullable=False)
+    expires_at = Column(DateTime(timezone=True))
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+reservations = Table(
+    "reservations",
+    metadata,
+    ReservationColumns,
+    CheckConstraint("owner_kind IN ('checkout', 'fulfillment')", name="owner_kind_known"),
+    CheckConstraint("bucket IN ('reserved', 'committed', 'in_transit_committed')", name="bucket_known"),
+    CheckConstraint(
+        "state IN ('reserved', 'committed', 'fulfilled', 'released', 'expired', 'short')", name="state_known"
+    ),
+    CheckConstraint("quantity > 0 AND quantity_open BETWEEN 0 AND quantity", name="quantity"),
+    CheckConstraint("(quantity_open > 0) = (state IN ('reserved', 'committed'))", name="open_while_live"),
+    Index("ix_reservations_owner_kind_owner_id", "owner_kind", "owner_id"),
+    Index(
+        "ix_reservations_location_id_variant_id",
+        "location_id",
+        "variant_id",
+        postgresql_where=text("quantity_open > 0"),
+    ),
+    Index("ix_reservations_expires_at", "expires_at", postgresql_where=text("state = 'reserved'")),
+    postgresql_with={"fillfactor": "80"},
+    schema="stock",
+)
+
+
+class CostColumns(TypedColumns):
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    average = Column(BigInteger, nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+costs = Table(
+    "costs",
+    metadata,
+    CostColumns,
+    CheckConstraint("average >= 0", name="average"),
+    schema="stock",
+)

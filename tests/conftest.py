@@ -1,0 +1,135 @@
+"""Real PostgreSQL and Valkey for every test: one throw-away instance per run, migrated once, cloned for each worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import asyncpg
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from commerce import parts
+from commerce.app import create_app
+from commerce.embedded import Embedded
+from commerce.infra import audit, outbox
+from commerce.infra.db import Database
+from commerce.settings import Settings
+from tests.support import Shop, clock
+
+ROOT = Path(__file__).resolve().parents[1]
+SECRET = "test-secret-key-test-secret-key-0123456789"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once, in the process that owns the run; xdist workers get their addresses from the environment."""
+    if os.environ.get("COMMERCE_TEST_DATABASE") or config.option.collectonly:
+        return
+    import tempfile
+
+    folder = tempfile.TemporaryDirectory(prefix="commerce-tests-")
+    servers = Embedded(Path(folder.name) / "data", durable=False)
+    urls = servers.start()
+    assert urls.database_url
+    assert urls.redis_url
+    os.environ["COMMERCE_TEST_DATABASE"] = urls.database_url
+    os.environ["COMMERCE_TEST_REDIS"] = urls.redis_url
+    subprocess.run(
+        [sys.executable, "-m", "commerce", "migrate"],
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": urls.database_url, "REDIS_URL": urls.redis_url},
+    )
+
+    def stop() -> None:
+        servers.stop()
+        folder.cleanup()
+        del os.environ["COMMERCE_TEST_DATABASE"]
+
+    config.add_cleanup(stop)
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A clone of the migrated template for this worker."""
+    template = os.environ["COMMERCE_TEST_DATABASE"]
+    base, name = template.rsplit("/", 1)
+    clone = f"t_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+
+    async def run(*statements: str) -> None:
+        connection = await asyncpg.connect(f"{base}/postgres")
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, run(f'CREATE DATABASE "{clone}" TEMPLATE "{name}"')).result()
+        yield f"{base}/{clone}"
+        aside.submit(asyncio.run, run(f'DROP DATABASE "{clone}" WITH (FORCE)')).result()
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str) -> Settings:
+    """Settings of a test process; limits as in production."""
+    return Settings(
+        database_url=database_url,
+        redis_url=os.environ["COMMERCE_TEST_REDIS"],
+        secret_key=SECRET,
+        environment="test",
+        api_workers=1,
+        write_connections=10,
+        read_connections=6,
+        log_level="error",
+    )
+
+
+@pytest.fixture(scope="session")
+async def db(settings: Settings) -> AsyncIterator[Database]:
+    """The pools of the test process, on the tests' clock."""
+    database = Database.open(settings, clock=clock, name="commerce-tests")
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> Litestar:
+    """The whole application on the worker's clone, on the tests' clock."""
+    return create_app(settings, clock=clock)
+
+
+@pytest.fixture(scope="session")
+async def http(app: Litestar) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """A client of the whole application."""
+    async with AsyncTestClient(app) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def shop(db: Database, http: AsyncTestClient[Litestar], settings: Settings) -> Shop:
+    """Makes people, stores, variants and credentials for a test, through the services."""
+    shop = Shop(db, http, settings)
+    await shop.open()
+    return shop
+
+
+@pytest.fixture(autouse=True)
+def present() -> Iterator[None]:
+    """Every test starts and ends in the present."""
+    clock.back_to_present()
+    yield
+    clock.back_to_present()
+
+
+@pytest.fixture
+async def audited(db: Database, settings: Settings) -> AsyncIterator[None]:
+    """Deliver what waits, then check every invariant, after the test."""
+    yield
+    await outbox.drain(db, parts.subscribers())
+    for finding in await audit.run(settings, parts.invariants()):
+        assert not finding.offending, f"invariant {finding.number} {finding.name}: {finding.offending[:3]}"
