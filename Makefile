@@ -10,7 +10,7 @@ DATA ?= .data
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
-PIP := $(BIN)/python -m pip --quiet
+PIP := $(BIN)/python -m pip -qq
 
 # $(call option,--name,VALUE): the option when the value is not empty.
 option = $(if $(strip $(2)),$(1) '$(strip $(2))')

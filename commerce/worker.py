@@ -28,7 +28,7 @@ RETRIES = 8
 
 def broker_of(settings: Settings) -> RedisBroker:
     """The queue's broker on Valkey."""
-    broker = RedisBroker(url=settings.redis_url)
+    broker = RedisBroker(url=settings.redis_url)  # type: ignore[no-untyped-call]
     broker.add_middleware(AsyncIO())
     return broker
 
@@ -49,17 +49,21 @@ def declare(broker: RedisBroker, settings: Settings) -> None:
 
     def actor(subscriber: Subscriber) -> None:
         async def deliver(event_id: str) -> None:
-            done = await db().write(outbox.deliver, UUID(event_id), subscriber)
-            log.info("event.delivered", subscriber=subscriber.name, event=event_id, repeated=not done)
+            try:
+                done = await db().write(outbox.deliver, UUID(event_id), subscriber)
+            except Exception as error:
+                await db().write(outbox.note_failure, UUID(event_id), subscriber.name, repr(error))
+                raise
+            log.info("event.delivered", subscriber=subscriber.name, event_id=event_id, repeated=not done)
 
-        dramatiq.actor(
-            deliver,
+        declared = dramatiq.actor(
             actor_name=actor_name(subscriber),
             queue_name=QUEUE,
             broker=broker,
             max_retries=RETRIES,
             max_backoff=60_000,
         )
+        declared(deliver)
 
     for subscriber in parts.subscribers():
         actor(subscriber)

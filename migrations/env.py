@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from commerce.infra.tables import metadata
-from commerce.settings import Settings
 from commerce import ROOMS
+from commerce.infra.tables import metadata
+from commerce.processes import instance_environment
+from commerce.settings import Settings, default_data_folder
 
 for room in ROOMS:
     importlib.import_module(f"commerce.{room}.tables")
@@ -41,7 +42,7 @@ def run(connection: Connection) -> None:
 
 async def run_online() -> None:
     """Open the configured database and run."""
-    url = Settings.from_environment().database_url
+    url = Settings.from_environment(instance_environment(default_data_folder())).database_url
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     async with engine.connect() as connection:
         await connection.run_sync(run)

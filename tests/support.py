@@ -268,7 +268,7 @@ class Shop:
             channel=kind,
             device=principal,
             location=location,
-            permissions={p: (location,) for p in DEVICES[kind]},
+            permissions=dict.fromkeys(DEVICES[kind], (location,)),
         )
         return Client(self.http, key, actor)
 

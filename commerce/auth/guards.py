@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import msgspec
+from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -52,6 +54,10 @@ shopper = _Guard("shopper", lambda actor, connection: actor.kind == "shopper")
 """A shopper, anonymous or known."""
 known_shopper = _Guard("known_shopper", lambda actor, connection: actor.kind == "shopper" and actor.known)
 """A shopper with a profile."""
+visitor = _Guard("visitor", lambda actor, connection: actor.kind in ("client", "device", "shopper"))
+"""A frontend, a device, or a shopper there: who may sign up."""
+signed_in = _Guard("signed_in", lambda actor, connection: actor.kind in ("shopper", "staff"))
+"""A person with a token, anonymous or not: what concerns his own session."""
 staff_member = _Guard("staff", lambda actor, connection: actor.kind == "staff")
 """Any member of staff."""
 
@@ -78,7 +84,7 @@ def authenticate(ring: KeyRing) -> Any:
 
     def factory(app: ASGIApp) -> ASGIApp:
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http":
+            if scope["type"] != ScopeType.HTTP:
                 await app(scope, receive, send)
                 return
             header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
@@ -91,8 +97,6 @@ def authenticate(ring: KeyRing) -> Any:
                 if actor is None:
                     raise SignInRequired
             except Problem as problem:
-                from litestar import Request
-
                 response = EXCEPTION_HANDLERS[Problem](Request(scope), problem)
                 await response.to_asgi_response(None, Request(scope))(scope, receive, send)
                 return

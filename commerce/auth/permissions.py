@@ -30,7 +30,7 @@ BACK_OFFICE = frozenset(
         "events.read",
     }
 )
-ADMIN = STORE_MANAGER | CALL_CENTER | BACK_OFFICE | {"staff.write", "clients.write", "audit.read"}
+ADMIN = STORE_MANAGER | CALL_CENTER | BACK_OFFICE | {"staff.write", "clients.write", "devices.write", "audit.read"}
 
 ROLES: dict[str, frozenset[str]] = {
     "associate": ASSOCIATE,

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Integer, Table, Text, TypedColumns, Uuid
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    TypedColumns,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from commerce.infra.tables import metadata
@@ -127,7 +139,9 @@ class SessionColumns(TypedColumns):
     client_id = Column(Uuid)
     device_id = Column(Uuid)
     channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
-    refresh_hash = Column(Text, unique=True)
+    location = Column(Text)
+    known = Column(Boolean, nullable=False)
+    device_name = Column(Text, info={"personal": True})
     refresh_no = Column(Integer, server_default="0", nullable=False)
     created_at = Column(DateTime(timezone=True), nullable=False)
     refreshed_at = Column(DateTime(timezone=True), nullable=False)
@@ -142,5 +156,24 @@ sessions = Table(
     SessionColumns,
     Index("ix_sessions_principal_id", "principal_id"),
     Index("ix_sessions_revoked_at", "revoked_at"),
+    Index("ix_sessions_expires_at", "expires_at"),
     schema="auth",
 )
+"""One sign-in. The refresh token is derived from (id, refresh_no), never stored; an older number is a copied token."""
+
+
+class AttemptColumns(TypedColumns):
+    identity = Column(Text, primary_key=True)
+    failures = Column(Integer, nullable=False)
+    first_at = Column(DateTime(timezone=True), nullable=False)
+
+
+attempts = Table(
+    "attempts",
+    metadata,
+    AttemptColumns,
+    CheckConstraint("failures > 0", name="failures_positive"),
+    Index("ix_attempts_first_at", "first_at"),
+    schema="auth",
+)
+"""Wrong guesses in the running window, by keyed hash of what was typed: counted alike whether or not it names anybody."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import secrets
@@ -17,7 +19,7 @@ ALGORITHM = "HS256"
 
 
 def new_secret(prefix: str) -> str:
-    """A fresh random secret, readable by prefix: `pk_…` publishable key, `dk_…` device key, `rt_…` refresh token."""
+    """A fresh random secret, readable by prefix: `pk_…` publishable key, `dk_…` device key."""
     return f"{prefix}_{secrets.token_urlsafe(24)}"
 
 
@@ -35,6 +37,38 @@ def derived_code(secret_key: str, challenge: UUID, counter: int) -> str:
     offset = digest[-1] & 0x0F
     number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
     return f"{number % 1_000_000:06d}"
+
+
+def keyed_hash(secret_key: str, purpose: str, text: str) -> str:
+    """HMAC-SHA-256 of a text that could be guessed: worthless without the server key, unlike a plain hash."""
+    return hmac.new(secret_key.encode(), f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def derived_key(secret_key: str, prefix: str, seed: str) -> str:
+    """A key made from the server key and a seed: made again for a repeated request, never stored."""
+    digest = hmac.new(secret_key.encode(), f"key\0{prefix}\0{seed}".encode(), hashlib.sha256).digest()
+    return f"{prefix}_{base64.urlsafe_b64encode(digest[:24]).decode()}"
+
+
+def refresh_token(secret_key: str, session: UUID, number: int) -> str:
+    """The refresh token number `number` of a session: `rt_` and its id, number and HMAC. Only its number is stored."""
+    body = session.bytes + number.to_bytes(4, "big")
+    mac = hmac.new(secret_key.encode(), b"refresh\0" + body, hashlib.sha256).digest()
+    return f"rt_{base64.urlsafe_b64encode(body + mac).rstrip(b'=').decode()}"
+
+
+def read_refresh_token(secret_key: str, token: str) -> tuple[UUID, int] | None:
+    """Session and number of a refresh token that is ours; None for any other text."""
+    try:
+        raw = base64.urlsafe_b64decode(token.removeprefix("rt_") + "==")
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != 52:
+        return None
+    session, number = UUID(bytes=raw[:16]), int.from_bytes(raw[16:20], "big")
+    if not hmac.compare_digest(refresh_token(secret_key, session, number).encode(), token.encode()):
+        return None
+    return session, number
 
 
 def issue(actor: Actor, *, secret_key: str, at: datetime, seconds: int) -> str:
@@ -55,7 +89,10 @@ def issue(actor: Actor, *, secret_key: str, at: datetime, seconds: int) -> str:
     if actor.location:
         claims["loc"] = actor.location
     if actor.permissions:
-        claims["prm"] = {permission: list(held) for permission, held in actor.permissions.items()}
+        grouped: dict[tuple[str, ...], list[str]] = {}
+        for permission, held in actor.permissions.items():
+            grouped.setdefault(held, []).append(permission)
+        claims["prm"] = [[list(held), permissions] for held, permissions in grouped.items()]
     return jwt.encode(claims, secret_key, algorithm=ALGORITHM)
 
 
@@ -81,7 +118,7 @@ def read(token: str, *, secret_key: str, at: datetime) -> tuple[Actor, int] | No
                 session=UUID(claims["sid"]) if "sid" in claims else None,
                 device=UUID(claims["dev"]) if "dev" in claims else None,
                 location=claims.get("loc"),
-                permissions={p: tuple(held) for p, held in claims.get("prm", {}).items()},
+                permissions={p: tuple(held) for held, permissions in claims.get("prm", []) for p in permissions},
             ),
             expires,
         )

@@ -44,8 +44,8 @@ async def run(settings: Settings, invariants: Sequence[Invariant]) -> list[Findi
     pool = engine(settings.database_url, settings, pool=1, name="commerce-audit", timeouts=False)
     try:
         async with pool.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return await check(connection, invariants)
+            agreed = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            return await check(agreed, invariants)
     finally:
         await pool.dispose()
 

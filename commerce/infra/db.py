@@ -198,10 +198,7 @@ class Tx:
         else:
             named = ", ".join(f"q{i} AS ({fragment})" for i, fragment in enumerate(fragments[:-1]))
             statement = f"WITH {named} {fragments[-1]}"
-        raw = await self.connection.get_raw_connection()
-        driver = raw.driver_connection
-        assert isinstance(driver, asyncpg.Connection)
-        await driver.fetch(statement, *arguments)
+        await self.connection.exec_driver_sql(statement, tuple(arguments))
 
 
 @lru_cache(maxsize=2048)
@@ -345,8 +342,8 @@ class Database:
         """Run several reads that agree: REPEATABLE READ, read only."""
         try:
             async with self._writer.connect() as connection:
-                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                return await work(Tx(connection, self.clock()), *args, **kwargs)
+                agreed = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                return await work(Tx(agreed, self.clock()), *args, **kwargs)
         except (DBAPIError, asyncpg.PostgresError, PoolTimeout, OSError, asyncpg.InterfaceError) as error:
             raise busy_or(error) from error
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.di import NamedDependency
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from commerce.infra.db import KeyReused, Once, busy_or
+from commerce.infra.db import InProgress, KeyReused, Once, busy_or
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import (
     Busy,
@@ -47,7 +48,7 @@ class BadInput(Malformed):
     title_ru = "Запрос не удалось разобрать"
     detail = "See `errors`: each names the place and what is wrong there."
     detail_ru = "Смотрите `errors`: там названо место и что в нём не так."
-    members_schema = {"errors": list[Invalid]}
+    members_schema: ClassVar[dict[str, Any]] = {"errors": list[Invalid]}
 
 
 class UnknownAddress(NotFound):
@@ -216,7 +217,8 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
 def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     """The `responses=` of a route: the problems it declares by status, with those that every route may answer."""
     by_status: dict[int, list[type[Problem]]] = {}
-    for kind in (BadInput, SignInRequired, NotAllowed, Busy, *kinds):
+    every: tuple[type[Problem], ...] = (BadInput, SignInRequired, NotAllowed, Busy, *kinds)
+    for kind in every:
         if kind not in by_status.setdefault(kind.status, []):
             by_status[kind.status].append(kind)
     return {
@@ -232,8 +234,6 @@ def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
 
 def writes(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     """`problems` of an unsafe route: with those of the idempotency key."""
-    from commerce.infra.db import InProgress
-
     return problems(KeyRequired, KeyReused, InProgress, *kinds)
 
 
@@ -316,7 +316,7 @@ def request_ids(app: ASGIApp) -> ASGIApp:
     one access line per request."""
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)

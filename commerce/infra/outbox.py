@@ -33,6 +33,10 @@ RESEND_SECONDS = 30
 BATCH = 500
 
 
+Send = Callable[[UUID, str], Awaitable[None]]
+"""Puts (event id, subscriber) into the queue."""
+
+
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """A published event as a subscriber receives it. `payload` has the event's own fields."""
 
@@ -182,6 +186,14 @@ async def deliver(tx: Tx, event_id: UUID, subscriber: Subscriber) -> bool:
     return True
 
 
+async def note_failure(tx: Tx, event_id: UUID, subscriber: str, failure: str) -> None:
+    """Keep the last reason why a delivery failed beside it; it is sent again until somebody retires it."""
+    await tx.execute(
+        "UPDATE infra.deliveries SET failure = :failure WHERE event_id = :event AND subscriber = :subscriber",
+        failure=failure[:500], event=event_id, subscriber=subscriber,
+    )  # fmt: skip
+
+
 async def drain(db: Database, subscribers: Sequence[Subscriber]) -> int:
     """Publish and deliver everything that waits, in this process: for tests and short-lived commands. The number delivered."""
     by_name = {s.name: s for s in subscribers}
@@ -196,7 +208,7 @@ async def drain(db: Database, subscribers: Sequence[Subscriber]) -> int:
 
 
 async def relay(
-    db: Database, database_url: str, subscribers: Sequence[Subscriber], send: Callable[[UUID, str], Awaitable[None]],
+    db: Database, database_url: str, subscribers: Sequence[Subscriber], send: Send,
     stop: asyncio.Event, *, idle_seconds: float = 0.05,
 ) -> None:  # fmt: skip
     """Publish until stopped. One relay works at a time: the others wait for its advisory lock."""

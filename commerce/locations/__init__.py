@@ -1,0 +1,27 @@
+"""Warehouses and stores: where goods are, when the doors are open, what may be done there.
+
+Owns locations and the legal entities behind them. Promises: roles, hours and pauses are data of the location, never of a
+channel; one statement per read, whatever the number of codes.
+"""
+
+from commerce.locations import schedule
+from commerce.locations.errors import UnknownLocation
+from commerce.locations.queries import all_with_role, by_codes, by_ids, distance_metres, one, parse_near
+from commerce.locations.schemas import CreateLocation, LegalEntityInput, Location
+from commerce.locations.service import create, upsert_legal_entities
+
+__all__ = [
+    "CreateLocation",
+    "LegalEntityInput",
+    "Location",
+    "UnknownLocation",
+    "all_with_role",
+    "by_codes",
+    "by_ids",
+    "create",
+    "distance_metres",
+    "one",
+    "parse_near",
+    "schedule",
+    "upsert_legal_entities",
+]

@@ -1,0 +1,57 @@
+"""Tenders, payments, refunds and receipts: how money came in, how it went back, and the paper for both.
+
+Owns every money fact of an order. A payment in store is recorded when the goods are handed over: authorized and captured at
+once, in cash or on a card terminal. Promises: refunded <= captured <= authorized, by constraint; a receipt never changes once
+written, and a register's receipts are numbered from 1 without gaps; no card number ever enters (a reference that looks like
+one is refused). Lock order within a verb of another room: `refund` (the order's payments), then `receipt` (the register's
+counter, kept until the commit), then stock.
+"""
+
+from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, TendersDoNotAddUp, UnknownReceipt
+from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
+from commerce.payments.queries import of_orders, receipt_by_number
+from commerce.payments.schemas import (
+    OrderMoney,
+    PaymentView,
+    ReceiptKind,
+    ReceiptLine,
+    ReceiptRef,
+    ReceiptSummary,
+    ReceiptView,
+    Reference,
+    Refund,
+    RefundView,
+    Register,
+    Tender,
+    TenderKind,
+)
+from commerce.payments.service import counter, receipt, refund, take
+
+__all__ = [
+    "CardNumberRefused",
+    "OrderMoney",
+    "PaymentCaptured",
+    "PaymentRefunded",
+    "PaymentView",
+    "ReceiptIssued",
+    "ReceiptKind",
+    "ReceiptLine",
+    "ReceiptRef",
+    "ReceiptSummary",
+    "ReceiptView",
+    "Reference",
+    "Refund",
+    "RefundExceedsPayment",
+    "RefundView",
+    "Register",
+    "Tender",
+    "TenderKind",
+    "TendersDoNotAddUp",
+    "UnknownReceipt",
+    "counter",
+    "of_orders",
+    "receipt",
+    "receipt_by_number",
+    "refund",
+    "take",
+]

@@ -1,0 +1,22 @@
+"""THE price list: one price per variant from a moment on, and the tax rates that apply to it.
+
+Promises: one list for every channel and location (decision 0001); a price that was in force never changes; a quote of any
+number of variants is one statement. Nothing else may hold a price.
+"""
+
+from commerce.prices.errors import NoPrice, PriceInPast, WrongCurrency
+from commerce.prices.queries import quote
+from commerce.prices.schemas import NewPrice, NewTaxRate, Price
+from commerce.prices.service import set_prices, set_tax_rates
+
+__all__ = [
+    "NewPrice",
+    "NewTaxRate",
+    "NoPrice",
+    "Price",
+    "PriceInPast",
+    "WrongCurrency",
+    "quote",
+    "set_prices",
+    "set_tax_rates",
+]

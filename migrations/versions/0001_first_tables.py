@@ -35,6 +35,16 @@ def upgrade() -> None:
     for schema in SCHEMAS:
         op.execute(f"CREATE SCHEMA {schema}")
     op.create_table(
+        "attempts",
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("failures > 0", name=op.f("ck_attempts_failures_positive")),
+        sa.PrimaryKeyConstraint("identity", name=op.f("pk_attempts")),
+        schema="auth",
+    )
+    op.create_index("ix_attempts_first_at", "attempts", ["first_at"], unique=False, schema="auth")
+    op.create_table(
         "channels",
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("name", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -241,7 +251,9 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Uuid(), nullable=True),
         sa.Column("device_id", sa.Uuid(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("refresh_hash", sa.Text(), nullable=True),
+        sa.Column("location", sa.Text(), nullable=True),
+        sa.Column("known", sa.Boolean(), nullable=False),
+        sa.Column("device_name", sa.Text(), nullable=True),
         sa.Column("refresh_no", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=False),
@@ -251,9 +263,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["channel"], ["auth.channels.code"], name=op.f("fk_sessions_channel")),
         sa.ForeignKeyConstraint(["principal_id"], ["auth.principals.id"], name=op.f("fk_sessions_principal_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
-        sa.UniqueConstraint("refresh_hash", name=op.f("uq_sessions_refresh_hash")),
         schema="auth",
     )
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False, schema="auth")
     op.create_index("ix_sessions_principal_id", "sessions", ["principal_id"], unique=False, schema="auth")
     op.create_index("ix_sessions_revoked_at", "sessions", ["revoked_at"], unique=False, schema="auth")
     op.create_table(
@@ -1184,6 +1196,7 @@ def downgrade() -> None:
     op.drop_table("staff", schema="auth")
     op.drop_index("ix_sessions_revoked_at", table_name="sessions", schema="auth")
     op.drop_index("ix_sessions_principal_id", table_name="sessions", schema="auth")
+    op.drop_index("ix_sessions_expires_at", table_name="sessions", schema="auth")
     op.drop_table("sessions", schema="auth")
     op.drop_table("passwords", schema="auth")
     op.drop_table("devices", schema="auth")
@@ -1205,5 +1218,7 @@ def downgrade() -> None:
     op.drop_table("categories", schema="catalog")
     op.drop_table("principals", schema="auth")
     op.drop_table("channels", schema="auth")
+    op.drop_index("ix_attempts_first_at", table_name="attempts", schema="auth")
+    op.drop_table("attempts", schema="auth")
     for schema in reversed(SCHEMAS):
         op.execute(f"DROP SCHEMA {schema}")

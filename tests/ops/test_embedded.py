@@ -259,7 +259,10 @@ def test_as_root_programs_out_of_reach_are_copied(data: Path, monkeypatch: pytes
         urls = instance.start()
         assert ask(urls.database_url, "SELECT lower('Ё')") == "ё"
         for pid in instance.pids().values():
-            assert Path(f"/proc/{pid}/exe").readlink().is_relative_to(data.parent)
+            assert Path(f"/proc/{pid}/cmdline").read_text().startswith(f"{data.parent}/commerce-binaries-")
+    assert list(data.parent.glob("commerce-binaries-*"))
+    remove(data)
+    assert not list(data.parent.glob("commerce-binaries-*"))
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
@@ -267,3 +270,16 @@ def test_a_data_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EmbeddedError, match="cannot be used"):
         Embedded(tmp_path / "file" / "data").claim()
+
+
+def test_remove_takes_only_what_the_servers_wrote(data: Path) -> None:
+    data.mkdir()
+    (data / "mine").write_text("mine")
+    remove(data)
+    assert [file.name for file in data.iterdir()] == ["mine"]
+    with Embedded(data, durable=False) as instance:
+        instance.start(postgres=False)
+        with pytest.raises(EmbeddedError, match="is running on the data folder"):
+            remove(data)
+    remove(data)
+    assert [file.name for file in data.iterdir()] == ["mine"]

@@ -1,0 +1,123 @@
+"""Refusals of `auth`."""
+
+from __future__ import annotations
+
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
+
+
+class WrongPassword(Unauthenticated):
+    """Kept: the attempt counter outlives the refusal. The same for an unknown login and a disabled one."""
+
+    kept = True
+    code = "wrong-password"
+    title = "Wrong login or password"
+    title_ru = "Неверный логин или пароль"
+    detail = "Nobody is known by this login and password. After five wrong guesses it rests for a quarter of an hour."
+    detail_ru = "Такого логина с таким паролем нет. После пяти неверных попыток вход закрыт на четверть часа."
+
+
+class TooManyAttempts(TooMany):
+    code = "too-many-attempts"
+    title = "Too many wrong guesses"
+    title_ru = "Слишком много неверных попыток"
+    detail = "This login rests after too many wrong passwords. Try again after the time in Retry-After."
+    detail_ru = "Вход с этим логином временно закрыт из-за неверных паролей. Повторите через время из Retry-After."
+
+
+class RefreshTokenReused(Unauthenticated):
+    """Kept: the revocation of the session outlives the refusal."""
+
+    kept = True
+    code = "refresh-token-reused"
+    title = "This refresh token was used before"
+    title_ru = "Этот refresh-токен уже использован"
+    detail = "A refresh token works once. Somebody else may have a copy, so the session has been ended: sign in again."
+    detail_ru = "Refresh-токен действует один раз. Возможно, у кого-то есть его копия, поэтому сеанс завершён: войдите снова."
+
+
+class RefreshTokenInvalid(Unauthenticated):
+    code = "refresh-token-invalid"
+    title = "The session is over"
+    title_ru = "Сеанс завершён"
+    detail = "This refresh token belongs to no live session of this client or device. Sign in again."
+    detail_ru = "Этот refresh-токен не относится к действующему сеансу этого клиента или устройства. Войдите снова."
+
+
+class NotAtThisStore(Forbidden):
+    code = "not-at-this-store"
+    title = "No role at this device's store"
+    title_ru = "Нет роли в магазине этого устройства"
+    detail = "Your roles are for other locations than {location}, where this device stands. Sign in on a device of your own store."
+    detail_ru = "Ваши роли относятся не к {location}, где стоит это устройство. Войдите на устройстве своего магазина."
+    members_schema = {"location": str}
+
+
+class MayNotGrant(Forbidden):
+    code = "may-not-grant"
+    title = "You may not decide about this role"
+    title_ru = "Вы не вправе распоряжаться этой ролью"
+    detail = "Nobody hands out or withdraws more than he holds: the role {role} at {location} is beyond yours."
+    detail_ru = "Нельзя дать или отнять больше, чем имеешь сам: роль {role} в {location} вам не подвластна."
+    members_schema = {"role": str, "location": str}
+
+
+class NotYourLocation(Forbidden):
+    code = "not-your-location"
+    title = "Another location's device"
+    title_ru = "Устройство другого места"
+    detail = "You look after devices of other locations than {location}."
+    detail_ru = "Вы отвечаете за устройства других мест, не {location}."
+    members_schema = {"location": str}
+
+
+class CodeTaken(Conflict):
+    code = "code-taken"
+    title = "This code is taken"
+    title_ru = "Этот код занят"
+    detail = "{value} exists already. Choose another code; a revoked one is not used again."
+    detail_ru = "{value} уже существует. Выберите другой код; отозванный код повторно не используется."
+    members_schema = {"value": str}
+
+
+class UnknownChannel(Unprocessable):
+    code = "unknown-channel"
+    title = "No such channel"
+    title_ru = "Нет такого канала"
+    detail = "There is no channel {channel}. `GET /v1/channels` lists them."
+    detail_ru = "Канала {channel} нет. Список каналов: `GET /v1/channels`."
+    members_schema = {"channel": str}
+
+
+class UnknownStaff(NotFound):
+    code = "unknown-staff"
+    title = "No such member of staff"
+    title_ru = "Нет такого сотрудника"
+    detail = "Nobody of the staff signs in as {login}."
+    detail_ru = "Сотрудника с логином {login} нет."
+    members_schema = {"login": str}
+
+
+class UnknownClient(NotFound):
+    code = "unknown-client"
+    title = "No such client"
+    title_ru = "Нет такого клиента API"
+    detail = "There is no API client {client}."
+    detail_ru = "Клиента API {client} нет."
+    members_schema = {"client": str}
+
+
+class UnknownDevice(NotFound):
+    code = "unknown-device"
+    title = "No such device"
+    title_ru = "Нет такого устройства"
+    detail = "There is no device {device}."
+    detail_ru = "Устройства {device} нет."
+    members_schema = {"device": str}
+
+
+class UnknownSession(NotFound):
+    code = "unknown-session"
+    title = "No such session"
+    title_ru = "Нет такого сеанса"
+    detail = "You have no live session of this id. `GET /v1/auth/sessions` lists yours."
+    detail_ru = "У вас нет действующего сеанса с таким id. Ваши сеансы: `GET /v1/auth/sessions`."

@@ -1,0 +1,85 @@
+"""Refusals of `fulfillment`."""
+
+from __future__ import annotations
+
+from commerce.kernel.errors import Conflict, Forbidden, Malformed, NotFound, TooMany, Unprocessable
+
+
+class UnknownFulfillment(NotFound):
+    code = "unknown-fulfillment"
+    title = "No such fulfillment"
+    title_ru = "Нет такой выдачи"
+    detail = "There is no fulfillment {number}. Take the number from the store's queue, e.g. 4821-3059-1768-1."
+    detail_ru = "Выдачи {number} нет. Возьмите номер из очереди магазина, например 4821-3059-1768-1."
+    members_schema = {"number": str}
+
+
+class OtherStore(Forbidden):
+    code = "other-store"
+    title = "Another store's fulfillment"
+    title_ru = "Выдача другого магазина"
+    detail = "Fulfillment {number} belongs to another store; only that store's staff can work on it."
+    detail_ru = "Выдача {number} относится к другому магазину; с ней работают только его сотрудники."
+    members_schema = {"number": str}
+
+
+class WrongStep(Conflict):
+    code = "wrong-step"
+    title = "Not at this step"
+    title_ru = "Этот шаг сейчас невозможен"
+    detail = "The fulfillment is {state}; this step needs it to be one of: {needed}."
+    detail_ru = "Состояние выдачи: {state}; для этого шага нужно одно из: {needed}."
+    members_schema = {"number": str, "state": str, "needed": str}
+
+
+class NotInFulfillment(Unprocessable):
+    code = "not-in-fulfillment"
+    title = "Scanned something that was not ordered"
+    title_ru = "Отсканирован товар не из этого заказа"
+    detail = "These are not part of this fulfillment: {scans}. Put them back and scan what the list names."
+    detail_ru = "Этого нет в выдаче: {scans}. Верните на место и сканируйте товары из списка."
+    members_schema = {"scans": str}
+
+
+class PickedTooMany(Unprocessable):
+    code = "picked-too-many"
+    title = "More picked than ordered"
+    title_ru = "Собрано больше, чем заказано"
+    detail = "Of {sku} only {left} more can be picked, {scanned} were scanned."
+    detail_ru = "{sku}: можно собрать ещё {left}, отсканировано {scanned}."
+    members_schema = {"sku": str, "left": int, "scanned": int}
+
+
+class WrongPickupCode(Unprocessable):
+    kept = True
+    code = "wrong-pickup-code"
+    title = "Wrong pickup code"
+    title_ru = "Неверный код получения"
+    detail = "This is not the code of this pickup. {attempts_left} attempts are left; the customer sees the code in the order."
+    detail_ru = "Код не подходит к этой выдаче. Осталось попыток: {attempts_left}; покупатель видит код в своём заказе."
+    members_schema = {"attempts_left": int}
+
+
+class PickupCodeLocked(TooMany):
+    code = "pickup-code-locked"
+    title = "Too many wrong codes"
+    title_ru = "Слишком много неверных кодов"
+    detail = "This code is locked. The customer can ask for a new one in the order: POST /v1/orders/{order_number}/pickup-code/renew."
+    detail_ru = "Код заблокирован. Покупатель может получить новый в заказе: POST /v1/orders/{order_number}/pickup-code/renew."
+    members_schema = {"order_number": str}
+
+
+class BadPromise(Unprocessable):
+    code = "bad-promise"
+    title = "This promise cannot be kept"
+    title_ru = "Такое обещание невозможно"
+    detail = "A later promise must end after it begins and begin in the future."
+    detail_ru = "Новый срок должен начинаться в будущем и заканчиваться позже, чем начинается."
+
+
+class BadPlace(Malformed):
+    code = "bad-place"
+    title = "`near` does not parse"
+    title_ru = "Не удалось разобрать `near`"
+    detail = "Give `near` as latitude,longitude in degrees, e.g. 55.7558,37.6173."
+    detail_ru = "Передайте `near` как широта,долгота в градусах, например 55.7558,37.6173."

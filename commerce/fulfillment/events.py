@@ -1,0 +1,80 @@
+"""What `fulfillment` publishes: one fact for each version of a fulfillment."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from commerce.kernel.events import Event
+
+
+class _FulfillmentEvent(Event, frozen=True, kw_only=True):
+    aggregate = "fulfillment"
+    number: str
+    order_id: UUID
+    location_id: UUID
+
+
+class FulfillmentOpened(_FulfillmentEvent, frozen=True, kw_only=True):
+    """A store has goods to prepare."""
+
+    type = "fulfillment.opened"
+
+
+class FulfillmentAccepted(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.accepted"
+
+
+class FulfillmentPicking(_FulfillmentEvent, frozen=True, kw_only=True):
+    """Some of the goods are picked, or picking has begun."""
+
+    type = "fulfillment.picking"
+
+
+class FulfillmentPicked(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.picked"
+
+
+class FulfillmentPacked(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.packed"
+
+
+class FulfillmentReady(_FulfillmentEvent, frozen=True, kw_only=True):
+    """The customer can come; the message's sender derives the code from the counter."""
+
+    type = "fulfillment.ready_for_pickup"
+
+
+class PickupCodeRenewed(_FulfillmentEvent, frozen=True, kw_only=True):
+    """The old pickup code is void."""
+
+    type = "fulfillment.pickup_code_renewed"
+
+
+class FulfillmentPromised(_FulfillmentEvent, frozen=True, kw_only=True):
+    """A later promise was given."""
+
+    type = "fulfillment.promised"
+
+
+class FulfillmentAtRisk(_FulfillmentEvent, frozen=True, kw_only=True):
+    """Goods that were promised have left the store otherwise."""
+
+    type = "fulfillment.at_risk"
+
+
+class FulfillmentPartlyCollected(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.partly_collected"
+
+
+class FulfillmentCollected(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.collected"
+
+
+class FulfillmentPartlyCancelled(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.partly_cancelled"
+    reason: str
+
+
+class FulfillmentCancelled(_FulfillmentEvent, frozen=True, kw_only=True):
+    type = "fulfillment.cancelled"
+    reason: str

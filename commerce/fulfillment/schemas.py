@@ -1,0 +1,224 @@
+"""What `fulfillment` takes in and answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from commerce.kernel.text import NO_NUL, Quantity, Reason, Sku
+
+State = Literal["open", "accepted", "picking", "picked", "packed", "ready_for_pickup", "collected", "cancelled"]
+Kind = Literal["pickup", "carry_out"]
+LIVE: tuple[State, ...] = ("open", "accepted", "picking", "picked", "packed", "ready_for_pickup")
+Band = Literal["in_stock", "few_left", "out"]
+FEW = 3
+"""Up to so many units are `few_left`."""
+CODE_ATTEMPTS = 5
+"""Wrong codes until a new one is needed."""
+CancelReason = Literal[
+    "out_of_stock", "damaged", "buyer_no_show", "buyer_rejected", "customer_cancelled", "recalled", "store_closed", "other"
+]
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """Ready from, kept at least until."""
+
+    from_at: datetime
+    until_at: datetime
+
+
+class WorkLine(Struct, frozen=True, kw_only=True):
+    """Units of one order line to prepare."""
+
+    order_line_id: UUID
+    variant_id: UUID
+    quantity: int
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """A fulfillment that has just been made."""
+
+    id: UUID
+    number: str
+    view: FulfillmentView
+
+
+class FulfillmentLine(Struct, kw_only=True):
+    """A locked line."""
+
+    id: UUID
+    order_line_id: UUID
+    variant_id: UUID
+    quantity: int
+    picked: int
+    handed_over: int
+    cancelled: int
+
+    @property
+    def outstanding(self) -> int:
+        """Units that are neither handed over nor cancelled."""
+        return self.quantity - self.handed_over - self.cancelled
+
+
+class Fulfillment(Struct, kw_only=True):
+    """A locked fulfillment with its lines; verbs of this room bring it up to date as they write."""
+
+    id: UUID
+    order_id: UUID
+    number: str
+    kind: Kind
+    location_id: UUID
+    state: State
+    at_risk: bool
+    code_counter: int
+    code_attempts: int
+    version: int
+    lines: list[FulfillmentLine]
+
+    @property
+    def order_number(self) -> str:
+        """The number of its order."""
+        return self.number.rpartition("-")[0]
+
+    @property
+    def live(self) -> bool:
+        """Whether there is still something to hand over."""
+        return self.state in LIVE
+
+
+class Scan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was picked: a SKU, or a barcode as the scanner read it. A barcode of a pack counts for what the pack holds."""
+
+    sku: Sku | None = None
+    barcode: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
+    quantity: Quantity = 1
+
+
+class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Picked goods; none yet begins the picking, and the last one ends it."""
+
+    scans: Annotated[list[Scan], Meta(max_length=200)] = []
+
+
+class PromiseAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A later promise, with the reason that the customer is told."""
+
+    from_at: Annotated[datetime, Meta(tz=True)]
+    until_at: Annotated[datetime, Meta(tz=True)]
+    reason: Reason
+
+
+class FulfillmentLineView(Struct, frozen=True, kw_only=True):
+    """Units of one order line at this location. In a store's own views with what to look for."""
+
+    order_line_id: UUID
+    variant_id: UUID
+    quantity: int
+    picked: int
+    handed_over: int
+    cancelled: int
+    sku: str | None = None
+    title: dict[str, str] | None = None
+    option_texts: dict[str, dict[str, str]] | None = None
+
+
+class FulfillmentView(Struct, frozen=True, kw_only=True):
+    """Work at one location. `promise` is the one in force; earlier ones stay in the steps."""
+
+    id: UUID
+    order_id: UUID
+    number: str
+    kind: Kind
+    location_id: UUID
+    state: State
+    at_risk: bool
+    promise: Promise | None
+    ready_at: datetime | None
+    pickup_by: datetime | None
+    closed_at: datetime | None
+    cancel_reason: str | None
+    created_at: datetime
+    lines: list[FulfillmentLineView]
+    version: int
+
+
+class StoreFulfillmentView(Struct, frozen=True, kw_only=True):
+    """A fulfillment as its store sees it: never with the customer's code or contact."""
+
+    number: str
+    order_number: str
+    location: str
+    kind: Kind
+    state: State
+    at_risk: bool
+    promise: Promise | None
+    ready_at: datetime | None
+    pickup_by: datetime | None
+    closed_at: datetime | None
+    cancel_reason: str | None
+    created_at: datetime
+    lines: list[FulfillmentLineView]
+    version: int
+
+
+class StepView(Struct, frozen=True, kw_only=True):
+    """Something that happened to a fulfillment, and who did it."""
+
+    number: str
+    version: int
+    what: str
+    actor: dict[str, Any]
+    data: dict[str, Any]
+    occurred_at: datetime
+
+
+class CodeChallenge(Struct, frozen=True, kw_only=True):
+    """What a pickup code is derived from; only where a pickup is ready."""
+
+    fulfillment_id: UUID
+    counter: int
+    attempts_left: int
+
+
+class Buckets(Struct, frozen=True, kw_only=True):
+    """The level as staff see it."""
+
+    available: int
+    reserved: int
+    committed: int
+    quality_control: int
+    damaged: int
+    in_transit: int
+    in_transit_committed: int
+    safety_stock: int
+
+
+class AvailabilityAt(Struct, frozen=True, kw_only=True):
+    """One variant at one location. `pickup` is the promise an order placed now would get; null where it cannot be placed."""
+
+    location: str
+    name: dict[str, str]
+    band: Band
+    distance_metres: int | None
+    pickup: Promise | None
+    left: int | None = None
+    """Exact only when few are left."""
+    buckets: Buckets | None = None
+    """For staff who may read that location's stock."""
+
+
+class Availability(Struct, frozen=True, kw_only=True):
+    """One variant everywhere, nearest first when `near` is given."""
+
+    sku: str
+    sellable: bool
+    locations: list[AvailabilityAt]
+
+
+class AvailabilityList(Struct, frozen=True, kw_only=True):
+    """As many variants as were asked for, in that order."""
+
+    items: list[Availability]

@@ -1,0 +1,40 @@
+"""What payments refuses."""
+
+from __future__ import annotations
+
+from commerce.kernel.errors import Conflict, NotFound, Unprocessable
+from commerce.kernel.money import Money
+
+
+class CardNumberRefused(Unprocessable):
+    code = "card-number-refused"
+    title = "That looks like a card number"
+    title_ru = "Похоже на номер карты"
+    detail = "Give the reference printed on the terminal's slip. Card numbers are never stored here."
+    detail_ru = "Укажите номер операции с чека терминала. Номера карт здесь никогда не хранятся."
+
+
+class TendersDoNotAddUp(Unprocessable):
+    code = "tenders-do-not-add-up"
+    title = "The tenders do not add up to the total"
+    title_ru = "Оплаты не складываются в сумму чека"
+    detail = "`tenders` must add up to `total`; without the change given back. Correct the amounts and send again."
+    detail_ru = "Сумма `tenders` должна равняться `total`, без учёта сдачи. Исправьте суммы и повторите."
+    members_schema = {"total": Money, "tendered": Money}
+
+
+class RefundExceedsPayment(Conflict):
+    code = "refund-exceeds-payment"
+    title = "More than was paid"
+    title_ru = "Больше, чем оплачено"
+    detail = "Only `left` of what was paid for this order has not been given back yet. Refund no more than that."
+    detail_ru = "По этому заказу можно вернуть не больше `left`: остальное не оплачено или уже возвращено."
+    members_schema = {"left": Money, "wanted": Money}
+
+
+class UnknownReceipt(NotFound):
+    code = "unknown-receipt"
+    title = "No such receipt"
+    title_ru = "Нет такого чека"
+    detail = "No receipt with this register and number here. Both are printed at the foot of the receipt."
+    detail_ru = "Здесь нет чека с такой кассой и номером. Оба указаны внизу чека."

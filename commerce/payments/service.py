@@ -1,0 +1,160 @@
+"""Verbs of payments. Each runs inside the transaction of the verb that moves the goods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from stdnum import luhn
+
+from commerce.infra import outbox
+from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.ids import uuid7
+from commerce.kernel.money import Money
+from commerce.locations import Location
+from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, TendersDoNotAddUp
+from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
+from commerce.payments.schemas import ReceiptKind, ReceiptLine, ReceiptRef, Refund, RefundPart, Tender, TenderKind
+from commerce.payments.tables import payments, receipts, refunds
+
+DIGIT_RUN = re.compile(r"\d(?:[ -]?\d)*", re.ASCII)
+
+
+def counter(location: Location) -> str:
+    """The register of a store's counter, for money taken or given without a till of ours."""
+    return f"counter-{location.code}"
+
+
+async def take(
+    tx: Tx, actor: Actor, *, order_id: UUID, tenders: Sequence[Tender], currency: str, location: Location
+) -> list[UUID]:
+    """Record money taken in a store, authorized and captured at once; the payment ids, one per tender. Nothing is read.
+
+    Raises CardNumberRefused.
+    """
+    ids = []
+    for tender in tenders:
+        refuse_card_number(tender.reference)
+        payment_id = uuid7()
+        tx.queue(
+            payments, id=payment_id, order_id=order_id, tender=tender.kind, authorized=tender.amount, captured=tender.amount,
+            currency=currency, reference=tender.reference, location_id=location.id, device_id=actor.device,
+            taken_by=actor.subject, taken_at=tx.at,
+        )  # fmt: skip
+        outbox.record(
+            tx, actor,
+            PaymentCaptured(
+                aggregate_id=payment_id, version=1, order_id=order_id, tender=tender.kind, amount=tender.amount, currency=currency,
+            ),
+        )  # fmt: skip
+        ids.append(payment_id)
+    return ids
+
+
+SPREAD = """
+WITH locked AS MATERIALIZED (
+    SELECT id, tender, captured - refunded AS room, currency FROM payments.payments WHERE order_id = :order
+    ORDER BY id FOR NO KEY UPDATE
+), ranked AS (
+    SELECT id, room, currency,
+           :amount - coalesce(sum(room) OVER (ORDER BY tender <> :tender, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS rest
+    FROM locked
+), changed AS (
+    UPDATE payments.payments p SET refunded = p.refunded + least(r.room, r.rest), version = p.version + 1
+    FROM ranked r WHERE p.id = r.id AND least(r.room, r.rest) > 0
+    RETURNING p.id, p.version, least(r.room, r.rest) AS part
+)
+SELECT r.id, r.room, r.currency, c.part, c.version FROM ranked r LEFT JOIN changed c ON c.id = r.id ORDER BY r.id
+"""
+"""Spread a refund over the locked payments, those of the same tender first. One statement."""
+
+
+async def refund(
+    tx: Tx, actor: Actor, *, order_id: UUID, return_id: UUID | None, amount: int, currency: str, tender: TenderKind,
+    reason: str, location: Location, reference: str | None = None,
+) -> Refund:  # fmt: skip
+    """Give `amount` minor units of an order's payments back at once, in cash or on a card terminal: from payments of that
+    tender first. Locks the order's payments, by id. One statement.
+
+    Raises RefundExceedsPayment when less than that is left, CardNumberRefused.
+    """
+    refuse_card_number(reference)
+    if amount < 0:
+        raise ValueError("a refund is not negative")
+    if amount == 0:
+        return Refund(amount=0, currency=currency, tender=tender, parts=())
+    rows = await tx.rows(SPREAD, order=order_id, amount=amount, tender=tender)
+    left = sum(row.room for row in rows)
+    if left < amount:
+        raise RefundExceedsPayment(left=Money(left, currency), wanted=Money(amount, currency))
+    parts = []
+    for row in rows:
+        if row.currency != currency:
+            raise ValueError("a refund is in the currency of the payment")
+        if row.part is None:
+            continue
+        refund_id = uuid7()
+        tx.queue(
+            refunds, id=refund_id, order_id=order_id, return_id=return_id, payment_id=row.id, tender=tender, amount=row.part,
+            currency=currency, state="succeeded", reference=reference, reason=reason, location_id=location.id,
+            given_by=actor.subject, created_at=tx.at,
+        )  # fmt: skip
+        outbox.record(
+            tx, actor,
+            PaymentRefunded(
+                aggregate_id=row.id, version=row.version, order_id=order_id, refund_id=refund_id, return_id=return_id,
+                tender=tender, amount=row.part, currency=currency,
+            ),
+        )  # fmt: skip
+        parts.append(RefundPart(id=refund_id, payment_id=row.id, amount=row.part))
+    return Refund(amount=amount, currency=currency, tender=tender, parts=tuple(parts))
+
+
+NEXT_NUMBER = """
+INSERT INTO payments.registers AS r (code, location_id, last_number) VALUES (:code, :location, 1)
+ON CONFLICT (code) DO UPDATE SET last_number = r.last_number + 1 RETURNING r.last_number
+"""
+
+
+async def receipt(
+    tx: Tx, actor: Actor, *, register: str, kind: ReceiptKind, order_id: UUID, return_id: UUID | None = None,
+    location: Location, total: int, currency: str, lines: Sequence[ReceiptLine], tenders: Sequence[Tender],
+    occurred_at: datetime | None = None,
+) -> ReceiptRef:  # fmt: skip
+    """Write the receipt of a money fact, with the register's next number: amounts are positive, `kind` says which way they
+    went. The register's counter stays locked until the commit, so that a refusal leaves no gap. One statement.
+
+    `occurred_at` (now when absent) and the store's time zone make the business date. Raises TendersDoNotAddUp.
+    """
+    tendered = sum(tender.amount for tender in tenders)
+    if tendered != total:
+        raise TendersDoNotAddUp(total=Money(total, currency), tendered=Money(tendered, currency))
+    if sum(line.total for line in lines) != total:
+        raise ValueError("the lines of a receipt add up to its total")
+    number = await tx.scalar(NEXT_NUMBER, code=register, location=location.id)
+    happened = occurred_at or tx.at
+    receipt_id = uuid7()
+    tx.queue(
+        receipts, id=receipt_id, register=register, number=number, kind=kind, order_id=order_id, return_id=return_id,
+        legal_entity=location.legal_entity, location_id=location.id, business_date=location.business_date(happened),
+        total=total, currency=currency, lines=list(lines), tenders=list(tenders), fiscal=None, occurred_at=happened,
+    )  # fmt: skip
+    outbox.record(
+        tx,
+        actor,
+        ReceiptIssued(
+            aggregate_id=receipt_id, version=1, order_id=order_id, register=register, number=number, kind=kind
+        ),
+    )
+    return ReceiptRef(register=register, number=number)
+
+
+def refuse_card_number(reference: str | None) -> None:
+    """Raise CardNumberRefused when a run of 13 to 19 digits passes the card check (ISO/IEC 7812-1, Luhn)."""
+    for run in DIGIT_RUN.findall(reference or ""):
+        digits = re.sub(r"[ -]", "", run)
+        if 13 <= len(digits) <= 19 and luhn.is_valid(digits):
+            raise CardNumberRefused

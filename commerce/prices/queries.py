@@ -1,0 +1,57 @@
+"""Reads of `prices`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from commerce import catalog
+from commerce.infra.db import Tx
+from commerce.kernel.actor import NIL
+from commerce.kernel.money import Money
+from commerce.prices.schemas import Price, PriceEntry, PriceHistory
+
+QUOTE = """
+SELECT w.variant_id, p.amount, p.currency, p.valid_from, t.basis_points AS tax_basis_points
+FROM unnest(CAST(:variants AS uuid[]), CAST(:classes AS text[])) AS w(variant_id, tax_class)
+JOIN LATERAL (
+    SELECT amount, currency, valid_from FROM prices.prices
+    WHERE variant_id = w.variant_id AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
+) p ON true
+JOIN LATERAL (
+    SELECT basis_points FROM prices.tax_rates
+    WHERE tax_class = w.tax_class AND zone = :zone AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
+) t ON true
+"""
+HISTORY = """
+SELECT p.amount, p.currency, p.valid_from, p.set_by,
+       row_number() OVER (PARTITION BY p.valid_from <= :at ORDER BY p.valid_from DESC) = 1 AND p.valid_from <= :at AS current
+FROM prices.prices p WHERE p.variant_id = :variant ORDER BY p.valid_from DESC LIMIT 1000
+"""
+
+
+async def quote(
+    tx: Tx, variant_ids: Sequence[UUID], *, at: datetime, tax_classes: Sequence[str], zone: str = "RU"
+) -> dict[UUID, Price]:
+    """The price and tax rate of each variant at a moment in a tax zone; `tax_classes` in the order of `variant_ids`.
+
+    A variant without a price, or of a class without a rate, is absent: it cannot be sold. One statement.
+    """
+    rows = await tx.rows(QUOTE, variants=list(variant_ids), classes=list(tax_classes), at=at, zone=zone)
+    return {row.variant_id: Price(**row._mapping) for row in rows}
+
+
+async def history(tx: Tx, *, sku: str) -> PriceHistory:
+    """Every price of a variant, newest first. Raises UnknownSku."""
+    variant = await catalog.by_sku(tx, sku)
+    entries = []
+    for row in await tx.rows(HISTORY, variant=variant.id, at=tx.at):
+        state = "scheduled" if row.valid_from > tx.at else "current" if row.current else "past"
+        entries.append(
+            PriceEntry(
+                price=Money(row.amount, row.currency), valid_from=row.valid_from, state=state,
+                set_by=None if row.set_by == NIL else row.set_by,
+            )
+        )  # fmt: skip
+    return PriceHistory(sku=sku, prices=entries)
