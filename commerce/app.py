@@ -23,13 +23,15 @@ from commerce.infra.db import Database
 from commerce.infra.health import ROUTES as HEALTH
 from commerce.infra.http import (
     EXCEPTION_HANDLERS,
+    Api,
+    StrictRequest,
     actor_of,
     add_entity_tag,
     if_match_of,
     once_of,
-    request_ids,
 )
 from commerce.infra.live import Live
+from commerce.infra.parameters import read_bounds
 from commerce.kernel.clock import Clock, system_clock
 from commerce.settings import Settings
 
@@ -46,6 +48,7 @@ def documentation_assets() -> Path:
 
 def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     """The application of one process. Opens its pools at start-up and closes them after the last answer."""
+    read_bounds()
     db = Database.open(settings, clock=clock, name="commerce-api")
     live = Live(settings.redis_url)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
@@ -77,10 +80,11 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         path="/docs/assets", directories=[documentation_assets()], include_in_schema=False, html_mode=False
     )
     assets.guards = [auth.public]
-    return Litestar(
+    return Api(
         route_handlers=[*HEALTH, *parts.routes(), assets],
         lifespan=[lifespan],
-        middleware=[request_ids, auth.authenticate(ring)],
+        request_class=StrictRequest,
+        middleware=[auth.authenticate(ring)],
         exception_handlers=EXCEPTION_HANDLERS,
         after_request=add_entity_tag,
         dependencies={

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from commerce.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
 
 
@@ -49,7 +51,7 @@ class NotAtThisStore(Forbidden):
     title_ru = "Нет роли в магазине этого устройства"
     detail = "Your roles are for other locations than {location}, where this device stands. Sign in on a device of your own store."
     detail_ru = "Ваши роли относятся не к {location}, где стоит это устройство. Войдите на устройстве своего магазина."
-    members_schema = {"location": str}
+    members_schema: ClassVar[dict[str, Any]] = {"location": str}
 
 
 class MayNotGrant(Forbidden):
@@ -58,7 +60,7 @@ class MayNotGrant(Forbidden):
     title_ru = "Вы не вправе распоряжаться этой ролью"
     detail = "Nobody hands out or withdraws more than he holds: the role {role} at {location} is beyond yours."
     detail_ru = "Нельзя дать или отнять больше, чем имеешь сам: роль {role} в {location} вам не подвластна."
-    members_schema = {"role": str, "location": str}
+    members_schema: ClassVar[dict[str, Any]] = {"role": str, "location": str}
 
 
 class NotYourLocation(Forbidden):
@@ -67,7 +69,7 @@ class NotYourLocation(Forbidden):
     title_ru = "Устройство другого места"
     detail = "You look after devices of other locations than {location}."
     detail_ru = "Вы отвечаете за устройства других мест, не {location}."
-    members_schema = {"location": str}
+    members_schema: ClassVar[dict[str, Any]] = {"location": str}
 
 
 class CodeTaken(Conflict):
@@ -76,7 +78,7 @@ class CodeTaken(Conflict):
     title_ru = "Этот код занят"
     detail = "{value} exists already. Choose another code; a revoked one is not used again."
     detail_ru = "{value} уже существует. Выберите другой код; отозванный код повторно не используется."
-    members_schema = {"value": str}
+    members_schema: ClassVar[dict[str, Any]] = {"value": str}
 
 
 class UnknownChannel(Unprocessable):
@@ -85,7 +87,7 @@ class UnknownChannel(Unprocessable):
     title_ru = "Нет такого канала"
     detail = "There is no channel {channel}. `GET /v1/channels` lists them."
     detail_ru = "Канала {channel} нет. Список каналов: `GET /v1/channels`."
-    members_schema = {"channel": str}
+    members_schema: ClassVar[dict[str, Any]] = {"channel": str}
 
 
 class UnknownStaff(NotFound):
@@ -94,7 +96,7 @@ class UnknownStaff(NotFound):
     title_ru = "Нет такого сотрудника"
     detail = "Nobody of the staff signs in as {login}."
     detail_ru = "Сотрудника с логином {login} нет."
-    members_schema = {"login": str}
+    members_schema: ClassVar[dict[str, Any]] = {"login": str}
 
 
 class UnknownClient(NotFound):
@@ -103,7 +105,7 @@ class UnknownClient(NotFound):
     title_ru = "Нет такого клиента API"
     detail = "There is no API client {client}."
     detail_ru = "Клиента API {client} нет."
-    members_schema = {"client": str}
+    members_schema: ClassVar[dict[str, Any]] = {"client": str}
 
 
 class UnknownDevice(NotFound):
@@ -112,7 +114,7 @@ class UnknownDevice(NotFound):
     title_ru = "Нет такого устройства"
     detail = "There is no device {device}."
     detail_ru = "Устройства {device} нет."
-    members_schema = {"device": str}
+    members_schema: ClassVar[dict[str, Any]] = {"device": str}
 
 
 class UnknownSession(NotFound):

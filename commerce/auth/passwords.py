@@ -7,9 +7,10 @@ they make hundreds of people at once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Annotated
+from functools import lru_cache, partial
+from typing import Annotated, ParamSpec, TypeVar
 
 import msgspec
 from argon2 import PasswordHasher
@@ -18,6 +19,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from commerce.kernel.errors import Busy
 from commerce.kernel.text import NO_NUL
 from commerce.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NewPassword = Annotated[
     str, msgspec.Meta(min_length=8, max_length=200, pattern=NO_NUL, description="8 to 200 characters of any kind")
@@ -80,5 +84,12 @@ def _verify(environment: str, stored: str | None, password: str) -> Verified:
     return Verified(stored is not None, cost.hash(password) if stale else None)
 
 
-async def _aside[**P, R](work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    raise NotImplementedError
+async def _aside(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    global _waiting  # noqa: PLW0603 - one queue of one process
+    if _waiting >= LONGEST_QUEUE:
+        raise Busy(retry_after_seconds=1)
+    _waiting += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_pool, partial(work, *args, **kwargs))
+    finally:
+        _waiting -= 1

@@ -7,74 +7,76 @@ from uuid import UUID
 from commerce.kernel.events import Event
 
 
-class _FulfillmentEvent(Event, frozen=True, kw_only=True):
+class FulfillmentEvent(Event, frozen=True, kw_only=True):
+    """What every fact of a fulfillment names."""
+
     aggregate = "fulfillment"
     number: str
     order_id: UUID
     location_id: UUID
 
 
-class FulfillmentOpened(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentOpened(FulfillmentEvent, frozen=True, kw_only=True):
     """A store has goods to prepare."""
 
     type = "fulfillment.opened"
 
 
-class FulfillmentAccepted(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentAccepted(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.accepted"
 
 
-class FulfillmentPicking(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentPicking(FulfillmentEvent, frozen=True, kw_only=True):
     """Some of the goods are picked, or picking has begun."""
 
     type = "fulfillment.picking"
 
 
-class FulfillmentPicked(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentPicked(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.picked"
 
 
-class FulfillmentPacked(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentPacked(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.packed"
 
 
-class FulfillmentReady(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentReady(FulfillmentEvent, frozen=True, kw_only=True):
     """The customer can come; the message's sender derives the code from the counter."""
 
     type = "fulfillment.ready_for_pickup"
 
 
-class PickupCodeRenewed(_FulfillmentEvent, frozen=True, kw_only=True):
+class PickupCodeRenewed(FulfillmentEvent, frozen=True, kw_only=True):
     """The old pickup code is void."""
 
     type = "fulfillment.pickup_code_renewed"
 
 
-class FulfillmentPromised(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentPromised(FulfillmentEvent, frozen=True, kw_only=True):
     """A later promise was given."""
 
     type = "fulfillment.promised"
 
 
-class FulfillmentAtRisk(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentAtRisk(FulfillmentEvent, frozen=True, kw_only=True):
     """Goods that were promised have left the store otherwise."""
 
     type = "fulfillment.at_risk"
 
 
-class FulfillmentPartlyCollected(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentPartlyCollected(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.partly_collected"
 
 
-class FulfillmentCollected(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentCollected(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.collected"
 
 
-class FulfillmentPartlyCancelled(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentPartlyCancelled(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.partly_cancelled"
     reason: str
 
 
-class FulfillmentCancelled(_FulfillmentEvent, frozen=True, kw_only=True):
+class FulfillmentCancelled(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.cancelled"
     reason: str

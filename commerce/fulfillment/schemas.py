@@ -38,14 +38,6 @@ class WorkLine(Struct, frozen=True, kw_only=True):
     quantity: int
 
 
-class Opened(Struct, frozen=True, kw_only=True):
-    """A fulfillment that has just been made."""
-
-    id: UUID
-    number: str
-    view: FulfillmentView
-
-
 class FulfillmentLine(Struct, kw_only=True):
     """A locked line."""
 
@@ -64,7 +56,7 @@ class FulfillmentLine(Struct, kw_only=True):
 
 
 class Fulfillment(Struct, kw_only=True):
-    """A locked fulfillment with its lines; verbs of this room bring it up to date as they write."""
+    """Work at one location, as rooms above see it; locked, its verbs keep it up to date as they write."""
 
     id: UUID
     order_id: UUID
@@ -73,9 +65,16 @@ class Fulfillment(Struct, kw_only=True):
     location_id: UUID
     state: State
     at_risk: bool
+    promised_from: datetime | None
+    promised_until: datetime | None
+    ready_at: datetime | None
+    pickup_by: datetime | None
+    closed_at: datetime | None
+    cancel_reason: str | None
     code_counter: int
     code_attempts: int
     version: int
+    created_at: datetime
     lines: list[FulfillmentLine]
 
     @property
@@ -87,6 +86,18 @@ class Fulfillment(Struct, kw_only=True):
     def live(self) -> bool:
         """Whether there is still something to hand over."""
         return self.state in LIVE
+
+    @property
+    def promise(self) -> Promise | None:
+        """The promise in force."""
+        if self.promised_from is None or self.promised_until is None:
+            return None
+        return Promise(from_at=self.promised_from, until_at=self.promised_until)
+
+    @property
+    def code_attempts_left(self) -> int:
+        """Wrong codes until a new one is needed."""
+        return max(0, CODE_ATTEMPTS - self.code_attempts)
 
 
 class Scan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,26 +136,6 @@ class FulfillmentLineView(Struct, frozen=True, kw_only=True):
     option_texts: dict[str, dict[str, str]] | None = None
 
 
-class FulfillmentView(Struct, frozen=True, kw_only=True):
-    """Work at one location. `promise` is the one in force; earlier ones stay in the steps."""
-
-    id: UUID
-    order_id: UUID
-    number: str
-    kind: Kind
-    location_id: UUID
-    state: State
-    at_risk: bool
-    promise: Promise | None
-    ready_at: datetime | None
-    pickup_by: datetime | None
-    closed_at: datetime | None
-    cancel_reason: str | None
-    created_at: datetime
-    lines: list[FulfillmentLineView]
-    version: int
-
-
 class StoreFulfillmentView(Struct, frozen=True, kw_only=True):
     """A fulfillment as its store sees it: never with the customer's code or contact."""
 
@@ -173,14 +164,6 @@ class StepView(Struct, frozen=True, kw_only=True):
     actor: dict[str, Any]
     data: dict[str, Any]
     occurred_at: datetime
-
-
-class CodeChallenge(Struct, frozen=True, kw_only=True):
-    """What a pickup code is derived from; only where a pickup is ready."""
-
-    fulfillment_id: UUID
-    counter: int
-    attempts_left: int
 
 
 class Buckets(Struct, frozen=True, kw_only=True):

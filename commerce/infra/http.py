@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 import structlog
-from litestar import Request, Response
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Message
 
 from commerce.infra.db import InProgress, KeyReused, Once, busy_or
+from commerce.infra.log import REQUEST
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import (
     Busy,
@@ -167,17 +169,23 @@ def pointer_of(path: str) -> str:
     return "".join("/" + (name or index).replace("~", "~0").replace("/", "~1") for name, index in parts)
 
 
+def _from_message(message: str) -> Invalid:
+    match = PATH_IN_MESSAGE.match(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    return Invalid(pointer=pointer_of(path), detail=what)
+
+
 def _invalid(extra: Any) -> list[Invalid]:
     found = []
     for item in extra if isinstance(extra, list) else []:
         message, key = str(item.get("message", "")), str(item.get("key", ""))
-        match = PATH_IN_MESSAGE.match(message)
-        what, path = (match["what"], match["path"] or "") if match else (message, "")
         if item.get("source") in ("query", "path", "header", "cookie"):
-            pointer = key
+            found.append(Invalid(pointer=key, detail=_from_message(message).detail))
         else:
-            pointer = pointer_of(path) or ("" if key in ("", "data") else "/" + key.replace(".", "/"))
-        found.append(Invalid(pointer=pointer, detail=what))
+            inner = _from_message(message)
+            found.append(
+                inner if inner.pointer or key in ("", "data") else Invalid(pointer_of(f"$.{key}"), inner.detail)
+            )
     return found
 
 
@@ -308,21 +316,43 @@ def add_entity_tag(response: Response[Any]) -> Response[Any]:
     return response
 
 
+@cache
+def _decoder(target: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(target)
+
+
+class StrictRequest(Request[Any, Any, State]):
+    """Bodies are decoded straight into the handler's Struct, without coercion: `"1"` is no number."""
+
+    async def json(self) -> Any:
+        """The body as the type of the handler's `data`. Raises BadInput with a pointer to the place."""
+        body = await self.body()
+        field = self.route_handler.parsed_data_field
+        if field is None:
+            return await super().json()
+        try:
+            return _decoder(field.annotation).decode(body)
+        except msgspec.ValidationError as error:
+            raise BadInput(errors=[_from_message(str(error))]) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadInput(errors=[Invalid(pointer="", detail=f"The body is not JSON: {error}")]) from error
+
+
 REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 
 
-def request_ids(app: ASGIApp) -> ASGIApp:
-    """Middleware: a request id (the client's `X-Request-Id` when well-formed), on the answer, in the log, in `instance`;
-    one access line per request."""
+class Api(Litestar):
+    """The application with a request id on everything, refusals of the router included: the client's `X-Request-Id` when
+    well-formed; on the answer, in the log, in `instance`. One access line per request."""
 
-    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
         request_id = given.decode() if given is not None and REQUEST_ID.match(given) else str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        token = REQUEST.set(request_id)
         started = time.perf_counter()
         status = 0
 
@@ -334,7 +364,7 @@ def request_ids(app: ASGIApp) -> ASGIApp:
             await send(message)
 
         try:
-            await app(scope, receive, send_with_id)
+            await super().__call__(scope, receive, send_with_id)
         finally:
             log.info(
                 "request",
@@ -343,20 +373,20 @@ def request_ids(app: ASGIApp) -> ASGIApp:
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )
-            structlog.contextvars.unbind_contextvars("request_id")
-
-    return middleware
+            REQUEST.reset(token)
 
 
 __all__ = [
     "EXCEPTION_HANDLERS",
     "PROBLEM_JSON",
+    "Api",
     "BadInput",
     "Invalid",
     "KeyRequired",
     "NotAllowed",
     "ProblemDocument",
     "SignInRequired",
+    "StrictRequest",
     "UnknownAddress",
     "VersionRequired",
     "actor_of",
@@ -365,6 +395,5 @@ __all__ = [
     "language_of",
     "once_of",
     "problems",
-    "request_ids",
     "writes",
 ]

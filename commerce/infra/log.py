@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import structlog
 
 from commerce.settings import Settings
 
 SECRET_KEYS = {"password", "token", "secret", "authorization", "code", "key", "refresh_token", "secret_key"}
+
+
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
+"""The id of the request being answered; every line of the log carries it."""
+
+
+def _request_id(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    request_id = REQUEST.get()
+    if request_id is not None:
+        event["request_id"] = request_id
+    return event
 
 
 def _redact(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -23,7 +35,7 @@ def configure(settings: Settings) -> None:
     """Send all logs, the libraries' included, to standard error in the configured form."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -85,6 +85,7 @@ class MovementColumns(TypedColumns):
     to_place = Column(Text, nullable=False)
     to_location_id = Column(Uuid, ForeignKey("locations.locations.id"))
     unit_cost = Column(BigInteger)
+    line_id = Column(Uuid)
     occurred_at = Column(DateTime(timezone=True), nullable=False)
     recorded_at = Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
 
@@ -122,6 +123,7 @@ class ReservationColumns(TypedColumns):
     state = Column(Text, nullable=False)
     quantity = Column(Integer, nullable=False)
     quantity_open = Column(Integer, nullable=False)
+    quantity_lost = Column(Integer, server_default="0", nullable=False)
     expires_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
     changed_at = Column(DateTime(timezone=True), nullable=False)
@@ -136,7 +138,11 @@ reservations = Table(
     CheckConstraint(
         "state IN ('reserved', 'committed', 'fulfilled', 'released', 'expired', 'short')", name="state_known"
     ),
-    CheckConstraint("quantity > 0 AND quantity_open BETWEEN 0 AND quantity", name="quantity"),
+    CheckConstraint(
+        "quantity > 0 AND quantity_open >= 0 AND quantity_lost >= 0 AND quantity_open + quantity_lost <= quantity",
+        name="quantity",
+    ),
+    CheckConstraint("quantity_lost > 0 OR state NOT IN ('short', 'expired')", name="lost_when_gone"),
     CheckConstraint("(quantity_open > 0) = (state IN ('reserved', 'committed'))", name="open_while_live"),
     Index("ix_reservations_owner_kind_owner_id", "owner_kind", "owner_id"),
     Index(

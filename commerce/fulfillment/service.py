@@ -1,0 +1,426 @@
+"""Verbs of `fulfillment`: a store's steps from the open pickup to the goods in the customer's hands."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+from commerce import auth, catalog, locations
+from commerce.fulfillment import events, promises
+from commerce.fulfillment.errors import (
+    BadPromise,
+    NotInFulfillment,
+    OtherStore,
+    PickedTooMany,
+    PickupCodeLocked,
+    UnknownFulfillment,
+    WrongPickupCode,
+    WrongStep,
+)
+from commerce.fulfillment.queries import COLUMNS, fulfillments_of, store_view
+from commerce.fulfillment.schemas import (
+    Fulfillment,
+    FulfillmentLine,
+    Pick,
+    Promise,
+    PromiseAgain,
+    State,
+    StoreFulfillmentView,
+    WorkLine,
+)
+from commerce.fulfillment.tables import fulfillments, lines, steps
+from commerce.fulfillment.tables import promises as promises_table
+from commerce.infra import outbox
+from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.ids import uuid7
+from commerce.locations import Location
+
+LOCKED = f"""
+SELECT {COLUMNS} FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
+WHERE {{which}} ORDER BY f.id, l.id FOR NO KEY UPDATE OF f, l
+"""  # noqa: S608
+LOCK_NUMBER = LOCKED.format(which="f.number = :number")
+LOCK_ORDER = LOCKED.format(which="f.order_id = :order")
+LOCK_IDS = LOCKED.format(which="f.id = ANY(CAST(:ids AS uuid[]))")
+"""Lines are locked with their head, so that a lock that was waited for answers what the other transaction wrote."""
+
+CHANGE = """
+WITH head AS (
+    UPDATE fulfillment.fulfillments SET state = :state, at_risk = :at_risk, promised_from = :promised_from,
+        promised_until = :promised_until, ready_at = :ready_at, pickup_by = :pickup_by, closed_at = :closed_at,
+        cancel_reason = :cancel_reason, code_counter = :code_counter, code_attempts = :code_attempts, version = version + 1
+    WHERE id = :id AND version = :version
+)
+UPDATE fulfillment.lines l SET picked = w.picked, handed_over = w.handed_over, cancelled = w.cancelled
+FROM unnest(CAST(:lines AS uuid[]), CAST(:picked AS int[]), CAST(:handed_over AS int[]), CAST(:cancelled AS int[]))
+    AS w(id, picked, handed_over, cancelled)
+WHERE l.id = w.id AND (l.picked, l.handed_over, l.cancelled) IS DISTINCT FROM (w.picked, w.handed_over, w.cancelled)
+"""
+WRONG_CODE = "UPDATE fulfillment.fulfillments SET code_attempts = code_attempts + 1 WHERE id = :id"
+
+
+def open_pickup(
+    tx: Tx,
+    actor: Actor,
+    *,
+    order_id: UUID,
+    order_number: str,
+    location: Location,
+    lines: Sequence[WorkLine],
+    promise: Promise,
+) -> Fulfillment:
+    """A pickup at one store with the promise given. Queues rows only; the caller promises the stock to `fulfillment.id`."""
+    fulfillment = _make(
+        tx, order_id=order_id, order_number=order_number, kind="pickup", location=location, work=lines, state="open",
+        at=tx.at, promise=promise,
+    )  # fmt: skip
+    tx.queue(
+        promises_table, fulfillment_id=fulfillment.id, n=1, promised_from=promise.from_at, promised_until=promise.until_at,
+        reason="placed", given_at=tx.at,
+    )  # fmt: skip
+    _step(tx, actor, fulfillment, events.FulfillmentOpened, "opened", {}, tx.at)
+    return fulfillment
+
+
+def carry_out(
+    tx: Tx,
+    actor: Actor,
+    *,
+    order_id: UUID,
+    order_number: str,
+    location: Location,
+    lines: Sequence[WorkLine],
+    occurred_at: datetime,
+) -> Fulfillment:
+    """Goods that the customer took along at the till: collected from the start. Queues rows only."""
+    fulfillment = _make(
+        tx, order_id=order_id, order_number=order_number, kind="carry_out", location=location, work=lines,
+        state="collected", at=occurred_at, promise=None,
+    )  # fmt: skip
+    _step(tx, actor, fulfillment, events.FulfillmentCollected, "carried_out", {}, occurred_at)
+    return fulfillment
+
+
+def _make(
+    tx: Tx,
+    *,
+    order_id: UUID,
+    order_number: str,
+    kind: Any,
+    location: Location,
+    work: Sequence[WorkLine],
+    state: State,
+    at: datetime,
+    promise: Promise | None,
+) -> Fulfillment:
+    done = state == "collected"
+    made = Fulfillment(
+        id=uuid7(), order_id=order_id, number=f"{order_number}-1", kind=kind, location_id=location.id, state=state, at_risk=False,
+        promised_from=promise.from_at if promise else None, promised_until=promise.until_at if promise else None,
+        ready_at=None, pickup_by=None, closed_at=at if done else None, cancel_reason=None, code_counter=0, code_attempts=0,
+        version=1, created_at=at,
+        lines=[
+            FulfillmentLine(
+                id=uuid7(), order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=line.quantity,
+                picked=line.quantity if done else 0, handed_over=line.quantity if done else 0, cancelled=0,
+            )
+            for line in work
+        ],
+    )  # fmt: skip
+    tx.queue(
+        fulfillments, id=made.id, order_id=order_id, number=made.number, kind=kind, location_id=location.id, state=state,
+        at_risk=False, promised_from=made.promised_from, promised_until=made.promised_until, closed_at=made.closed_at,
+        version=1, created_at=at,
+    )  # fmt: skip
+    for line in made.lines:
+        tx.queue(
+            lines, id=line.id, fulfillment_id=made.id, order_line_id=line.order_line_id, variant_id=line.variant_id,
+            quantity=line.quantity, picked=line.picked, handed_over=line.handed_over, cancelled=0,
+        )  # fmt: skip
+    return made
+
+
+async def lock(tx: Tx, *, number: str, location: Location) -> Fulfillment:
+    """Lock a fulfillment of a store, with its lines. One statement. Raises UnknownFulfillment, OtherStore."""
+    found = fulfillments_of(await tx.rows(LOCK_NUMBER, number=number))
+    if not found:
+        raise UnknownFulfillment(number=number)
+    if found[0].location_id != location.id:
+        raise OtherStore(number=number)
+    return found[0]
+
+
+async def lock_of_order(tx: Tx, *, order_id: UUID) -> list[Fulfillment]:
+    """Lock every fulfillment of an order that the caller has locked. One statement."""
+    return fulfillments_of(await tx.rows(LOCK_ORDER, order=order_id))
+
+
+async def prove(tx: Tx, *, fulfillment: Fulfillment, code: str, secret_key: str) -> None:
+    """Check the customer's pickup code of a fulfillment that is ready; nothing may be written before it.
+
+    Raises WrongStep, PickupCodeLocked after five wrong codes, WrongPickupCode (kept: the attempt counts).
+    """
+    _require(fulfillment, "ready_for_pickup")
+    if fulfillment.code_attempts_left == 0:
+        raise PickupCodeLocked(order_number=fulfillment.order_number)
+    if not hmac.compare_digest(pickup_code(fulfillment, secret_key=secret_key).encode(), code.encode()):
+        await tx.execute(WRONG_CODE, id=fulfillment.id)
+        raise WrongPickupCode(attempts_left=fulfillment.code_attempts_left - 1)
+
+
+def pickup_code(fulfillment: Fulfillment, *, secret_key: str) -> str:
+    """The six digits that its customer shows; never stored. A new counter makes another."""
+    return auth.derived_code(secret_key, fulfillment.id, fulfillment.code_counter)
+
+
+async def hand_over(
+    tx: Tx, actor: Actor, *, fulfillment: Fulfillment, quantities: Mapping[UUID, int], hand_over_id: UUID
+) -> None:
+    """Units by order line are in the customer's hands; collected when nothing is left. One statement.
+
+    The caller has proved the code, moves the stock and takes the money. `hand_over_id` is the document of this act.
+    """
+    for line in fulfillment.lines:
+        line.handed_over += quantities.get(line.order_line_id, 0)
+    done = not any(line.outstanding for line in fulfillment.lines)
+    event: type[events.FulfillmentEvent] = events.FulfillmentPartlyCollected
+    if done:
+        event = events.FulfillmentCollected
+        fulfillment.state = "collected"
+        fulfillment.closed_at = tx.at
+    await _change(
+        tx, actor, fulfillment, event, "collected" if done else "partly_collected",
+        {"hand_over_id": hand_over_id, "lines": _by_line(quantities)},
+    )  # fmt: skip
+
+
+async def cancel(
+    tx: Tx,
+    actor: Actor,
+    *,
+    fulfillment: Fulfillment,
+    reason: str,
+    note: str | None = None,
+    quantities: Mapping[UUID, int] | None = None,
+) -> dict[UUID, int]:
+    """Give up outstanding units (all of them, or some by order line); the units given up, by order line. One statement.
+
+    Cancelled when nothing was handed over, collected when the rest was. The caller releases the stock.
+    """
+    given_up = {}
+    for line in fulfillment.lines:
+        units = line.outstanding if quantities is None else quantities.get(line.order_line_id, 0)
+        if units:
+            line.cancelled += units
+            given_up[line.order_line_id] = units
+    what, event = "partly_cancelled", events.FulfillmentPartlyCancelled
+    detail: dict[str, Any] = {"reason": reason, "note": note, "lines": _by_line(given_up)}
+    extra: dict[str, Any] = {"reason": reason}
+    if not any(line.outstanding for line in fulfillment.lines):
+        fulfillment.closed_at = tx.at
+        fulfillment.cancel_reason = reason
+        if any(line.handed_over for line in fulfillment.lines):
+            fulfillment.state = "collected"
+        else:
+            fulfillment.state = "cancelled"
+            what, event = "cancelled", events.FulfillmentCancelled
+    await _change(tx, actor, fulfillment, event, what, detail, **extra)
+    return given_up
+
+
+async def renew_codes(tx: Tx, actor: Actor, *, locked: Sequence[Fulfillment]) -> int:
+    """A new pickup code, with five new attempts, for each pickup that is ready; how many there were. One statement each."""
+    ready = [fulfillment for fulfillment in locked if fulfillment.state == "ready_for_pickup"]
+    for fulfillment in ready:
+        fulfillment.code_counter += 1
+        fulfillment.code_attempts = 0
+        await _change(tx, actor, fulfillment, events.PickupCodeRenewed, "pickup_code_renewed", {})
+    return len(ready)
+
+
+async def mark_at_risk(tx: Tx, actor: Actor, *, ids: Iterable[UUID], data: Mapping[str, Any]) -> int:
+    """Goods that live pickups were promised are gone: the store must look before the customer travels. How many are new."""
+    changed = 0
+    for fulfillment in fulfillments_of(await tx.rows(LOCK_IDS, ids=sorted(set(ids)))):
+        if fulfillment.live and not fulfillment.at_risk:
+            fulfillment.at_risk = True
+            await _change(tx, actor, fulfillment, events.FulfillmentAtRisk, "at_risk", dict(data))
+            changed += 1
+    return changed
+
+
+async def accept(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillmentView:
+    """The store takes the work on."""
+    location, fulfillment = await _at(tx, code, number, "open")
+    fulfillment.state = "accepted"
+    await _done_by_staff(tx, actor, fulfillment, events.FulfillmentAccepted, "accepted", {})
+    return await store_view(tx, fulfillment, location)
+
+
+async def pick(tx: Tx, actor: Actor, *, code: str, number: str, command: Pick) -> StoreFulfillmentView:
+    """Scanned goods are picked; picked when all of them are. Raises NotInFulfillment, PickedTooMany."""
+    location, fulfillment = await _at(tx, code, number, "accepted", "picking")
+    counted = await _scanned(tx, fulfillment, command)
+    for line in fulfillment.lines:
+        line.picked += counted.get(line.order_line_id, 0)
+    done = all(line.picked >= line.quantity - line.cancelled for line in fulfillment.lines)
+    fulfillment.state = "picked" if done else "picking"
+    event = events.FulfillmentPicked if done else events.FulfillmentPicking
+    await _done_by_staff(tx, actor, fulfillment, event, fulfillment.state, {"lines": _by_line(counted)})
+    return await store_view(tx, fulfillment, location)
+
+
+async def pack(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillmentView:
+    """The goods are packed for the shelf."""
+    location, fulfillment = await _at(tx, code, number, "picked")
+    fulfillment.state = "packed"
+    await _done_by_staff(tx, actor, fulfillment, events.FulfillmentPacked, "packed", {})
+    return await store_view(tx, fulfillment, location)
+
+
+async def ready(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillmentView:
+    """The customer can come: from now until `pickup_by`, with a new code."""
+    location, fulfillment = await _at(tx, code, number, "picked", "packed")
+    fulfillment.state = "ready_for_pickup"
+    fulfillment.ready_at = tx.at
+    fulfillment.pickup_by = promises.kept_until(location, tx.at)
+    fulfillment.code_counter += 1
+    fulfillment.code_attempts = 0
+    await _done_by_staff(
+        tx, actor, fulfillment, events.FulfillmentReady, "ready_for_pickup", {"pickup_by": fulfillment.pickup_by}
+    )
+    return await store_view(tx, fulfillment, location)
+
+
+async def promise_again(
+    tx: Tx, actor: Actor, *, code: str, number: str, command: PromiseAgain
+) -> StoreFulfillmentView:
+    """Give the customer a later promise; the earlier ones stay on record. Raises BadPromise."""
+    location, fulfillment = await _at(tx, code, number, "open", "accepted", "picking", "picked", "packed")
+    if not tx.at < command.from_at < command.until_at:
+        raise BadPromise
+    fulfillment.promised_from, fulfillment.promised_until = command.from_at, command.until_at
+    await tx.execute(
+        """
+        INSERT INTO fulfillment.promises (fulfillment_id, n, promised_from, promised_until, reason, given_at)
+        SELECT :id, count(*) + 1, :from_at, :until_at, :reason, :at FROM fulfillment.promises WHERE fulfillment_id = :id
+        """,
+        id=fulfillment.id, from_at=command.from_at, until_at=command.until_at, reason=command.reason, at=tx.at,
+    )  # fmt: skip
+    data = {"from_at": command.from_at, "until_at": command.until_at, "reason": command.reason}
+    await _done_by_staff(tx, actor, fulfillment, events.FulfillmentPromised, "promised", data)
+    return await store_view(tx, fulfillment, location)
+
+
+async def _at(tx: Tx, code: str, number: str, *states: State) -> tuple[Location, Fulfillment]:
+    location = await locations.one(tx, code)
+    fulfillment = await lock(tx, number=number, location=location)
+    _require(fulfillment, *states)
+    return location, fulfillment
+
+
+def _require(fulfillment: Fulfillment, *states: State) -> None:
+    if fulfillment.state not in states:
+        raise WrongStep(number=fulfillment.number, state=fulfillment.state, needed=", ".join(states))
+
+
+async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID, int]:
+    """Units by order line. Raises NotInFulfillment, PickedTooMany."""
+    if not command.scans:
+        return {}
+    found = await catalog.resolve(tx, [scan.sku or scan.barcode or "" for scan in command.scans])
+    units: dict[UUID, int] = {}
+    names: dict[UUID, str] = {}
+    foreign = []
+    ordered = {line.variant_id for line in fulfillment.lines}
+    for scan in command.scans:
+        text = scan.sku or scan.barcode or ""
+        hit = found.get(text)
+        if hit is None or hit.variant.id not in ordered:
+            foreign.append(text)
+            continue
+        each = 1 if scan.sku else hit.quantity
+        names[hit.variant.id] = hit.variant.sku
+        units[hit.variant.id] = units.get(hit.variant.id, 0) + scan.quantity * each
+    if foreign:
+        raise NotInFulfillment(scans=", ".join(sorted(set(foreign))))
+    counted: dict[UUID, int] = {}
+    for variant_id, scanned in units.items():
+        left = scanned
+        for line in fulfillment.lines:
+            if line.variant_id == variant_id:
+                taken = min(left, line.quantity - line.cancelled - line.picked)
+                left -= taken
+                counted[line.order_line_id] = taken
+        if left:
+            raise PickedTooMany(sku=names[variant_id], left=scanned - left, scanned=scanned)
+    return counted
+
+
+async def _done_by_staff(
+    tx: Tx,
+    actor: Actor,
+    fulfillment: Fulfillment,
+    event: type[events.FulfillmentEvent],
+    what: str,
+    data: Mapping[str, Any],
+) -> None:
+    await _change(tx, actor, fulfillment, event, what, data)
+    outbox.audit(tx, actor, f"fulfillment.{what}", "fulfillment", fulfillment.id, after={"state": fulfillment.state})
+
+
+async def _change(
+    tx: Tx,
+    actor: Actor,
+    fulfillment: Fulfillment,
+    event: type[events.FulfillmentEvent],
+    what: str,
+    data: Mapping[str, Any],
+    **extra: Any,
+) -> None:
+    """Write a locked fulfillment as it now is, one version on, with the step and the event. One statement."""
+    await tx.execute(
+        CHANGE, id=fulfillment.id, version=fulfillment.version, state=fulfillment.state, at_risk=fulfillment.at_risk,
+        promised_from=fulfillment.promised_from, promised_until=fulfillment.promised_until, ready_at=fulfillment.ready_at,
+        pickup_by=fulfillment.pickup_by, closed_at=fulfillment.closed_at, cancel_reason=fulfillment.cancel_reason,
+        code_counter=fulfillment.code_counter, code_attempts=fulfillment.code_attempts,
+        lines=[line.id for line in fulfillment.lines], picked=[line.picked for line in fulfillment.lines],
+        handed_over=[line.handed_over for line in fulfillment.lines],
+        cancelled=[line.cancelled for line in fulfillment.lines],
+    )  # fmt: skip
+    fulfillment.version += 1
+    _step(tx, actor, fulfillment, event, what, data, tx.at, **extra)
+
+
+def _step(
+    tx: Tx,
+    actor: Actor,
+    fulfillment: Fulfillment,
+    event: type[events.FulfillmentEvent],
+    what: str,
+    data: Mapping[str, Any],
+    at: datetime,
+    **extra: Any,
+) -> None:
+    tx.queue(
+        steps, id=uuid7(), fulfillment_id=fulfillment.id, version=fulfillment.version, what=what,
+        actor=outbox.actor_record(actor), data=dict(data), occurred_at=at,
+    )  # fmt: skip
+    outbox.record(
+        tx, actor,
+        event(
+            aggregate_id=fulfillment.id, version=fulfillment.version, number=fulfillment.number,
+            order_id=fulfillment.order_id, location_id=fulfillment.location_id, **extra,
+        ),
+    )  # fmt: skip
+
+
+def _by_line(quantities: Mapping[UUID, int]) -> dict[str, int]:
+    return {str(line): units for line, units in quantities.items() if units}
+
+

@@ -1,0 +1,242 @@
+"""What goes into the stock room and what it shows."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from commerce.kernel.money import MAX_MINOR
+from commerce.kernel.text import Quantity, Reason, Sku
+
+Bucket = Literal[
+    "available", "reserved", "committed", "quality_control", "damaged", "in_transit", "in_transit_committed"
+]
+"""Where goods of a location stand: the columns of its level row."""
+Place = Literal[
+    "available", "reserved", "committed", "quality_control", "damaged", "in_transit", "in_transit_committed",
+    "supplier", "customer", "loss",
+]  # fmt: skip
+"""A bucket, or a part of the outside world."""
+ShelfBucket = Literal["available", "quality_control", "damaged"]
+"""Buckets that a person may put goods into; the others follow from promises and transfers."""
+OwnerKind = Literal["checkout", "fulfillment"]
+ReservationState = Literal["reserved", "committed", "fulfilled", "released", "expired", "short"]
+AdjustmentReason = Literal["damage", "theft", "sample", "write_off", "found", "count", "correction"]
+UnitCost = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="Purchase price of one unit in minor units")]
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """The document of an act: this hand-over, this receipt, this return; never the order. It posts once."""
+
+    kind: str
+    id: UUID
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """For whom goods are set aside."""
+
+    kind: OwnerKind
+    id: UUID
+
+
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """So many units of a variant from a location, for a line of the owner."""
+
+    line_id: UUID
+    location_id: UUID
+    variant_id: UUID
+    quantity: int
+
+
+class Short(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be set aside. `line_id` is null when several lines want the same goods."""
+
+    line_id: UUID | None
+    variant_id: UUID
+    location_id: UUID
+    wanted: int
+    left: int
+
+
+class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods that have left with a customer."""
+
+    line_id: UUID
+    variant_id: UUID
+    quantity: int
+
+
+class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods from a supplier. `unit_cost` in minor units, null when unknown."""
+
+    variant_id: UUID
+    quantity: int
+    unit_cost: int | None = None
+    bucket: ShelfBucket = "available"
+
+
+class TakeBackLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods that came back from a customer, and where they stand now."""
+
+    variant_id: UUID
+    quantity: int
+    bucket: ShelfBucket
+    line_id: UUID | None = None
+
+
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line gave to the customer; `unit_cost` is the moving average at that moment, null when never known."""
+
+    line_id: UUID
+    variant_id: UUID
+    quantity: int
+    unit_cost: int | None
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant at one location, by bucket. `ats` (available to sell) = available + expired reservations not yet
+    swept - safety stock, never below zero."""
+
+    location_id: UUID
+    variant_id: UUID
+    available: int
+    reserved: int
+    committed: int
+    quality_control: int
+    damaged: int
+    in_transit: int
+    in_transit_committed: int
+    safety_stock: int
+    ats: int
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods set aside for an owner's line. `quantity_lost` units expired or were taken by a physical fact."""
+
+    id: UUID
+    owner: Owner
+    line_id: UUID
+    location_id: UUID
+    variant_id: UUID
+    bucket: Bucket
+    state: ReservationState
+    quantity: int
+    quantity_open: int
+    quantity_lost: int
+    expires_at: datetime | None
+    created_at: datetime
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """A positive quantity of one variant from one place to another."""
+
+    variant_id: UUID
+    quantity: int
+    from_place: Place
+    to_place: Place
+    from_location_id: UUID | None = None
+    to_location_id: UUID | None = None
+    unit_cost: int | None = None
+    line_id: UUID | None = None
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A movement with its cause: what moved, why, and who did it through what (ids and codes)."""
+
+    posting_id: UUID
+    n: int
+    variant_id: UUID
+    quantity: int
+    from_place: Place
+    from_location_id: UUID | None
+    to_place: Place
+    to_location_id: UUID | None
+    unit_cost: int | None
+    line_id: UUID | None
+    cause_kind: str
+    cause_id: UUID
+    actor: dict[str, Any]
+    reason: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    business_date: date
+
+
+class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of a delivery."""
+
+    sku: Sku
+    quantity: Quantity
+    unit_cost: UnitCost | None = None
+    bucket: ShelfBucket = "available"
+
+
+class BookReceipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods that arrived from a supplier."""
+
+    lines: Annotated[list[ReceivedLine], Meta(min_length=1, max_length=1000)]
+    note: Reason | None = None
+
+
+class BookAdjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A physical fact about goods on the shelf. `delta` is negative for damage, theft, sample and write_off,
+    positive for found, either for count and correction."""
+
+    sku: Sku
+    delta: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+    reason: AdjustmentReason
+    bucket: ShelfBucket = "available"
+    note: Reason | None = None
+
+
+class LevelView(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant at this store, by bucket; `ats` is what other channels may promise."""
+
+    sku: str
+    variant_id: UUID
+    available: int
+    reserved: int
+    committed: int
+    quality_control: int
+    damaged: int
+    in_transit: int
+    in_transit_committed: int
+    safety_stock: int
+    on_hand: int
+    ats: int
+
+
+class PostingView(msgspec.Struct, frozen=True, kw_only=True):
+    """An act in the books, and the levels after it."""
+
+    cause_kind: str
+    cause_id: UUID
+    location: str
+    occurred_at: datetime
+    business_date: date
+    levels: list[LevelView]
+
+
+class MovementView(msgspec.Struct, frozen=True, kw_only=True):
+    """One movement of a variant: from where to where, why, and who did it."""
+
+    posting_id: UUID
+    n: int
+    quantity: int
+    from_place: Place
+    from_location: str | None
+    to_place: Place
+    to_location: str | None
+    unit_cost: int | None
+    line_id: UUID | None
+    cause_kind: str
+    cause_id: UUID
+    actor: dict[str, Any]
+    reason: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    business_date: date

@@ -1,0 +1,192 @@
+"""Figures, marks, the table on the terminal and the JSON with stable keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["FLOORS", "MARKS", "Figures", "Mark", "Report", "Verdict", "judge"]
+
+PLACE_FLOOR = "place_floor"
+HELLO = "hello"
+
+FLOORS = {
+    "product_list": HELLO,
+    "product_page": HELLO,
+    "put_and_read_cart": HELLO,
+    "place": PLACE_FLOOR,
+    "full_flow": PLACE_FLOOR,
+}
+"""What each flow is compared with."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A promise: CPU of server + PostgreSQL per unit, at most so many times the floor's at the same concurrency."""
+
+    flow: str
+    limit: float
+
+
+MARKS = (
+    Mark("product_list", 20),
+    Mark("product_page", 20),
+    Mark("put_and_read_cart", 45),
+    Mark("place", 20),
+)
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement. A unit is one request, or one run of a flow of several; `rps` counts units."""
+
+    rps: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_ms_server: float
+    cpu_ms_postgres: float
+    units: int
+    refused: int = 0
+    floor_multiple: float | None = None
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU per unit that counts: server and PostgreSQL, not the load client."""
+        return self.cpu_ms_server + self.cpu_ms_postgres
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A mark held against the worst of the measured concurrencies."""
+
+    floor: str
+    limit: float
+    multiple: float
+    at_concurrency: int
+    holds: bool
+
+
+def multiple_of(figures: Figures, floor: Figures | None) -> float | None:
+    """How many times the floor's CPU a unit takes; None without a usable floor."""
+    if floor is None or floor.cpu_ms <= 0 or not figures.units:
+        return None
+    return figures.cpu_ms / floor.cpu_ms
+
+
+def judge(flows: Mapping[str, Mapping[int, Figures]], marks: Iterable[Mark] = MARKS) -> dict[str, Verdict]:
+    """The marks of the flows that were measured. A flow without a single multiple misses its mark."""
+    verdicts = {}
+    for mark in marks:
+        if mark.flow not in flows:
+            continue
+        multiples = {n: figures.floor_multiple for n, figures in flows[mark.flow].items()}
+        worst, at = max((float("inf") if m is None else m, n) for n, m in multiples.items())
+        verdicts[mark.flow] = Verdict(
+            floor=FLOORS[mark.flow], limit=mark.limit, multiple=worst, at_concurrency=at, holds=worst <= mark.limit
+        )
+    return verdicts
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """Everything of one run."""
+
+    conditions: dict[str, Any]
+    floors: dict[str, dict[int, Figures]] = msgspec.field(default_factory=dict)
+    flows: dict[str, dict[int, Figures]] = msgspec.field(default_factory=dict)
+    refusals: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    """Flow -> unexpected answer -> how often."""
+
+    def add_flow(self, name: str, concurrency: int, figures: Figures) -> None:
+        """Keep the figures of a flow with their multiple of the floor at the same concurrency."""
+        floor = self.floors.get(FLOORS[name], {}).get(concurrency)
+        figures = msgspec.structs.replace(figures, floor_multiple=multiple_of(figures, floor))
+        self.flows.setdefault(name, {})[concurrency] = figures
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The marks of what was measured."""
+        return judge(self.flows)
+
+    @property
+    def passed(self) -> bool:
+        """Every mark holds and no request was refused."""
+        return not self.refusals and all(verdict.holds for verdict in self.verdicts.values())
+
+    def to_json(self) -> str:
+        """`{"conditions", "floors", "flows", "marks", "refused"}`; concurrency is a key in text; figures are rounded."""
+
+        def plain(figures: Figures) -> dict[str, Any]:
+            values = msgspec.to_builtins(figures)
+            return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+
+        def by_level(measured: Mapping[str, Mapping[int, Figures]]) -> dict[str, Any]:
+            return {name: {str(n): plain(f) for n, f in levels.items()} for name, levels in measured.items()}
+
+        marks = {
+            flow: {
+                "floor": verdict.floor,
+                "limit": verdict.limit,
+                "multiple": None if verdict.multiple == float("inf") else round(verdict.multiple, 2),
+                "at_concurrency": verdict.at_concurrency,
+                "holds": verdict.holds,
+            }
+            for flow, verdict in self.verdicts.items()
+        }
+        return json.dumps(
+            {
+                "conditions": self.conditions,
+                "floors": by_level(self.floors),
+                "flows": by_level(self.flows),
+                "marks": marks,
+                "refused": self.refusals,
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+    def print(self, console: Console, titles: Mapping[str, str]) -> None:
+        """The tables: figures, then marks, then what was refused."""
+        table = Table(title="CPU and speed per unit of work", title_justify="left", header_style="bold")
+        table.add_column("unit")
+        for heading in ("at once", "per s", "p50 ms", "p95 ms", "p99 ms", "CPU ms server", "CPU ms PostgreSQL", "x floor"):
+            table.add_column(heading, justify="right")
+        for kind, measured in (("floor: ", self.floors), ("", self.flows)):
+            for name, levels in measured.items():
+                for position, (concurrency, figures) in enumerate(levels.items()):
+                    last = position == len(levels) - 1
+                    table.add_row(kind + titles[name] if position == 0 else "", *_cells(concurrency, figures), end_section=last)
+        console.print(table)
+        verdicts = self.verdicts
+        if verdicts:
+            marks = Table(title="Marks", title_justify="left", header_style="bold")
+            marks.add_column("unit")
+            for heading in ("at most", "measured", "at once", ""):
+                marks.add_column(heading, justify="right")
+            for flow, verdict in verdicts.items():
+                marks.add_row(
+                    titles[flow],
+                    f"{verdict.limit:g} x {titles[verdict.floor]}",
+                    f"{verdict.multiple:.1f} x",
+                    str(verdict.at_concurrency),
+                    "[green]holds[/]" if verdict.holds else "[bold red]missed[/]",
+                )
+            console.print(marks)
+        for flow, answers in self.refusals.items():
+            for answer, count in answers.items():
+                console.print(f"[bold red]refused[/] {titles[flow]}: {count} x {answer}", highlight=False)
+
+
+def _cells(concurrency: int, figures: Figures) -> list[str]:
+    return [
+        str(concurrency),
+        f"{figures.rps:,.0f}",
+        f"{figures.p50_ms:.1f}",
+        f"{figures.p95_ms:.1f}",
+        f"{figures.p99_ms:.1f}",
+        f"{figures.cpu_ms_server:.2f}",
+        f"{figures.cpu_ms_postgres:.2f}",
+        "" if figures.floor_multiple is None else f"{figures.floor_multiple:.1f}",
+    ]

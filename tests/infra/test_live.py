@@ -1,0 +1,40 @@
+"""Live notices reach listeners of other processes, hold no memory, and may be lost without harm."""
+
+from __future__ import annotations
+
+import asyncio
+
+from commerce.infra.live import Live
+from commerce.settings import Settings
+
+
+async def test_a_notice_crosses_processes_and_ends_at_closing(settings: Settings) -> None:
+    here, there = Live(settings.redis_url), Live(settings.redis_url)
+    await here.open()
+    await there.open()
+    async with here.listen("cart:1") as event, here.listen("cart:2") as other:
+        for _ in range(100):
+            await there.publish("cart:1")
+            if event.is_set():
+                break
+            await asyncio.sleep(0.02)
+        assert event.is_set()
+        event.clear()
+        other.clear()
+        await there.publish("cart:1")
+        await asyncio.wait_for(event.wait(), 2)
+        assert not other.is_set()
+        event.clear()
+        await here.close()
+        assert event.is_set()
+        assert here.closing.is_set()
+    assert not here._listeners
+    await there.close()
+
+
+async def test_writers_go_on_when_valkey_is_away() -> None:
+    away = Live("redis://127.0.0.1:1")
+    await away.open()
+    await away.publish("cart:1")
+    assert await away.ping() is False
+    await away.close()
