@@ -118,6 +118,13 @@ def openapi(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def demo(arguments: argparse.Namespace) -> int:
+    """Tell the story through HTTP on a temporary shop; 1 when something is not as it is told."""
+    from fixtures.demo import stage
+
+    return stage.run(chapter=arguments.chapter, fast=arguments.fast)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="commerce", description="One retailer's backend.")
@@ -142,6 +149,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--full", action="store_true", help="read every movement, not only those since the last closing"
     )
+    command = add("demo", demo)
+    command.add_argument("--chapter", help="tell this one alone, e.g. story")
+    command.add_argument("--fast", action="store_true", help="without pauses for the reader")
     command = add("openapi", openapi)
     command.add_argument("--check", action="store_true", help="compare with the committed document")
     return top

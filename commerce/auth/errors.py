@@ -34,7 +34,9 @@ class RefreshTokenReused(Unauthenticated):
     title = "This refresh token was used before"
     title_ru = "Этот refresh-токен уже использован"
     detail = "A refresh token works once. Somebody else may have a copy, so the session has been ended: sign in again."
-    detail_ru = "Refresh-токен действует один раз. Возможно, у кого-то есть его копия, поэтому сеанс завершён: войдите снова."
+    detail_ru = (
+        "Refresh-токен действует один раз. Возможно, у кого-то есть его копия, поэтому сеанс завершён: войдите снова."
+    )
 
 
 class RefreshTokenInvalid(Unauthenticated):
@@ -65,10 +67,10 @@ class MayNotGrant(Forbidden):
 
 class NotYourLocation(Forbidden):
     code = "not-your-location"
-    title = "Another location's device"
-    title_ru = "Устройство другого места"
-    detail = "You look after devices of other locations than {location}."
-    detail_ru = "Вы отвечаете за устройства других мест, не {location}."
+    title = "Not your location"
+    title_ru = "Не ваше место"
+    detail = "Your permission does not reach {location} (* means all locations)."
+    detail_ru = "Ваши права не распространяются на {location} (* — все места)."
     members_schema: ClassVar[dict[str, Any]] = {"location": str}
 
 

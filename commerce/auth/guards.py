@@ -44,29 +44,27 @@ class _Guard:
         return f"<guard {self.access}>"
 
 
-public = _Guard("public", lambda actor, connection: True)
+public = _Guard("public", lambda _actor, _connection: True)
 """No credentials needed: the list of these routes is short and explicit (house test)."""
-caller = _Guard("caller", lambda actor, connection: actor.kind != "public")
+caller = _Guard("caller", lambda actor, _: actor.kind != "public")
 """Any credential: publishable key, device key, shopper or staff token. What a shop window shows."""
-client = _Guard("client", lambda actor, connection: actor.kind in ("client", "device"))
+client = _Guard("client", lambda actor, _: actor.kind in ("client", "device"))
 """A frontend or a device by its own key, before anybody has signed in there."""
-shopper = _Guard("shopper", lambda actor, connection: actor.kind == "shopper")
+shopper = _Guard("shopper", lambda actor, _: actor.kind == "shopper")
 """A shopper, anonymous or known."""
-known_shopper = _Guard("known_shopper", lambda actor, connection: actor.kind == "shopper" and actor.known)
+known_shopper = _Guard("known_shopper", lambda actor, _: actor.kind == "shopper" and actor.known)
 """A shopper with a profile."""
-visitor = _Guard("visitor", lambda actor, connection: actor.kind in ("client", "device", "shopper"))
+visitor = _Guard("visitor", lambda actor, _: actor.kind in ("client", "device", "shopper"))
 """A frontend, a device, or a shopper there: who may sign up."""
-signed_in = _Guard("signed_in", lambda actor, connection: actor.kind in ("shopper", "staff"))
+signed_in = _Guard("signed_in", lambda actor, _: actor.kind in ("shopper", "staff"))
 """A person with a token, anonymous or not: what concerns his own session."""
-staff_member = _Guard("staff", lambda actor, connection: actor.kind == "staff")
+staff_member = _Guard("staff", lambda actor, _: actor.kind == "staff")
 """Any member of staff."""
 
 
 def staff(permission: str) -> Guard:
     """Staff or a device that holds the permission somewhere; the verb checks the location."""
-    return _Guard(
-        f"staff:{permission}", lambda actor, connection: actor.kind in ("staff", "device") and actor.may(permission)
-    )
+    return _Guard(f"staff:{permission}", lambda actor, _: actor.kind in ("staff", "device") and actor.may(permission))
 
 
 def at_store(permission: str) -> Guard:

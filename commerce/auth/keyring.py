@@ -67,7 +67,7 @@ async def read_keys(tx: Tx, token_seconds: int) -> Keys:
                 channel=row.channel,
                 device=row.id,
                 location=row.location,
-                permissions={permission: (row.location,) for permission in sorted(DEVICES[row.device_kind])},
+                permissions=dict.fromkeys(sorted(DEVICES[row.device_kind]), (row.location,)),
             )
         elif row.what == "revoked":
             revoked.add(row.id)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, convert, structs
+from sqlalchemy.dialects.postgresql import insert
 
 from commerce.auth import tokens
 from commerce.auth.errors import (
@@ -80,14 +81,14 @@ class Proof(Struct, frozen=True, kw_only=True):
 # --- principals, passwords and guesses ---
 
 
-async def create_shopper(tx: Tx, actor: Actor) -> UUID:
+async def create_shopper(tx: Tx, actor: Actor) -> UUID:  # noqa: ARG001
     """A new opaque shopper, at once: other rows may point at him."""
     principal = uuid7()
     await tx.execute(principals.insert(), id=principal, kind="shopper", created_at=tx.at)
     return principal
 
 
-async def set_password(tx: Tx, actor: Actor, *, principal: UUID, password_hash: str) -> None:
+async def set_password(tx: Tx, actor: Actor, *, principal: UUID, password_hash: str) -> None:  # noqa: ARG001
     """Give a principal a password, or another one. Takes the argon2 hash."""
     await tx.execute(
         """
@@ -148,13 +149,15 @@ async def start_session(
     kind: str,
     known: bool,
     roles: Iterable[tuple[str, str]] = (),
-    client: UUID | None = None,
     device_name: str | None = None,
 ) -> Started:
     """A session of a shopper or a member of staff through the client or device that asks: it inherits channel, device, location.
 
-    `client` names the API client when `actor` is not it (an anonymous shopper who signs up).
+    A shopper who signs up or in stays with the client of the session he comes from.
     """
+    client = actor.subject if actor.kind == "client" else None
+    if actor.kind == "shopper" and actor.session is not None:
+        client = await tx.scalar("SELECT client_id FROM auth.sessions WHERE id = :id", id=actor.session)
     session = uuid7()
     who = Actor(
         kind="staff" if kind == "staff" else "shopper",
@@ -167,15 +170,13 @@ async def start_session(
         permissions=grants(roles),
         request_id=actor.request_id,
     )
-    if kind == "staff":
-        life = STAFF_SESSION
-    else:
-        life = SHOPPER_SESSION if actor.device is None else SHARED_DEVICE_SESSION
+    of_a_shopper = SHOPPER_SESSION if actor.device is None else SHARED_DEVICE_SESSION
+    life = STAFF_SESSION if kind == "staff" else of_a_shopper
     tx.queue(
         sessions,
         id=session,
         principal_id=principal,
-        client_id=actor.subject if actor.kind == "client" else client,
+        client_id=client,
         device_id=actor.device,
         channel=actor.channel,
         location=actor.location,
@@ -274,14 +275,13 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
 
 END_SESSIONS = """
 UPDATE auth.sessions SET revoked_at = :at, revoked_reason = :reason
-WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL RETURNING id, client_id
+WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL
 """
 
 
-async def end_sessions(tx: Tx, actor: Actor, *, principals: Sequence[UUID], reason: str) -> dict[UUID, UUID | None]:
-    """End every session of these principals: session -> the client it came through. Holds everywhere within 5 s."""
-    rows = await tx.rows(END_SESSIONS, at=tx.at, reason=reason, principals=list(principals))
-    return {row.id: row.client_id for row in rows}
+async def end_sessions(tx: Tx, actor: Actor, *, principals: Sequence[UUID], reason: str) -> None:  # noqa: ARG001
+    """End every session of these principals. Holds everywhere within 5 s."""
+    await tx.execute(END_SESSIONS, at=tx.at, reason=reason, principals=list(principals))
 
 
 END_SESSION = """
@@ -310,12 +310,284 @@ async def end_own_session(tx: Tx, actor: Actor, *, session: UUID) -> None:
 
 async def create_channel(tx: Tx, actor: Actor, *, command: CreateChannel) -> ChannelView:
     """Open a channel. Raises CodeTaken."""
-    row = await tx.first(
-        "INSERT INTO auth.channels (code, name, created_at) VALUES (:code, CAST(:name AS jsonb), :at)"
-        " ON CONFLICT (code) DO NOTHING RETURNING code",
-        code=command.code, name=outbox_json(command.name), at=tx.at,
-    )  # fmt: skip
-    if row is None:
+    made = insert(channels).on_conflict_do_nothing().returning(channels.c.code)
+    if await tx.first(made, code=command.code, name=command.name, created_at=tx.at) is None:
         raise CodeTaken(value=command.code)
     outbox.audit(tx, actor, "channel.created", "channel", command.code)
     return ChannelView(code=command.code, name=dict(command.name), created_at=tx.at)
+
+
+CREATE_CLIENT = """
+WITH channel AS (SELECT code FROM auth.channels WHERE code = :channel),
+principal AS (INSERT INTO auth.principals (id, kind, created_at) SELECT :id, 'client', :at FROM channel),
+made AS (
+    INSERT INTO auth.clients (id, code, channel, name, key_hash, created_at)
+    SELECT :id, :code, channel.code, :name, :key_hash, :at FROM channel ON CONFLICT DO NOTHING RETURNING id
+)
+SELECT EXISTS (SELECT 1 FROM channel) AS channel, EXISTS (SELECT 1 FROM made) AS made
+"""
+
+
+async def create_client(
+    tx: Tx, actor: Actor, *, code: str, channel: str, name: str, key: str | None = None
+) -> NewClient:
+    """A frontend with its publishable key (`pk_…`), which names its channel; a random one unless given. Only its hash is kept.
+
+    Raises NotYourLocation for an actor limited to locations, CodeTaken, UnknownChannel; ValueError for a key without the prefix.
+    """
+    _everywhere(actor, "clients.write")
+    key = _prefixed("pk", key)
+    client = uuid7()
+    row = await tx.one(
+        CREATE_CLIENT, id=client, code=code, channel=channel, name=name, key_hash=tokens.fingerprint(key), at=tx.at
+    )
+    if not row.channel:
+        raise UnknownChannel(channel=channel)
+    if not row.made:
+        raise CodeTaken(value=code)
+    outbox.audit(tx, actor, "client.created", "client", client, after={"code": code, "channel": channel})
+    return NewClient(id=client, code=code, channel=channel, name=name, created_at=tx.at, revoked_at=None, key=key)
+
+
+async def revoke_client(tx: Tx, actor: Actor, *, code: str) -> ClientView:
+    """Let a publishable key open nothing any more; who has signed in through it stays signed in. Raises UnknownClient, NotYourLocation."""
+    _everywhere(actor, "clients.write")
+    row = await tx.first(
+        """
+        UPDATE auth.clients SET revoked_at = coalesce(revoked_at, :at) WHERE code = :code
+        RETURNING id, code, channel, name, created_at, revoked_at
+        """,
+        code=code, at=tx.at,
+    )  # fmt: skip
+    if row is None:
+        raise UnknownClient(client=code)
+    if row.revoked_at == tx.at:
+        outbox.audit(tx, actor, "client.revoked", "client", row.id)
+    return convert(row, ClientView, from_attributes=True)
+
+
+CREATE_DEVICE = """
+WITH channel AS (SELECT code FROM auth.channels WHERE code = :channel),
+principal AS (INSERT INTO auth.principals (id, kind, created_at) SELECT :id, 'device', :at FROM channel),
+made AS (
+    INSERT INTO auth.devices (id, code, kind, channel, location, name, key_hash, created_at)
+    SELECT :id, :code, :kind, channel.code, :location, :name, :key_hash, :at FROM channel ON CONFLICT DO NOTHING RETURNING id
+)
+SELECT EXISTS (SELECT 1 FROM channel) AS channel, EXISTS (SELECT 1 FROM made) AS made
+"""
+
+
+async def create_device(
+    tx: Tx,
+    actor: Actor,
+    *,
+    code: str,
+    kind: DeviceKind,
+    location: str,
+    name: str,
+    channel: str | None = None,
+    key: str | None = None,
+) -> NewDevice:
+    """A till or kiosk bound to one location, with its key (`dk_…`); a random one unless given. Only its hash is kept.
+
+    Raises NotYourLocation, CodeTaken, UnknownChannel; ValueError for a key without the prefix.
+    """
+    if not actor.may("devices.write", location):
+        raise NotYourLocation(location=location)
+    key = _prefixed("dk", key)
+    device, channel = uuid7(), channel or kind
+    row = await tx.one(
+        CREATE_DEVICE, id=device, code=code, kind=kind, channel=channel, location=location, name=name,
+        key_hash=tokens.fingerprint(key), at=tx.at,
+    )  # fmt: skip
+    if not row.channel:
+        raise UnknownChannel(channel=channel)
+    if not row.made:
+        raise CodeTaken(value=code)
+    after = {"code": code, "kind": kind, "channel": channel, "location": location}
+    outbox.audit(tx, actor, "device.created", "device", device, after=after)
+    return NewDevice(
+        id=device, code=code, kind=kind, channel=channel, location=location, name=name, created_at=tx.at,
+        revoked_at=None, key=key,
+    )  # fmt: skip
+
+
+async def revoke_device(tx: Tx, actor: Actor, *, code: str) -> DeviceView:
+    """Let a device's key open nothing any more, and end every session on it. Raises UnknownDevice, NotYourLocation."""
+    row = await tx.first(
+        """
+        SELECT id, code, kind, channel, location, name, created_at, revoked_at FROM auth.devices
+        WHERE code = :code FOR NO KEY UPDATE
+        """,
+        code=code,
+    )  # fmt: skip
+    if row is None:
+        raise UnknownDevice(device=code)
+    if not actor.may("devices.write", row.location):
+        raise NotYourLocation(location=row.location)
+    view = convert(row, DeviceView, from_attributes=True)
+    if view.revoked_at is not None:
+        return view
+    await tx.execute("UPDATE auth.devices SET revoked_at = :at WHERE id = :id", at=tx.at, id=view.id)
+    await tx.execute(
+        "UPDATE auth.sessions SET revoked_at = :at, revoked_reason = 'device_revoked'"
+        " WHERE device_id = :id AND revoked_at IS NULL",
+        at=tx.at, id=view.id,
+    )  # fmt: skip
+    outbox.audit(tx, actor, "device.revoked", "device", view.id)
+    return structs.replace(view, revoked_at=tx.at)
+
+
+def _everywhere(actor: Actor, permission: str) -> None:
+    if not actor.may(permission, "*"):
+        raise NotYourLocation(location="*")
+
+
+def _prefixed(prefix: str, key: str | None) -> str:
+    if key is None:
+        return tokens.new_secret(prefix)
+    if not key.startswith(f"{prefix}_"):
+        raise ValueError(f"a key of this kind starts with {prefix}_")
+    return key
+
+
+# --- staff ---
+
+CREATE_STAFF = """
+WITH principal AS (INSERT INTO auth.principals (id, kind, created_at) VALUES (:id, 'staff', :at))
+INSERT INTO auth.staff (id, login, name, created_at) VALUES (:id, :login, :name, :at)
+ON CONFLICT (login) DO NOTHING RETURNING id
+"""
+
+
+async def create_staff(
+    tx: Tx, actor: Actor, *, login: str, name: str, password_hash: str, roles: Sequence[RoleGrant]
+) -> StaffView:
+    """Let a member of staff in, with roles at locations (or `*`). Takes the argon2 hash. Raises CodeTaken, MayNotGrant."""
+    pairs = _pairs(roles)
+    _must_hold(actor, pairs)
+    member = uuid7()
+    if await tx.first(CREATE_STAFF, id=member, login=login, name=name, at=tx.at) is None:
+        raise CodeTaken(value=login)
+    tx.queue(passwords, principal_id=member, hash=password_hash, changed_at=tx.at)
+    for role, location in sorted(pairs):
+        tx.queue(staff_roles, staff_id=member, role=role, location=location)
+    outbox.audit(tx, actor, "staff.created", "staff", member, after={"roles": sorted(pairs)})
+    return StaffView(id=member, login=login, name=name, roles=role_grants(pairs), created_at=tx.at, disabled_at=None)
+
+
+async def set_roles(tx: Tx, actor: Actor, *, login: str, command: SetRoles) -> StaffView:
+    """Replace a member's roles and end his sessions, so that nothing of the old ones is left after 5 s.
+
+    Raises UnknownStaff, MayNotGrant for any role given or taken that the actor does not hold himself.
+    """
+    member, before = await _lock_staff(tx, login)
+    after = _pairs(command.roles)
+    _must_hold(actor, before ^ after)
+    if before != after:
+        await tx.execute("DELETE FROM auth.staff_roles WHERE staff_id = :id", id=member.id)
+        for role, location in sorted(after):
+            tx.queue(staff_roles, staff_id=member.id, role=role, location=location)
+        await end_sessions(tx, actor, principals=[member.id], reason="roles_changed")
+        roles = {"roles": sorted(after)}
+        outbox.audit(tx, actor, "staff.roles_set", "staff", member.id, before={"roles": sorted(before)}, after=roles)
+    return structs.replace(member, roles=role_grants(after))
+
+
+async def revoke_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
+    """Shut a member of staff out of everything within 5 s. Raises UnknownStaff, MayNotGrant."""
+    member, roles = await _lock_staff(tx, login)
+    _must_hold(actor, roles)
+    if member.disabled_at is not None:
+        return member
+    await tx.execute("UPDATE auth.principals SET disabled_at = :at WHERE id = :id", at=tx.at, id=member.id)
+    await end_sessions(tx, actor, principals=[member.id], reason="staff_revoked")
+    outbox.audit(tx, actor, "staff.revoked", "staff", member.id)
+    return structs.replace(member, disabled_at=tx.at)
+
+
+async def restore_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
+    """Let a member of staff in again, with the roles he had. Raises UnknownStaff, MayNotGrant."""
+    member, roles = await _lock_staff(tx, login)
+    _must_hold(actor, roles)
+    if member.disabled_at is None:
+        return member
+    await tx.execute("UPDATE auth.principals SET disabled_at = NULL WHERE id = :id", id=member.id)
+    outbox.audit(tx, actor, "staff.restored", "staff", member.id)
+    return structs.replace(member, disabled_at=None)
+
+
+def _pairs(roles: Sequence[RoleGrant]) -> set[tuple[str, str]]:
+    return {(granted.role, location) for granted in roles for location in granted.locations}
+
+
+def role_grants(pairs: Iterable[tuple[str, str]]) -> list[RoleGrant]:
+    """(role, location) pairs as a view shows them: by role, locations sorted."""
+    by_role: dict[str, list[str]] = {}
+    for role, location in sorted(pairs):
+        by_role.setdefault(role, []).append(location)
+    return convert([{"role": role, "locations": held} for role, held in by_role.items()], list[RoleGrant])
+
+
+def _must_hold(actor: Actor, pairs: Iterable[tuple[str, str]]) -> None:
+    for role, location in sorted(pairs):
+        if not all(actor.may(permission, location) for permission in {"staff.write", *ROLES[role]}):
+            raise MayNotGrant(role=role, location=location)
+
+
+async def _lock_staff(tx: Tx, login: str) -> tuple[StaffView, set[tuple[str, str]]]:
+    row = await tx.first(
+        """
+        SELECT s.id, s.login, s.name, s.created_at, p.disabled_at
+        FROM auth.staff s JOIN auth.principals p ON p.id = s.id WHERE s.login = :login FOR NO KEY UPDATE OF s, p
+        """,
+        login=login,
+    )  # fmt: skip
+    if row is None:
+        raise UnknownStaff(login=login)
+    pairs = {(r.role, r.location) for r in await tx.rows(ROLES_OF, id=row.id)}
+    view = StaffView(
+        id=row.id, login=row.login, name=row.name, roles=role_grants(pairs), created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )  # fmt: skip
+    return view, pairs
+
+
+# --- the rights of a person ---
+
+
+async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
+    """Everything kept here about a person, given all his principals (`customers.ids_of`): sessions and, for staff, the name."""
+    people = list(ids)
+    rows = await tx.rows(
+        """
+        SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at, revoked_at, revoked_reason
+        FROM auth.sessions WHERE principal_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id
+        """,
+        ids=people,
+    )  # fmt: skip
+    members = await tx.rows(
+        "SELECT login, name, created_at FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY login", ids=people
+    )
+    return {"sessions": [dict(row) for row in rows], "staff": [dict(row._mapping) for row in members]}
+
+
+ERASE = """
+WITH closed AS (
+    UPDATE auth.principals SET disabled_at = coalesce(disabled_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING id
+), forgotten AS (
+    DELETE FROM auth.passwords WHERE principal_id = ANY(CAST(:ids AS uuid[]))
+), ended AS (
+    UPDATE auth.sessions SET device_name = NULL, revoked_at = coalesce(revoked_at, :at),
+        revoked_reason = coalesce(revoked_reason, 'erased')
+    WHERE principal_id = ANY(CAST(:ids AS uuid[]))
+), renamed AS (
+    UPDATE auth.staff SET name = '', login = 'erased-' || id WHERE id = ANY(CAST(:ids AS uuid[]))
+)
+SELECT count(*) FROM closed
+"""
+
+
+async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
+    """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id."""
+    await tx.execute(ERASE, ids=list(ids), at=tx.at)

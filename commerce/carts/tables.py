@@ -45,11 +45,16 @@ carts = Table(
     postgresql_with={"fillfactor": "80"},
     schema="carts",
 )
+"""`version` counts every change of the cart and of its lines under the lock of this row; it is the ETag.
+
+The loser of a merge points at the winner. A basket of a device has no shopper (no verb makes one yet).
+"""
 
 
 class LineColumns(TypedColumns):
     cart_id = Column(Uuid, ForeignKey("carts.carts.id"), primary_key=True)
     variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    sku = Column(Text, nullable=False)
     quantity = Column(Integer, nullable=False)
     unit_price_seen = Column(BigInteger, nullable=False)
     added_at = Column(DateTime(timezone=True), nullable=False)
@@ -65,3 +70,7 @@ lines = Table(
     CheckConstraint("quantity > 0", name="quantity"),
     schema="carts",
 )
+"""One variant in a cart, with when, where and at which price it was last put.
+
+`sku` is the variant's (a SKU never moves to another variant): a change finds its lines by it in the statement that locks the cart.
+"""

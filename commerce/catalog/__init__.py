@@ -1,0 +1,50 @@
+"""Products, variants, barcodes, categories: the texts and codes that do not depend on a channel or a place.
+
+Promises: reads are batched and one statement each; a SKU never moves to another product; a barcode stands for one variant
+and one quantity; a stopped sale holds in every channel from the next statement on. Knows no price and no stock.
+"""
+
+from commerce.catalog.errors import BadProduct, UnknownProduct, UnknownSku, WholeChainOnly
+from commerce.catalog.lookup import Article, articles
+from commerce.catalog.queries import by_sku, by_skus, variants
+from commerce.catalog.schemas import (
+    BarcodeInput,
+    CategoryInput,
+    MediaInput,
+    OptionInput,
+    ProductInput,
+    QuantityUnit,
+    ReturnPolicyInput,
+    TaxClassInput,
+    Upserted,
+    Variant,
+    VariantInput,
+)
+from commerce.catalog.service import set_return_policies, set_tax_classes, upsert_categories, upsert_products
+
+__all__ = [
+    "Article",
+    "BadProduct",
+    "BarcodeInput",
+    "CategoryInput",
+    "MediaInput",
+    "OptionInput",
+    "ProductInput",
+    "QuantityUnit",
+    "ReturnPolicyInput",
+    "TaxClassInput",
+    "UnknownProduct",
+    "UnknownSku",
+    "Upserted",
+    "Variant",
+    "VariantInput",
+    "WholeChainOnly",
+    "articles",
+    "by_sku",
+    "by_skus",
+    "set_return_policies",
+    "set_tax_classes",
+    "upsert_categories",
+    "upsert_products",
+    "variants",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 
 
 class UnknownSku(NotFound):
@@ -75,3 +75,12 @@ class BarcodeElsewhere(Conflict):
     detail = "The barcode {barcode} stands for {sku}. Remove it there first."
     detail_ru = "Штрихкод {barcode} обозначает {sku}. Сначала уберите его там."
     members_schema = {"barcode": str, "sku": str}
+
+
+class WholeChainOnly(Forbidden):
+    code = "whole-chain-only"
+    title = "Only for the whole chain"
+    title_ru = "Только для всей сети"
+    detail = "Catalog and prices are the same everywhere: changing them needs {permission} for all locations."
+    detail_ru = "Каталог и цены едины для всей сети: нужно право {permission} для всех мест."
+    members_schema = {"permission": str}

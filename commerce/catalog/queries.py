@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 from uuid import UUID
-
-import msgspec
-from sqlalchemy import Row
 
 from commerce.catalog import barcodes
 from commerce.catalog.errors import BadCheckDigit, UnknownCode, UnknownProduct, UnknownSku
-from commerce.catalog.schemas import CategoryView, ProductView, ScanView, Variant, VariantView
-from commerce.infra.db import Tx
+from commerce.catalog.schemas import (
+    BarcodeView,
+    CategoryView,
+    ProductView,
+    QuantityUnit,
+    ScanView,
+    Variant,
+    VariantView,
+    refusal_of,
+)
+from commerce.infra.db import Row, Tx
+from commerce.kernel.actor import Actor
 
 VARIANT = """
     SELECT v.id, v.product_id, v.sku, p.slug, p.title, v.options, v.option_texts, v.tax_class, v.return_policy,
@@ -28,12 +35,12 @@ BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
 
 async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
-    return {row.id: Variant(**row._mapping) for row in await tx.rows(VARIANTS, ids=list(ids))}
+    return {row.id: Variant(**row) for row in await tx.rows(VARIANTS, ids=list(ids))}
 
 
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     """Variants by exact SKU; unknown ones are absent. One statement."""
-    return {row.sku: Variant(**row._mapping) for row in await tx.rows(BY_SKUS, skus=list(skus))}
+    return {row.sku: Variant(**row) for row in await tx.rows(BY_SKUS, skus=list(skus))}
 
 
 async def by_sku(tx: Tx, sku: str) -> Variant:
@@ -42,3 +49,127 @@ async def by_sku(tx: Tx, sku: str) -> Variant:
     if sku not in found:
         raise UnknownSku(sku=sku)
     return found[sku]
+
+
+FULL = """
+    SELECT v.id, v.sku, p.slug AS product, p.title, p.brand, v.options, v.option_texts, v.weight_grams, v.length_mm,
+           v.width_mm, v.height_mm, v.tax_class, v.return_policy, r.change_of_mind_days, r.defect_days, p.published,
+           v.sellable_from, v.sellable_until, v.stop_sale_reason, v.maximum_per_order, v.quantity_unit, v.quantity_scale,
+           p.media, v.version, coalesce((
+               SELECT jsonb_agg(jsonb_build_object('code', b.code, 'kind', b.kind, 'quantity', b.quantity) ORDER BY b.quantity, b.code)
+               FROM catalog.barcodes b WHERE b.variant_id = v.id), '[]') AS barcodes
+    FROM catalog.variants v
+    JOIN catalog.products p ON p.id = v.product_id
+    JOIN catalog.return_policies r ON r.code = v.return_policy
+"""
+FULL_BY_SKU = FULL + " WHERE v.sku = :sku"
+FULL_BY_PRODUCT = FULL + " WHERE v.product_id = :product ORDER BY v.position, v.sku"
+FULL_BY_CODE = f"""
+    SELECT full_row.*, hit.code AS hit_code, hit.kind AS hit_kind, hit.quantity AS hit_quantity
+    FROM (
+        SELECT variant_id, code, kind, quantity FROM catalog.barcodes WHERE code = ANY(CAST(:codes AS text[]))
+        UNION ALL SELECT id, sku, 'sku', 1 FROM catalog.variants WHERE sku = :sku
+    ) hit JOIN LATERAL ({FULL} WHERE v.id = hit.variant_id) full_row ON true
+    ORDER BY hit.kind = 'sku', hit.kind = 'internal' LIMIT 1
+"""  # noqa: S608
+PRODUCT = """
+    SELECT p.id, p.slug, p.brand, p.title, p.description, c.code AS category, p.options, p.media, p.published, p.version
+    FROM catalog.products p JOIN catalog.categories c ON c.id = p.category_id WHERE p.slug = :slug
+"""
+VERSION = "SELECT version FROM catalog.products WHERE slug = :slug"
+TREE = """
+    SELECT c.code, c.name, c.path, coalesce(n.products, 0) AS products
+    FROM catalog.categories c LEFT JOIN (
+        SELECT a.code, count(*) AS products
+        FROM catalog.products p JOIN catalog.categories own ON own.id = p.category_id, unnest(own.path) AS a(code)
+        WHERE p.published GROUP BY a.code
+    ) n ON n.code = c.code
+    ORDER BY cardinality(c.path), c.position, c.code
+"""
+
+
+def view_of(row: Row, at: datetime) -> VariantView:
+    """A row of FULL as clients see it at a moment."""
+    refusal = refusal_of(row, at)
+    unit = QuantityUnit(unit=row.quantity_unit, scale=row.quantity_scale) if row.quantity_unit else None
+    return VariantView(
+        sku=row.sku, product=row.product, title=row.title, brand=row.brand, options=row.options,
+        option_texts=row.option_texts, weight_grams=row.weight_grams, length_mm=row.length_mm, width_mm=row.width_mm,
+        height_mm=row.height_mm, tax_class=row.tax_class, return_policy=row.return_policy,
+        change_of_mind_days=row.change_of_mind_days, defect_days=row.defect_days, sellable=refusal is None,
+        refusal=refusal, sellable_from=row.sellable_from, sellable_until=row.sellable_until,
+        stop_sale_reason=row.stop_sale_reason, maximum_per_order=row.maximum_per_order, quantity_unit=unit,
+        media=row.media, version=row.version,
+        barcodes=[
+            BarcodeView(code=barcodes.shown(b["code"], b["kind"]), kind=b["kind"], quantity=b["quantity"])
+            for b in row.barcodes
+        ],
+    )  # fmt: skip
+
+
+async def variant(tx: Tx, *, sku: str) -> VariantView:
+    """One variant by exact SKU. Raises UnknownSku."""
+    row = await tx.first(FULL_BY_SKU, sku=sku)
+    if row is None:
+        raise UnknownSku(sku=sku)
+    return view_of(row, tx.at)
+
+
+async def product(tx: Tx, *, slug: str) -> ProductView:
+    """A product with its variants, published or not. Raises UnknownProduct."""
+    row = await tx.first(PRODUCT, slug=slug)
+    if row is None:
+        raise UnknownProduct(slug=slug)
+    found = await tx.rows(FULL_BY_PRODUCT, product=row.id)
+    return ProductView(
+        slug=row.slug, brand=row.brand, title=row.title, description=row.description, category=row.category,
+        options=row.options, media=row.media, published=row.published, version=row.version,
+        variants=[view_of(each, tx.at) for each in found],
+    )  # fmt: skip
+
+
+async def version_of(tx: Tx, slug: str) -> int:
+    """The version of a product; 0 when there is none."""
+    return await tx.scalar(VERSION, slug=slug) or 0
+
+
+async def tree(tx: Tx) -> list[CategoryView]:
+    """All categories as a tree."""
+    roots: list[CategoryView] = []
+    by_code: dict[str, CategoryView] = {}
+    for row in await tx.rows(TREE):
+        node = CategoryView(code=row.code, name=row.name, products=row.products, children=[])
+        by_code[row.code] = node
+        (by_code[row.path[-2]].children if len(row.path) > 1 else roots).append(node)
+    return roots
+
+
+def hidden(row: Row, actor: Actor) -> bool:
+    """Whether an unpublished product is kept from this caller: only staff and devices see it."""
+    return not row.published and actor.kind not in ("staff", "device", "system")
+
+
+async def shown_variant(tx: Tx, actor: Actor, *, sku: str) -> VariantView:
+    """One variant as this caller may see it. Raises UnknownSku."""
+    row = await tx.first(FULL_BY_SKU, sku=sku)
+    if row is None or hidden(row, actor):
+        raise UnknownSku(sku=sku)
+    return view_of(row, tx.at)
+
+
+async def scan(tx: Tx, actor: Actor, *, data: str) -> ScanView:
+    """What a scanner read. Raises BadCheckDigit, UnknownCode."""
+    read = barcodes.parse(data)
+    codes = [code for code in (read.gtin, read.text) if code]
+    row = await tx.first(FULL_BY_CODE, codes=codes, sku=read.text)
+    if row is None or hidden(row, actor):
+        raise (BadCheckDigit if read.bad_check_digit else UnknownCode)(data=data)
+    kind = row.hit_kind
+    quantity = row.hit_quantity * (read.count or 1)
+    measure = read.measures.get(row.quantity_unit or "")
+    if measure is not None:
+        quantity = int(measure.scaleb(row.quantity_scale)) or quantity
+    return ScanView(
+        sku=row.sku, quantity=quantity, understood_as=kind if kind in ("sku", "internal") else "gtin",
+        gtin=row.hit_code if kind.startswith("gtin") else None, variant=view_of(row, tx.at),
+    )  # fmt: skip

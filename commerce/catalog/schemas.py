@@ -22,6 +22,19 @@ Scale = Annotated[int, Meta(ge=0, le=6, description="One step is 10^-scale of th
 PerOrder = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
+def refusal_of(variant: Any, at: datetime) -> Refusal | None:
+    """Why a variant cannot be sold at a moment, in any channel; None when it can."""
+    if variant.stop_sale_reason is not None:
+        return "stop_sale"
+    if not variant.published:
+        return "unpublished"
+    if variant.sellable_from is not None and at < variant.sellable_from:
+        return "not_yet"
+    if variant.sellable_until is not None and at >= variant.sellable_until:
+        return "ended"
+    return None
+
+
 class Variant(Struct, frozen=True, kw_only=True):
     """A thing that can be sold, as other rooms see it. `media` is the address of its first picture."""
 
@@ -48,15 +61,7 @@ class Variant(Struct, frozen=True, kw_only=True):
 
     def refusal(self, at: datetime) -> Refusal | None:
         """Why it cannot be sold at a moment, in any channel; None when it can."""
-        if self.stop_sale_reason is not None:
-            return "stop_sale"
-        if not self.published:
-            return "unpublished"
-        if self.sellable_from is not None and at < self.sellable_from:
-            return "not_yet"
-        if self.sellable_until is not None and at >= self.sellable_until:
-            return "ended"
-        return None
+        return refusal_of(self, at)
 
 
 class BarcodeInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,7 +99,8 @@ class VariantInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sku: Sku
     options: dict[OptionCode, OptionValue] = {}
     option_texts: dict[Annotated[str, Meta(pattern="^(ru|en)$")], dict[OptionCode, OptionValue]] = {}
-    barcodes: Annotated[list[BarcodeInput], Meta(max_length=50)] = []
+    barcodes: Annotated[list[BarcodeInput], Meta(max_length=50)] | None = None
+    """All of them; left out or null leaves them as they are."""
     weight_grams: Grams | None = None
     length_mm: Millimetres | None = None
     width_mm: Millimetres | None = None

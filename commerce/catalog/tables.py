@@ -52,7 +52,7 @@ class CategoryColumns(TypedColumns):
     id = Column(Uuid, primary_key=True)
     code = Column(Text, unique=True, nullable=False)
     parent_id = Column(Uuid, ForeignKey("catalog.categories.id"))
-    path = Column(ARRAY(Text), nullable=False)
+    path: Column[list[str]] = Column(ARRAY(Text), nullable=False)
     name = Column(JSONB, nullable=False)
     position = Column(Integer, server_default="0", nullable=False)
 

@@ -1,0 +1,65 @@
+"""Work at one location: a store's pickups from the promise to the customer's hands, and carry-outs that have happened.
+
+Owns fulfillments, their lines, the promises given and the steps with who did them; and the answer to "who has it, from when,
+how far". Promises: a fulfillment never changes its location; a promise is appended, never overwritten; every version has one
+step and one event; a pickup code is never stored and is locked after five wrong ones. Whatever also moves money or the order
+(collecting, cancelling) is a verb of `orders`, which calls `prove`, `hand_over` and `cancel` here under its own lock.
+The fulfillment is the owner of its reservations: `stock.Owner("fulfillment", fulfillment.id)`, with the order line as line.
+"""
+
+from commerce.fulfillment.errors import OtherStore, PickupCodeLocked, UnknownFulfillment, WrongPickupCode, WrongStep
+from commerce.fulfillment.promises import pickup_promise
+from commerce.fulfillment.queries import band_of, line_view, of_orders, steps_of
+from commerce.fulfillment.schemas import (
+    CancelReason,
+    Fulfillment,
+    FulfillmentLine,
+    FulfillmentLineView,
+    Promise,
+    State,
+    StepView,
+    WorkLine,
+)
+from commerce.fulfillment.service import (
+    cancel,
+    carry_out,
+    hand_over,
+    lock,
+    lock_of_order,
+    mark_at_risk,
+    open_pickup,
+    pickup_code,
+    prove,
+    renew_codes,
+)
+
+__all__ = [
+    "CancelReason",
+    "Fulfillment",
+    "FulfillmentLine",
+    "FulfillmentLineView",
+    "OtherStore",
+    "PickupCodeLocked",
+    "Promise",
+    "State",
+    "StepView",
+    "UnknownFulfillment",
+    "WorkLine",
+    "WrongPickupCode",
+    "WrongStep",
+    "band_of",
+    "cancel",
+    "carry_out",
+    "hand_over",
+    "line_view",
+    "lock",
+    "lock_of_order",
+    "mark_at_risk",
+    "of_orders",
+    "open_pickup",
+    "pickup_code",
+    "pickup_promise",
+    "prove",
+    "renew_codes",
+    "steps_of",
+]

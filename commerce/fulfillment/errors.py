@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, Forbidden, Malformed, NotFound, TooMany, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unprocessable
 
 
 class UnknownFulfillment(NotFound):
@@ -77,9 +77,3 @@ class BadPromise(Unprocessable):
     detail_ru = "Новый срок должен начинаться в будущем и заканчиваться позже, чем начинается."
 
 
-class BadPlace(Malformed):
-    code = "bad-place"
-    title = "`near` does not parse"
-    title_ru = "Не удалось разобрать `near`"
-    detail = "Give `near` as latitude,longitude in degrees, e.g. 55.7558,37.6173."
-    detail_ru = "Передайте `near` как широта,долгота в градусах, например 55.7558,37.6173."

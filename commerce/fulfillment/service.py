@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-
 from commerce import auth, catalog, locations
 from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import (
@@ -333,20 +332,23 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
     """Units by order line. Raises NotInFulfillment, PickedTooMany."""
     if not command.scans:
         return {}
-    found = await catalog.resolve(tx, [scan.sku or scan.barcode or "" for scan in command.scans])
+    by_sku, by_scan = await catalog.articles(
+        tx,
+        skus=[scan.sku for scan in command.scans if scan.sku],
+        scans=[scan.barcode for scan in command.scans if scan.barcode and not scan.sku],
+    )
     units: dict[UUID, int] = {}
     names: dict[UUID, str] = {}
     foreign = []
     ordered = {line.variant_id for line in fulfillment.lines}
     for scan in command.scans:
         text = scan.sku or scan.barcode or ""
-        hit = found.get(text)
+        hit = by_sku.get(text) if scan.sku else by_scan.get(text)
         if hit is None or hit.variant.id not in ordered:
             foreign.append(text)
             continue
-        each = 1 if scan.sku else hit.quantity
         names[hit.variant.id] = hit.variant.sku
-        units[hit.variant.id] = units.get(hit.variant.id, 0) + scan.quantity * each
+        units[hit.variant.id] = units.get(hit.variant.id, 0) + scan.quantity * hit.quantity
     if foreign:
         raise NotInFulfillment(scans=", ".join(sorted(set(foreign))))
     counted: dict[UUID, int] = {}

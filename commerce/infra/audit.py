@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from commerce.infra.db import engine
+from commerce.infra.db import Database, Tx
 from commerce.settings import Settings
 
 
@@ -29,25 +27,23 @@ class Finding(msgspec.Struct, frozen=True):
     offending: list[dict[str, Any]]
 
 
-async def check(connection: AsyncConnection, invariants: Sequence[Invariant]) -> list[Finding]:
+async def check(tx: Tx, invariants: Sequence[Invariant]) -> list[Finding]:
     """Check the invariants on one snapshot."""
     findings = []
     for invariant in invariants:
-        result = await connection.execute(text(f"SELECT * FROM ({invariant.sql}) AS offending LIMIT 100"))
-        rows = [{key: _plain(value) for key, value in row._mapping.items()} for row in result]
-        findings.append(Finding(number=invariant.number, name=invariant.name, offending=rows))
+        rows = await tx.rows(f"SELECT * FROM ({invariant.sql}) AS offending LIMIT 100")
+        offending = [{key: _plain(value) for key, value in row.items()} for row in rows]
+        findings.append(Finding(number=invariant.number, name=invariant.name, offending=offending))
     return findings
 
 
 async def run(settings: Settings, invariants: Sequence[Invariant]) -> list[Finding]:
     """Check the invariants on a live database in one REPEATABLE READ snapshot, with a pool of its own and no time-out."""
-    pool = engine(settings.database_url, settings, pool=1, name="commerce-audit", timeouts=False)
+    db = Database.open(settings, name="commerce-audit", timeouts=False)
     try:
-        async with pool.connect() as connection:
-            agreed = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return await check(agreed, invariants)
+        return await db.snapshot(check, invariants)
     finally:
-        await pool.dispose()
+        await db.close()
 
 
 def _plain(value: Any) -> Any:

@@ -2,27 +2,29 @@
 
 `Database.write` and `write_once` run a verb in a READ COMMITTED transaction; `read`, `browse` and `snapshot` run reads.
 A refusal undoes everything, except an error class declared `kept`, which is raised after the commit.
+
+Statements are written with SQLAlchemy Core or as constant SQL with `:names`, compiled once by its dialect, and run by asyncpg
+directly (decisions/0002).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import Row, Table, text
+from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.elements import ClauseElement
 
 from commerce.kernel.clock import Clock, system_clock
 from commerce.kernel.errors import Busy, Conflict, Problem
@@ -36,6 +38,11 @@ RETRIED = {"40001", "40P01"}
 """serialization_failure, deadlock_detected"""
 BUSY = {"55P03", "57014", "53300", "53400", "57P01", "57P02", "57P03", "25P03"}
 """lock_not_available, query_canceled, too_many_connections, and a server that is going away"""
+
+
+AWAY = (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
+"""No connection free in time, or none to be had."""
+FAILURES = (asyncpg.PostgresError, *AWAY)
 
 
 class KeyReused(Conflict):
@@ -66,24 +73,32 @@ class Once(msgspec.Struct, frozen=True):
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE of a database error, wrapped by SQLAlchemy or not."""
-    origin = getattr(error, "orig", None) or error
-    state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
+    """The SQLSTATE of a database error."""
+    state = getattr(error, "sqlstate", None)
     return str(state) if state else None
 
 
 def constraint_of(error: BaseException) -> str | None:
     """The name of the constraint that refused a row, if that is what happened."""
-    origin: Any = getattr(error, "orig", None) or error
-    while origin is not None:
-        name = getattr(origin, "constraint_name", None)
-        if name:
-            return str(name)
-        origin = getattr(origin, "__cause__", None)
-    return None
+    name = getattr(error, "constraint_name", None)
+    return str(name) if name else None
 
 
-DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+class Row(asyncpg.Record):
+    """A row of an answer: by name (`row.sku`), by position, or unpacked."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def _mapping(self) -> Row:
+        return self
+
+
+DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=512)
@@ -99,16 +114,40 @@ def _is_json(table: Table, column: str) -> bool:
     return isinstance(table.c[column].type, postgresql.JSONB)
 
 
+if TYPE_CHECKING:
+    _Driver = asyncpg.Connection[Row]  # generic for type checkers alone
+else:
+    _Driver = asyncpg.Connection
+
+
+@lru_cache(maxsize=4096)
+def _of_text(statement: str) -> tuple[str, tuple[str, ...]]:
+    compiled = text(statement).compile(dialect=DIALECT)
+    return str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
+
+
+def _prepared(statement: Executable | str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The statement in the server's form and its arguments in order. Constant texts are compiled once per process."""
+    if isinstance(statement, str):
+        string, order = _of_text(statement)
+        return string, [values[name] for name in order]
+    assert isinstance(statement, ClauseElement)
+    compiled = statement.compile(dialect=DIALECT, column_keys=list(values) or None)
+    parameters = compiled.construct_params(dict(values)) or {}
+    return str(compiled), [parameters[name] for name in getattr(compiled, "positiontup", None) or ()]
+
+
 class Tx:
-    """One transaction (or one read) of a verb: a SQLAlchemy AsyncConnection and the business time `at`.
+    """One transaction (or one read) of a verb, and its business time `at`.
 
     `at` is the same for the whole transaction and comes from the injected clock; rooms never ask for the time elsewhere.
+    A statement is a Core expression over the rooms' tables, or constant SQL with `:names`.
     """
 
-    __slots__ = ("_after_commit", "_queue", "at", "connection")
+    __slots__ = ("_after_commit", "_connection", "_queue", "at")
 
-    def __init__(self, connection: AsyncConnection, at: datetime) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection, at: datetime) -> None:
+        self._connection = connection
         self.at = at
         self._queue: dict[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]] = {}
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
@@ -117,36 +156,38 @@ class Tx:
         self, statement: Executable | str, parameters: Mapping[str, Any] | None = None, **values: Any
     ) -> int:
         """Run a statement; the number of rows it touched."""
-        result = await self.connection.execute(_statement(statement), {**(parameters or {}), **values})
-        return result.rowcount
+        string, arguments = _prepared(statement, {**parameters, **values} if parameters else values)
+        status = await self._connection.execute(string, *arguments)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
 
     async def rows(
         self, statement: Executable | str, parameters: Mapping[str, Any] | None = None, **values: Any
-    ) -> Sequence[Row[Any]]:
+    ) -> list[Row]:
         """All rows of a statement."""
-        result = await self.connection.execute(_statement(statement), {**(parameters or {}), **values})
-        return result.all()
+        string, arguments = _prepared(statement, {**parameters, **values} if parameters else values)
+        return await self._connection.fetch(string, *arguments)
 
     async def first(
         self, statement: Executable | str, parameters: Mapping[str, Any] | None = None, **values: Any
-    ) -> Row[Any] | None:
+    ) -> Row | None:
         """The first row or None."""
-        result = await self.connection.execute(_statement(statement), {**(parameters or {}), **values})
-        return result.first()
+        string, arguments = _prepared(statement, {**parameters, **values} if parameters else values)
+        return await self._connection.fetchrow(string, *arguments)
 
-    async def one(
-        self, statement: Executable | str, parameters: Mapping[str, Any] | None = None, **values: Any
-    ) -> Row[Any]:
-        """Exactly one row. Raises sqlalchemy.exc.NoResultFound."""
-        result = await self.connection.execute(_statement(statement), {**(parameters or {}), **values})
-        return result.one()
+    async def one(self, statement: Executable | str, parameters: Mapping[str, Any] | None = None, **values: Any) -> Row:
+        """The one row of a statement that always has one. Raises LookupError otherwise: a bug of ours."""
+        rows = await self.rows(statement, parameters, **values)
+        if len(rows) != 1:
+            raise LookupError(f"one row expected, {len(rows)} found")
+        return rows[0]
 
     async def scalar(
         self, statement: Executable | str, parameters: Mapping[str, Any] | None = None, **values: Any
     ) -> Any:
         """The first column of the first row, or None."""
-        result = await self.connection.execute(_statement(statement), {**(parameters or {}), **values})
-        return result.scalar()
+        row = await self.first(statement, parameters, **values)
+        return None if row is None else row[0]
 
     def queue(self, table: Table, **values: Any) -> None:
         """Add one row to be inserted just before the commit, with all other queued rows, as ONE statement.
@@ -170,7 +211,7 @@ class Tx:
         """Undo what the block wrote, the queue included, when it raises."""
         kept = {key: list(rows) for key, rows in self._queue.items()}
         try:
-            async with self.connection.begin_nested():
+            async with self._connection.transaction():
                 yield
         except BaseException:
             self._queue = kept
@@ -198,16 +239,7 @@ class Tx:
         else:
             named = ", ".join(f"q{i} AS ({fragment})" for i, fragment in enumerate(fragments[:-1]))
             statement = f"WITH {named} {fragments[-1]}"
-        await self.connection.exec_driver_sql(statement, tuple(arguments))
-
-
-@lru_cache(maxsize=2048)
-def _text(statement: str) -> Executable:
-    return text(statement)
-
-
-def _statement(statement: Executable | str) -> Executable:
-    return _text(statement) if isinstance(statement, str) else statement
+        await self._connection.fetch(statement, *arguments)
 
 
 CLAIM = """
@@ -218,33 +250,111 @@ RETURNING k.hash, k.answer::text AS answer
 """
 
 
+class Connection(_Driver):
+    """A connection that needs no resetting between uses: whoever takes it leaves no transaction, lock or setting behind."""
+
+    def get_reset_query(self) -> str:
+        """Nothing: saves a round trip per request."""
+        return ""
+
+
+class Pool:
+    """Connections of one kind, opened on first use."""
+
+    def __init__(
+        self, url: str, settings: Settings, *, size: int, name: str, read_only: bool = False, timeouts: bool = True
+    ) -> None:
+        server = {"application_name": name, "jit": "off", "timezone": "UTC"}
+        if timeouts:
+            server |= {
+                "lock_timeout": str(settings.lock_timeout_ms),
+                "statement_timeout": str(settings.statement_timeout_ms),
+                "idle_in_transaction_session_timeout": "10000",
+            }
+        if read_only:
+            server["default_transaction_read_only"] = "on"
+        self._wait_seconds = settings.pool_wait_seconds
+        self._opening = asyncio.Lock()
+        self._pool: asyncpg.Pool[Row] | None = None
+        self._options: dict[str, Any] = {
+            "dsn": make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
+            "min_size": 0,
+            "max_size": size,
+            "max_inactive_connection_lifetime": 300,
+            "record_class": Row,
+            "connection_class": Connection,
+            "server_settings": server,
+            "statement_cache_size": 1000,
+            "max_cached_statement_lifetime": 0,
+            "timeout": 5,
+            "init": _use_json,
+        }
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for the block. Raises TimeoutError when none is free within the configured wait."""
+        if self._pool is None:
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(**self._options)
+        async with self._pool.acquire(timeout=self._wait_seconds) as connection:
+            yield cast(Connection, connection)
+
+    async def close(self) -> None:
+        """Close all connections; those in use are given two seconds."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            try:
+                await asyncio.wait_for(pool.close(), 2)
+            except TimeoutError:
+                pool.terminate()
+
+
+async def _use_json(connection: asyncpg.Connection[Row]) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind, schema="pg_catalog", encoder=_encode, decoder=msgspec.json.decode, format="text"
+        )
+
+
+def _encode(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+UNCLAIM = """
+DELETE FROM infra.idempotency_keys WHERE principal = :principal AND operation = :operation AND key = :key
+"""
+
+
 class Database:
     """The pools of one process. Open with `Database.open`, close with `close`."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, browser: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, writer: Pool, reader: Pool, browser: Pool, clock: Clock) -> None:
         self._writer = writer
         self._reader = reader
         self._browser = browser
         self.clock = clock
 
     @classmethod
-    def open(cls, settings: Settings, *, clock: Clock = system_clock, name: str = "commerce") -> Database:
+    def open(
+        cls, settings: Settings, *, clock: Clock = system_clock, name: str = "commerce", timeouts: bool = True
+    ) -> Database:
         """Make the pools; no connection is opened before the first use."""
-        writer = engine(settings.database_url, settings, pool=settings.write_connections, name=name)
-        reader = engine(
-            settings.database_url, settings, pool=settings.read_connections, name=f"{name}-read", read_only=True
+        writer = Pool(settings.database_url, settings, size=settings.write_connections, name=name, timeouts=timeouts)
+        reader = Pool(
+            settings.database_url, settings, size=settings.read_connections, name=f"{name}-read", read_only=True
         )
         browser = reader
         if settings.reader_url:
-            browser = engine(
-                settings.reader_url, settings, pool=settings.read_connections, name=f"{name}-browse", read_only=True
+            browser = Pool(
+                settings.reader_url, settings, size=settings.read_connections, name=f"{name}-browse", read_only=True
             )
         return cls(writer, reader, browser, clock)
 
     async def close(self) -> None:
         """Close every pool."""
-        for pool in {id(e): e for e in (self._writer, self._reader, self._browser)}.values():
-            await pool.dispose()
+        for pool in {id(pool): pool for pool in (self._writer, self._reader, self._browser)}.values():
+            await pool.close()
 
     async def write(self, work: Callable[Concatenate[Tx, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb in one transaction and commit. Again on deadlock, at most three times. Raises Busy."""
@@ -277,8 +387,8 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._attempt(once, returns, work, *args, **kwargs)
-            except (DBAPIError, asyncpg.PostgresError, PoolTimeout, OSError, asyncpg.InterfaceError) as error:
-                if sqlstate(error) in RETRIED and attempt < ATTEMPTS:
+            except FAILURES as error:
+                if attempt < ATTEMPTS and (sqlstate(error) in RETRIED or _number_taken(error)):
                     await asyncio.sleep(0.01 * attempt)
                     continue
                 raise busy_or(error) from error
@@ -293,28 +403,33 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        async with self._writer.connect() as connection:
+        async with self._writer.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
             tx = Tx(connection, self.clock())
-            if once is not None:
-                stored = await _claim(tx, once)
-                if stored is not None:
-                    await connection.rollback()
-                    answer: R = msgspec.json.decode(stored, type=returns) if returns is not type(None) else None  # type: ignore[assignment]
-                    return answer
             try:
-                result = await work(tx, *args, **kwargs)
-            except Problem as problem:
-                if problem.kept:
+                if once is not None:
+                    stored = await _claim(tx, once)
+                    if stored is not None:
+                        await transaction.rollback()
+                        replayed: R = None if returns is type(None) else msgspec.json.decode(stored, type=returns)  # type: ignore[assignment]
+                        return replayed
+                try:
+                    result = await work(tx, *args, **kwargs)
+                except Problem as problem:
+                    if not problem.kept:
+                        raise
                     if once is not None:
-                        await tx.execute(
-                            "DELETE FROM infra.idempotency_keys WHERE principal = :principal AND operation = :operation AND key = :key",
-                            principal=once.principal, operation=once.operation, key=once.key,
-                        )  # fmt: skip
+                        await tx.execute(UNCLAIM, principal=once.principal, operation=once.operation, key=once.key)
                     await tx.flush()
-                    await connection.commit()
+                    await transaction.commit()
+                    raise
+                await tx.flush(once, msgspec.json.encode(result) if once is not None else None)
+                await transaction.commit()
+            except BaseException:
+                if not connection.is_closed() and connection.is_in_transaction():
+                    await transaction.rollback()
                 raise
-            await tx.flush(once, msgspec.json.encode(result) if once is not None else None)
-            await connection.commit()
         for effect in tx._after_commit:
             await effect()
         return result
@@ -328,12 +443,12 @@ class Database:
         return await self._read(self._browser, work, *args, **kwargs)
 
     async def _read(
-        self, pool: AsyncEngine, work: Callable[Concatenate[Tx, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+        self, pool: Pool, work: Callable[Concatenate[Tx, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         try:
-            async with pool.connect() as connection:
+            async with pool.connection() as connection:
                 return await work(Tx(connection, self.clock()), *args, **kwargs)
-        except (DBAPIError, asyncpg.PostgresError, PoolTimeout, OSError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             raise busy_or(error) from error
 
     async def snapshot(
@@ -341,11 +456,18 @@ class Database:
     ) -> R:
         """Run several reads that agree: REPEATABLE READ, read only."""
         try:
-            async with self._writer.connect() as connection:
-                agreed = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                return await work(Tx(agreed, self.clock()), *args, **kwargs)
-        except (DBAPIError, asyncpg.PostgresError, PoolTimeout, OSError, asyncpg.InterfaceError) as error:
+            async with (
+                self._writer.connection() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                return await work(Tx(connection, self.clock()), *args, **kwargs)
+        except FAILURES as error:
             raise busy_or(error) from error
+
+
+def _number_taken(error: BaseException) -> bool:
+    """A number that was drawn at random (of an order, a return) exists already: the verb draws another."""
+    return sqlstate(error) == "23505" and (constraint_of(error) or "").endswith("_number")
 
 
 async def _claim(tx: Tx, once: Once) -> str | None:
@@ -353,10 +475,8 @@ async def _claim(tx: Tx, once: Once) -> str | None:
         row = await tx.one(
             CLAIM, principal=once.principal, operation=once.operation, key=once.key, hash=once.hash, at=tx.at
         )
-    except DBAPIError as error:
-        if sqlstate(error) == "55P03":
-            raise InProgress(retry_after_seconds=1) from error
-        raise
+    except asyncpg.LockNotAvailableError as error:
+        raise InProgress(retry_after_seconds=1) from error
     if row.hash != once.hash:
         raise KeyReused
     stored: str | None = row.answer
@@ -365,43 +485,6 @@ async def _claim(tx: Tx, once: Once) -> str | None:
 
 def busy_or(error: BaseException) -> BaseException:
     """Busy when the database is loaded or away; otherwise the error itself, which is a bug of ours."""
-    if sqlstate(error) in BUSY | RETRIED or isinstance(error, PoolTimeout | OSError | asyncpg.InterfaceError):
-        return Busy(retry_after_seconds=1)
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error.orig, OSError)):
+    if sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY):
         return Busy(retry_after_seconds=1)
     return error
-
-
-def _encode(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def engine(
-    url: str, settings: Settings, *, pool: int, name: str, read_only: bool = False, timeouts: bool = True
-) -> AsyncEngine:
-    """An engine with the house's time-outs. `read_only` pools run each statement on its own, without BEGIN and COMMIT."""
-    server = {"application_name": name, "jit": "off", "timezone": "UTC"}
-    if timeouts:
-        server |= {
-            "lock_timeout": str(settings.lock_timeout_ms),
-            "statement_timeout": str(settings.statement_timeout_ms),
-            "idle_in_transaction_session_timeout": "10000",
-        }
-    if read_only:
-        server["default_transaction_read_only"] = "on"
-    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if read_only else {}
-    return create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"),
-        pool_size=pool,
-        max_overflow=0,
-        pool_timeout=settings.pool_wait_seconds,
-        json_serializer=_encode,
-        json_deserializer=msgspec.json.decode,
-        connect_args={
-            "server_settings": server,
-            "prepared_statement_cache_size": 1000,
-            "statement_cache_size": 300,
-            "timeout": 5,
-        },
-        **options,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 
 
 class UnknownLocation(NotFound):
@@ -47,3 +47,12 @@ class BadNear(Unprocessable):
     title_ru = "Не удалось разобрать точку"
     detail = "Give `near` as latitude and longitude in degrees, e.g. near=55.7558,37.6173."
     detail_ru = "Передайте near как широту и долготу в градусах, например near=55.7558,37.6173."
+
+
+class OtherLocation(Forbidden):
+    code = "other-location"
+    title = "Not your location"
+    title_ru = "Чужое место"
+    detail = "Your rights to change locations do not reach {location}."
+    detail_ru = "Ваши права на изменение мест не распространяются на {location}."
+    members_schema = {"location": str}

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
-from commerce.infra.db import Tx
+from commerce.infra.db import Row, Tx
 from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import schedule
 from commerce.locations.errors import BadNear, UnknownLocation
@@ -35,9 +32,9 @@ ALL = f"""
 LOCKED = f"SELECT {COLUMNS} FROM locations.locations WHERE code = :code FOR NO KEY UPDATE"  # noqa: S608
 
 
-def location_of(row: Row[Any]) -> Location:
+def location_of(row: Row) -> Location:
     """A row of COLUMNS as a Location."""
-    values = dict(row._mapping)
+    values = dict(row)
     values["roles"] = frozenset(values["roles"])
     values["hours"] = WEEK.decode(values["hours"])
     values["pickup_hours"] = None if values["pickup_hours"] in (None, "null") else WEEK.decode(values["pickup_hours"])
@@ -112,9 +109,7 @@ async def view(tx: Tx, *, code: str) -> LocationView:
     return view_of(await one(tx, code), tx)
 
 
-async def listing(
-    tx: Tx, *, near: str | None, role: str | None, limit: int, cursor: str | None
-) -> Page[LocationView]:
+async def listing(tx: Tx, *, near: str | None, role: str | None, limit: int, cursor: str | None) -> Page[LocationView]:
     """Locations by code, or by distance from `near`; a page. Raises BadNear, BadCursor."""
     if near is None:
         after = decode_cursor(cursor, str)[0] if cursor else ""
@@ -122,7 +117,7 @@ async def listing(
         shown = [view_of(location_of(row), tx) for row in rows[:limit]]
         return Page(items=shown, next_cursor=encode_cursor(shown[-1].code) if len(rows) > limit else None)
     point = parse_near(near)
-    after_key: tuple[int, str] = decode_cursor(cursor, int, str) if cursor else (-1, "")  # type: ignore[assignment]
+    after_key: tuple[int, str] = decode_cursor(cursor, int, str) if cursor else (-1, "")
     ranked = sorted(
         (distance_metres(*point, location.latitude_e6, location.longitude_e6), location.code, location)
         for location in await all_with_role(tx, role)

@@ -23,7 +23,9 @@ ClosingTime = Annotated[
     Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", description="Local time HH:MM; 24:00 is midnight after"),
 ]
 Microdegrees = Annotated[int, Meta(ge=-180_000_000, le=180_000_000, description="Millionths of a degree, WGS 84")]
-ZoneName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", description="IANA time zone")]
+ZoneName = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", description="IANA time zone")
+]
 
 
 class Hours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,15 +195,15 @@ class ChangeLocation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     longitude_e6: Microdegrees | UnsetType = UNSET
     time_zone: ZoneName | UnsetType = UNSET
     hours: Week | UnsetType = UNSET
-    pickup_hours: Week | None | UnsetType = UNSET
+    pickup_hours: Week | UnsetType | None = UNSET
     exceptions: Exceptions | UnsetType = UNSET
     preparation_minutes: Minutes | UnsetType = UNSET
-    cut_off: TimeOfDay | None | UnsetType = UNSET
+    cut_off: TimeOfDay | UnsetType | None = UNSET
     kept_days: KeptDays | UnsetType = UNSET
     opened_on: date | UnsetType = UNSET
-    closed_on: date | None | UnsetType = UNSET
-    paused_until: datetime | None | UnsetType = UNSET
-    paused_reason: Reason | None | UnsetType = UNSET
+    closed_on: date | UnsetType | None = UNSET
+    paused_until: datetime | UnsetType | None = UNSET
+    paused_reason: Reason | UnsetType | None = UNSET
     tax_zone: Annotated[str, Meta(pattern="^[A-Z0-9-]{2,16}$")] | UnsetType = UNSET
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec import UNSET
+from sqlalchemy.dialects.postgresql import insert
 
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.locations import events, queries
-from commerce.locations.errors import BadLocation, LocationChanged, LocationExists, UnknownLocation
+from commerce.locations.errors import BadLocation, LocationChanged, LocationExists, OtherLocation, UnknownLocation
 from commerce.locations.schemas import (
     ChangeLocation,
     CreateLocation,
@@ -39,13 +42,13 @@ async def upsert_legal_entities(tx: Tx, actor: Actor, *, entities: Sequence[Lega
 
 async def create(tx: Tx, actor: Actor, *, command: CreateLocation) -> LocationView:
     """Open a new warehouse or store. Raises LocationExists, BadLocation."""
+    if not actor.may("locations.write", "*"):
+        raise OtherLocation(location=command.code)
     values = msgspec.structs.asdict(command)
     await _check(tx, values)
     row = {
         **_stored(values), "id": uuid7(), "external_ids": {}, "version": 1, "created_at": tx.at,
     }  # fmt: skip
-    from sqlalchemy.dialects.postgresql import insert
-
     made = await tx.execute(insert(locations).values(row).on_conflict_do_nothing(index_elements=["code"]))
     if made == 0:
         raise LocationExists(location=command.code)
@@ -56,6 +59,8 @@ async def create(tx: Tx, actor: Actor, *, command: CreateLocation) -> LocationVi
 
 async def change(tx: Tx, actor: Actor, *, code: str, command: ChangeLocation, if_match: int | None) -> LocationView:
     """Change what the command names. Raises UnknownLocation, LocationChanged, BadLocation."""
+    if not actor.may("locations.write", code):
+        raise OtherLocation(location=code)
     found = await tx.first(queries.LOCKED, code=code)
     if found is None:
         raise UnknownLocation(location=code)
@@ -63,10 +68,11 @@ async def change(tx: Tx, actor: Actor, *, code: str, command: ChangeLocation, if
     if if_match is not None and if_match != before.version:
         raise LocationChanged(seen=if_match, version=before.version)
     current = {name: getattr(before, name) for name in CreateLocation.__struct_fields__}
+    command = msgspec.structs.replace(command, roles=UNSET if command.roles is UNSET else sorted(set(command.roles)))
     changes = {
         name: value
         for name, value in msgspec.structs.asdict(command).items()
-        if value is not msgspec.UNSET and _plain(value) != _plain(current[name])
+        if value is not UNSET and _plain(value) != _plain(current[name])
     }
     if not changes:
         return queries.view_of(before, tx)
@@ -86,8 +92,7 @@ async def change(tx: Tx, actor: Actor, *, code: str, command: ChangeLocation, if
 
 
 def _plain(value: Any) -> Any:
-    plain = msgspec.to_builtins(value)
-    return sorted(plain) if isinstance(value, frozenset) else plain
+    return msgspec.to_builtins(sorted(value) if isinstance(value, frozenset) else value)
 
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:
@@ -136,5 +141,5 @@ def _check_week(field: str, week: Sequence[Hours]) -> None:
         by_day.setdefault(entry.weekday, []).append(entry)
     for entries in by_day.values():
         entries.sort(key=lambda entry: entry.opens)
-        if any(later.opens < earlier.closes for earlier, later in zip(entries, entries[1:], strict=False)):
+        if any(later.opens < earlier.closes for earlier, later in pairwise(entries)):
             raise BadLocation(field=field, reason="the openings of one weekday overlap")

@@ -31,7 +31,7 @@ class LocationColumns(TypedColumns):
     name = Column(JSONB, nullable=False)
     kind = Column(Text, nullable=False)
     legal_entity = Column(Text, ForeignKey("locations.legal_entities.code"), nullable=False)
-    roles = Column(ARRAY(Text), nullable=False)
+    roles: Column[list[str]] = Column(ARRAY(Text), nullable=False)
     address = Column(JSONB, nullable=False)
     tax_zone = Column(Text, nullable=False)
     latitude_e6 = Column(Integer, nullable=False)

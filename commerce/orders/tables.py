@@ -80,6 +80,7 @@ class LineColumns(TypedColumns):
     sku = Column(Text, nullable=False)
     title = Column(JSONB, nullable=False)
     options = Column(JSONB, nullable=False)
+    option_texts = Column(JSONB, nullable=False)
     quantity = Column(Integer, nullable=False)
     quantity_unit = Column(Text)
     quantity_scale = Column(Integer, server_default="0", nullable=False)

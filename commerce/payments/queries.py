@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row
 
 from commerce import locations
-from commerce.infra.db import Tx
+from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.money import Money
 from commerce.payments.errors import UnknownReceipt
@@ -91,7 +89,7 @@ async def receipt_of_store(tx: Tx, _actor: Actor, *, code: str, register: str, n
     return _view(row)
 
 
-def _view(row: Row[Any]) -> ReceiptView:
+def _view(row: Row) -> ReceiptView:
     currency = row.currency
     return ReceiptView(
         register=row.register, number=row.number, kind=row.kind, order_id=row.order_id, return_id=row.return_id,

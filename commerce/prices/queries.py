@@ -10,7 +10,7 @@ from commerce import catalog
 from commerce.infra.db import Tx
 from commerce.kernel.actor import NIL
 from commerce.kernel.money import Money
-from commerce.prices.schemas import Price, PriceEntry, PriceHistory
+from commerce.prices.schemas import Price, PriceEntry, PriceHistory, State
 
 QUOTE = """
 SELECT w.variant_id, p.amount, p.currency, p.valid_from, t.basis_points AS tax_basis_points
@@ -39,7 +39,7 @@ async def quote(
     A variant without a price, or of a class without a rate, is absent: it cannot be sold. One statement.
     """
     rows = await tx.rows(QUOTE, variants=list(variant_ids), classes=list(tax_classes), at=at, zone=zone)
-    return {row.variant_id: Price(**row._mapping) for row in rows}
+    return {row.variant_id: Price(**row) for row in rows}
 
 
 async def history(tx: Tx, *, sku: str) -> PriceHistory:
@@ -47,7 +47,7 @@ async def history(tx: Tx, *, sku: str) -> PriceHistory:
     variant = await catalog.by_sku(tx, sku)
     entries = []
     for row in await tx.rows(HISTORY, variant=variant.id, at=tx.at):
-        state = "scheduled" if row.valid_from > tx.at else "current" if row.current else "past"
+        state: State = "scheduled" if row.valid_from > tx.at else "current" if row.current else "past"
         entries.append(
             PriceEntry(
                 price=Money(row.amount, row.currency), valid_from=row.valid_from, state=state,

@@ -58,12 +58,15 @@ class SetPrices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     currency: Currency
 
 
+State = Literal["past", "current", "scheduled"]
+
+
 class PriceEntry(Struct, frozen=True, kw_only=True):
     """One line of a variant's price history."""
 
     price: Money
     valid_from: datetime
-    state: Literal["past", "current", "scheduled"]
+    state: State
     set_by: UUID | None
     """The principal who set it; null when imported."""
 

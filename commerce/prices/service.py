@@ -77,6 +77,8 @@ async def set_prices(tx: Tx, actor: Actor, *, prices: Sequence[NewPrice], curren
 
 async def change_prices(tx: Tx, actor: Actor, *, command: SetPrices, currency: str) -> PricesSetView:
     """A price change by SKU from the back office. Raises UnknownSku, PriceInPast, WrongCurrency."""
+    if not actor.may("prices.write", "*"):
+        raise catalog.WholeChainOnly(permission="prices.write")
     if command.currency != currency:
         raise WrongCurrency(currency=currency)
     variants = await catalog.by_skus(tx, [price.sku for price in command.prices])

@@ -1,0 +1,7 @@
+"""What came back, where, in which condition, and what was owed for it.
+
+Owns returns and their lines. A thing bought anywhere comes back to any store that accepts returns. Promises: never more comes
+back than was handed over and has not come back yet; the refund is exactly what was paid for those units, taxed at the sale's
+rate, and partial returns never lose a minor unit; the goods stand in the stock of the store that took them; a policy shuts out
+a change of mind alone.
+"""

@@ -13,8 +13,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypedColumns,
+    UniqueConstraint,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from commerce.infra.tables import metadata
 
@@ -23,12 +25,16 @@ class ReturnColumns(TypedColumns):
     id = Column(Uuid, primary_key=True)
     number = Column(Text, unique=True, nullable=False)
     order_id = Column(Uuid, ForeignKey("orders.orders.id"), nullable=False)
+    order_number = Column(Text, nullable=False)
     customer_id = Column(Uuid, ForeignKey("auth.principals.id"))
     location_id = Column(Uuid, ForeignKey("locations.locations.id"), nullable=False)
     state = Column(Text, nullable=False)
     channel = Column(Text, nullable=False)
     currency = Column(Text, nullable=False)
     refund_total = Column(BigInteger, nullable=False)
+    tender = Column(Text, nullable=False)
+    receipt_register = Column(Text)
+    receipt_number = Column(BigInteger)
     accepted_by = Column(Uuid, nullable=False)
     version = Column(Integer, server_default="1", nullable=False)
     created_at = Column(DateTime(timezone=True), nullable=False)
@@ -40,12 +46,15 @@ returns = Table(
     metadata,
     ReturnColumns,
     CheckConstraint(
-        "state IN ('requested', 'approved', 'declined', 'in_transit', 'partially_received', 'received', 'inspected', 'closed', 'cancelled', 'expired')",
+        "state IN ('requested', 'approved', 'declined', 'in_transit', 'partially_received', 'received', 'inspected',"
+        " 'closed', 'cancelled', 'expired')",
         name="state_known",
     ),
     CheckConstraint("refund_total >= 0", name="refund_total"),
+    CheckConstraint("tender IN ('cash', 'card_terminal')", name="tender_known"),
     Index("ix_returns_order_id", "order_id"),
-    Index("ix_returns_customer_id_created_at", "customer_id", "created_at"),
+    Index("ix_returns_customer_id_created_at_id", "customer_id", "created_at", "id"),
+    Index("ix_returns_location_id_created_at_id", "location_id", "created_at", "id"),
     schema="returns",
 )
 
@@ -55,12 +64,17 @@ class LineColumns(TypedColumns):
     return_id = Column(Uuid, ForeignKey("returns.returns.id"), nullable=False)
     order_line_id = Column(Uuid, ForeignKey("orders.lines.id"), nullable=False)
     variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
+    n = Column(Integer, nullable=False)
+    order_line_n = Column(Integer, nullable=False)
+    sku = Column(Text, nullable=False)
+    title = Column(JSONB, nullable=False)
     quantity = Column(Integer, nullable=False)
     ground = Column(Text, nullable=False)
     condition = Column(Text, nullable=False)
     disposition = Column(Text, nullable=False)
     refund_amount = Column(BigInteger, nullable=False)
     tax_amount = Column(BigInteger, nullable=False)
+    tax_basis_points = Column(Integer, nullable=False)
     note = Column(Text, info={"personal": True})
 
 
@@ -78,7 +92,8 @@ lines = Table(
         name="disposition_known",
     ),
     CheckConstraint("quantity > 0 AND refund_amount >= 0", name="quantity"),
-    Index("ix_lines_return_id", "return_id"),
+    CheckConstraint("tax_amount BETWEEN 0 AND refund_amount", name="tax"),
+    UniqueConstraint("return_id", "n"),
     Index("ix_lines_order_line_id", "order_line_id"),
     schema="returns",
 )

@@ -17,7 +17,9 @@ class InsufficientStock(Conflict):
     title = "Not enough in stock"
     title_ru = "Недостаточно товара"
     detail = "See `lines`: what was wanted and how many are left there. Lower the quantity or choose another place."
-    detail_ru = "Смотрите `lines`: сколько запрошено и сколько осталось. Уменьшите количество или выберите другое место."
+    detail_ru = (
+        "Смотрите `lines`: сколько запрошено и сколько осталось. Уменьшите количество или выберите другое место."
+    )
     members_schema = {"lines": list[dict[str, Any]]}
 
     def __init__(self, short: Sequence[Short]) -> None:
@@ -49,7 +51,9 @@ class BelowZero(Conflict):
     title = "There is less on the books than would be taken away"
     title_ru = "По учёту товара меньше, чем списывается"
     detail = "Only {left} can be taken from {bucket}. Check the quantity; count the shelf if the books are wrong."
-    detail_ru = "Из {bucket} можно списать не больше {left}. Проверьте количество; если учёт неверен, пересчитайте полку."
+    detail_ru = (
+        "Из {bucket} можно списать не больше {left}. Проверьте количество; если учёт неверен, пересчитайте полку."
+    )
     members_schema = {"left": int, "bucket": str}
 
 

@@ -108,7 +108,7 @@ delta AS MATERIALIZED (
     SELECT {columns}, l.location_id, l.variant_id, l.safety_stock
     FROM stock.levels l JOIN delta d ON d.location_id = l.location_id AND d.variant_id = l.variant_id
     ORDER BY l.location_id, l.variant_id FOR NO KEY UPDATE OF l
-)""".format(
+)""".format(  # noqa: S608
     arrays=", ".join(f"CAST(:{bucket} AS integer[])" for bucket in BUCKETS),
     names=_NAMES,
     columns=", ".join(f"l.{bucket}" for bucket in BUCKETS),
@@ -158,8 +158,7 @@ fits AS MATERIALIZED (
     UPDATE stock.levels l SET {sums}
     FROM delta d, booked
     WHERE booked.yes AND l.location_id = d.location_id AND l.variant_id = d.variant_id
-        AND EXISTS (SELECT FROM locked k WHERE k.location_id = d.location_id AND k.variant_id = d.variant_id)
-)""".format(
+)""".format(  # noqa: S608
     conditions="\n        AND ".join(
         [
             "coalesce(l.available, 0)::bigint + d.available BETWEEN"
@@ -182,13 +181,13 @@ made AS (
         (SELECT FROM locked k WHERE k.location_id = d.location_id AND k.variant_id = d.variant_id)
     ORDER BY d.location_id, d.variant_id
     ON CONFLICT (location_id, variant_id) DO UPDATE SET {sums}
-)""".format(
+)""".format(  # noqa: S608
     names=_NAMES,
     deltas=", ".join(f"d.{bucket}" for bucket in BUCKETS),
     sums=", ".join(f"{bucket} = l.{bucket} + excluded.{bucket}" for bucket in BUCKETS),
 )
 _CHANGED_RESERVATIONS = """
-released AS (
+settled AS (
     UPDATE stock.reservations r
     SET state = c.state, bucket = c.bucket, quantity_open = c.quantity_open, quantity_lost = c.quantity_lost, changed_at = :at
     FROM change c, booked WHERE booked.yes AND r.id = c.id
@@ -230,7 +229,7 @@ SELECT fits.yes AS fits, booked.acts, d.location_id, d.variant_id, {columns},
     coalesce(l.safety_stock, 0) AS safety_stock,
     (SELECT c.average FROM stock.costs c WHERE c.variant_id = d.variant_id) AS average
 FROM fits, booked, delta d LEFT JOIN locked l ON l.location_id = d.location_id AND l.variant_id = d.variant_id
-""".format(columns=", ".join(f"coalesce(l.{bucket}, 0) AS {bucket}" for bucket in BUCKETS))
+""".format(columns=", ".join(f"coalesce(l.{bucket}, 0) AS {bucket}" for bucket in BUCKETS))  # noqa: S608
 
 
 @lru_cache(maxsize=32)
@@ -299,11 +298,8 @@ async def book(
     sums = deltas(movement for _, _, movement in movements)
     if any(abs(change) > LIMIT for level in sums.values() for change in level.values()):
         return Outcome(posted=False, replayed=False, levels=dict.fromkeys(sums, Standing(available=LIMIT)))
-    # A level that only loses must exist already; where something arrives, the row may have to be made.
-    arrives = any(change > 0 for level in sums.values() for change in level.values()) or any(
-        not any(level.values()) for level in sums.values()
-    )
-    arrives = arrives and not begins
+    # A level that loses something must exist already; one that only gains may have to be made.
+    arrives = any(min(level.values()) >= 0 for level in sums.values())
     priced = [m for _, _, m in movements if m.from_place == "supplier" and m.unit_cost is not None]
     happened = occurred_at or tx.at
     values: dict[str, Any] = {
@@ -385,7 +381,7 @@ ORDER BY r.created_at, r.id
 """
 )
 ON_LEVELS = (
-    RESERVATION
+    RESERVATION  # noqa: S608
     + """
 LEFT JOIN (
     SELECT r.* FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)
@@ -395,7 +391,7 @@ ORDER BY r.created_at DESC, r.id DESC
 """
 )
 EXPIRED_ON_LEVELS = (
-    RESERVATION
+    RESERVATION  # noqa: S608
     + """
 LEFT JOIN (
     SELECT r.* FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)

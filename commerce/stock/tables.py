@@ -95,11 +95,13 @@ movements = Table(
     metadata,
     MovementColumns,
     CheckConstraint(
-        "from_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', 'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
+        "from_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', "
+        "'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
         name="from_place_known",
     ),
     CheckConstraint(
-        "to_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', 'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
+        "to_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', "
+        "'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
         name="to_place_known",
     ),
     CheckConstraint("quantity > 0", name="quantity"),

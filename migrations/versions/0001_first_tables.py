@@ -582,6 +582,7 @@ def upgrade() -> None:
         "lines",
         sa.Column("cart_id", sa.Uuid(), nullable=False),
         sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("unit_price_seen", sa.BigInteger(), nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
@@ -852,6 +853,7 @@ def upgrade() -> None:
         sa.Column("to_place", sa.Text(), nullable=False),
         sa.Column("to_location_id", sa.Uuid(), nullable=True),
         sa.Column("unit_cost", sa.BigInteger(), nullable=True),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -899,6 +901,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("quantity_open", sa.Integer(), nullable=False),
+        sa.Column("quantity_lost", sa.Integer(), server_default="0", nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
@@ -910,11 +913,15 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("owner_kind IN ('checkout', 'fulfillment')", name=op.f("ck_reservations_owner_kind_known")),
         sa.CheckConstraint(
+            "quantity_lost > 0 OR state NOT IN ('short', 'expired')", name=op.f("ck_reservations_lost_when_gone")
+        ),
+        sa.CheckConstraint(
             "state IN ('reserved', 'committed', 'fulfilled', 'released', 'expired', 'short')",
             name=op.f("ck_reservations_state_known"),
         ),
         sa.CheckConstraint(
-            "quantity > 0 AND quantity_open BETWEEN 0 AND quantity", name=op.f("ck_reservations_quantity")
+            "quantity > 0 AND quantity_open >= 0 AND quantity_lost >= 0 AND quantity_open + quantity_lost <= quantity",
+            name=op.f("ck_reservations_quantity"),
         ),
         sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_reservations_location_id")),
         sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_reservations_variant_id")),
@@ -988,6 +995,7 @@ def upgrade() -> None:
         sa.Column("sku", sa.Text(), nullable=False),
         sa.Column("title", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("option_texts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("quantity_unit", sa.Text(), nullable=True),
         sa.Column("quantity_scale", sa.Integer(), server_default="0", nullable=False),
@@ -1033,12 +1041,16 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("order_number", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("location_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("refund_total", sa.BigInteger(), nullable=False),
+        sa.Column("tender", sa.Text(), nullable=False),
+        sa.Column("receipt_register", sa.Text(), nullable=True),
+        sa.Column("receipt_number", sa.BigInteger(), nullable=True),
         sa.Column("accepted_by", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -1047,6 +1059,7 @@ def upgrade() -> None:
             "state IN ('requested', 'approved', 'declined', 'in_transit', 'partially_received', 'received', 'inspected', 'closed', 'cancelled', 'expired')",
             name=op.f("ck_returns_state_known"),
         ),
+        sa.CheckConstraint("tender IN ('cash', 'card_terminal')", name=op.f("ck_returns_tender_known")),
         sa.CheckConstraint("refund_total >= 0", name=op.f("ck_returns_refund_total")),
         sa.ForeignKeyConstraint(["customer_id"], ["auth.principals.id"], name=op.f("fk_returns_customer_id")),
         sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_returns_location_id")),
@@ -1056,7 +1069,18 @@ def upgrade() -> None:
         schema="returns",
     )
     op.create_index(
-        "ix_returns_customer_id_created_at", "returns", ["customer_id", "created_at"], unique=False, schema="returns"
+        "ix_returns_customer_id_created_at_id",
+        "returns",
+        ["customer_id", "created_at", "id"],
+        unique=False,
+        schema="returns",
+    )
+    op.create_index(
+        "ix_returns_location_id_created_at_id",
+        "returns",
+        ["location_id", "created_at", "id"],
+        unique=False,
+        schema="returns",
     )
     op.create_index("ix_returns_order_id", "returns", ["order_id"], unique=False, schema="returns")
     op.create_table(
@@ -1085,12 +1109,17 @@ def upgrade() -> None:
         sa.Column("return_id", sa.Uuid(), nullable=False),
         sa.Column("order_line_id", sa.Uuid(), nullable=False),
         sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("order_line_n", sa.Integer(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("title", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("ground", sa.Text(), nullable=False),
         sa.Column("condition", sa.Text(), nullable=False),
         sa.Column("disposition", sa.Text(), nullable=False),
         sa.Column("refund_amount", sa.BigInteger(), nullable=False),
         sa.Column("tax_amount", sa.BigInteger(), nullable=False),
+        sa.Column("tax_basis_points", sa.Integer(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "condition IN ('sellable', 'opened', 'damaged', 'defective')", name=op.f("ck_lines_condition_known")
@@ -1104,24 +1133,25 @@ def upgrade() -> None:
             name=op.f("ck_lines_ground_known"),
         ),
         sa.CheckConstraint("quantity > 0 AND refund_amount >= 0", name=op.f("ck_lines_quantity")),
+        sa.CheckConstraint("tax_amount BETWEEN 0 AND refund_amount", name=op.f("ck_lines_tax")),
         sa.ForeignKeyConstraint(["order_line_id"], ["orders.lines.id"], name=op.f("fk_lines_order_line_id")),
         sa.ForeignKeyConstraint(["return_id"], ["returns.returns.id"], name=op.f("fk_lines_return_id")),
         sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_lines_variant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lines")),
+        sa.UniqueConstraint("return_id", "n", name=op.f("uq_lines_return_id_n")),
         schema="returns",
     )
     op.create_index("ix_lines_order_line_id", "lines", ["order_line_id"], unique=False, schema="returns")
-    op.create_index("ix_lines_return_id", "lines", ["return_id"], unique=False, schema="returns")
 
 
 def downgrade() -> None:
-    op.drop_index("ix_lines_return_id", table_name="lines", schema="returns")
     op.drop_index("ix_lines_order_line_id", table_name="lines", schema="returns")
     op.drop_table("lines", schema="returns")
     op.drop_index("ix_adjustments_order_id", table_name="adjustments", schema="orders")
     op.drop_table("adjustments", schema="orders")
     op.drop_index("ix_returns_order_id", table_name="returns", schema="returns")
-    op.drop_index("ix_returns_customer_id_created_at", table_name="returns", schema="returns")
+    op.drop_index("ix_returns_location_id_created_at_id", table_name="returns", schema="returns")
+    op.drop_index("ix_returns_customer_id_created_at_id", table_name="returns", schema="returns")
     op.drop_table("returns", schema="returns")
     op.drop_table("lines", schema="orders")
     op.drop_table("entries", schema="orders")

@@ -25,7 +25,9 @@ from tests.bench.report import FLOORS
 
 def parser() -> argparse.ArgumentParser:
     """The command line; `make bench` passes ONLY, JSON and SECONDS."""
-    top = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0] if __doc__ else "")
+    top = argparse.ArgumentParser(
+        prog="python -m tests.bench", description=__doc__.partition("\n")[0] if __doc__ else ""
+    )
     top.add_argument("--only", metavar="FLOW", help=f"one of {', '.join(FLOORS)}, or several with commas")
     top.add_argument("--json", metavar="PATH", type=Path, help="write the figures here")
     top.add_argument("--seconds", type=float, default=3.0, help="length of each measurement (3)")

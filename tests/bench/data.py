@@ -139,8 +139,13 @@ async def _ground(tx: Tx, key: str) -> None:
         catalog_tables.return_policies, code="standard", name={"en": "Standard", "ru": "Обычная"}, change_of_mind_days=14, defect_days=730,
     )  # fmt: skip
     await tx.flush()
-    for valid_from, basis_points in ((datetime(2019, 1, 1, tzinfo=UTC), 2000), (datetime(2025, 12, 31, 21, tzinfo=UTC), 2200)):
-        tx.queue(price_tables.tax_rates, tax_class="standard", zone="RU", valid_from=valid_from, basis_points=basis_points)
+    for valid_from, basis_points in (
+        (datetime(2019, 1, 1, tzinfo=UTC), 2000),
+        (datetime(2025, 12, 31, 21, tzinfo=UTC), 2200),
+    ):
+        tx.queue(
+            price_tables.tax_rates, tax_class="standard", zone="RU", valid_from=valid_from, basis_points=basis_points
+        )
     places = random.Random("places")
     locations: list[dict[str, Any]] = [
         {
@@ -251,16 +256,21 @@ class Carts:
         connection = await asyncpg.connect(self._instance.urls.database_url)
         try:
             async with connection.transaction():
-                await _copy(connection, auth_tables.principals, ("id", "kind", "created_at"), [(shopper_id(n), "shopper", at) for n in numbers])
+                await _copy(
+                    connection,
+                    auth_tables.principals,
+                    ("id", "kind", "created_at"),
+                    [(shopper_id(n), "shopper", at) for n in numbers],
+                )
                 await _copy(
                     connection, cart_tables.carts, ("id", "shopper_id", "state", "channel", "created_at", "changed_at"),
                     [(cart_id(n), shopper_id(n), "open", "site", at, at) for n in numbers],
                 )  # fmt: skip
                 await _copy(
                     connection, cart_tables.lines,
-                    ("cart_id", "variant_id", "quantity", "unit_price_seen", "added_at", "added_channel", "changed_at"),
+                    ("cart_id", "variant_id", "sku", "quantity", "unit_price_seen", "added_at", "added_channel", "changed_at"),
                     [
-                        (cart_id(n), variant_id(v), 1, price(v), at, "site", at)
+                        (cart_id(n), variant_id(v), sku(v), 1, price(v), at, "site", at)
                         for n in numbers
                         for v in variants_of_cart(n)
                     ],
@@ -276,11 +286,11 @@ class Carts:
 
     def _shopper(self, number: int) -> Shopper:
         actor = Actor(kind="shopper", subject=shopper_id(number), channel="site")
-        token = tokens.issue(
-            actor, secret_key=self._instance.secret_key, at=datetime.now(UTC), seconds=TOKEN_SECONDS
-        )
+        token = tokens.issue(actor, secret_key=self._instance.secret_key, at=datetime.now(UTC), seconds=TOKEN_SECONDS)
         return Shopper(token, [sku(variant) for variant in variants_of_cart(number)], total_of_cart(number))
 
 
-async def _copy(connection: asyncpg.Connection, table: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+async def _copy(
+    connection: asyncpg.Connection, table: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+) -> None:
     await connection.copy_records_to_table(table.name, schema_name=table.schema, columns=columns, records=rows)

@@ -34,7 +34,7 @@ WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('inf
 """
 
 
-async def written_by(connection: asyncpg.Connection, act: Callable[[], None]) -> dict[str, int]:
+async def written_by(connection: asyncpg.Connection, act: Callable[[], object]) -> dict[str, int]:
     """Rows per table that the act inserted or changed; nobody else may write meanwhile."""
     before = int(await connection.fetchval("SELECT pg_current_xact_id()::text"))
     act()

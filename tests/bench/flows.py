@@ -85,3 +85,58 @@ class Flow(msgspec.Struct, frozen=True):
 async def hello(step: Step) -> None:
     """The floor: a bare JSON answer."""
     await step.ask("GET", "/", 200)
+
+
+async def product_list(step: Step) -> None:
+    """A page of 24 products of a category."""
+    category = step.random.choice(step.world.categories)
+    await step.ask("GET", f"/v1/catalog/products?category={category}&limit=24", 200, token=step.world.key)
+
+
+async def product_page(step: Step) -> None:
+    """One product with its variants, prices and availability in every store."""
+    slug = step.random.choice(step.world.slugs)
+    await step.ask("GET", f"/v1/catalog/products/{slug}", 200, token=step.world.key)
+
+
+async def put_and_read_cart(step: Step) -> None:
+    """Change the quantity of a line, then read the priced cart, as the next page does."""
+    shopper: Shopper = step.supply
+    line = {"quantity": step.random.randint(2, 9)}
+    await step.ask("PUT", f"/v1/carts/current/lines/{shopper.skus[0]}", 200, token=shopper.token, body=line, key=True)
+    await step.ask("GET", "/v1/carts/current", 200, token=shopper.token)
+
+
+async def place(step: Step) -> None:
+    """Order the two lines of a cart made beforehand for collection in a store, to be paid there."""
+    shopper: Shopper = step.supply
+    await _place(step, shopper.token, shopper.total)
+
+
+async def full_flow(step: Step) -> None:
+    """A new shopper comes, puts two things into the cart, reads it and orders."""
+    signed_in = msgspec.json.decode(await step.ask("POST", "/v1/auth/anonymous", 201, token=step.world.key, body={}))
+    token = signed_in["access_token"]
+    for sku in step.random.sample(step.world.skus, 2):
+        await step.ask("PUT", f"/v1/carts/current/lines/{sku}", 200, token=token, body={"quantity": 1}, key=True)
+    cart = msgspec.json.decode(await step.ask("GET", "/v1/carts/current", 200, token=token))
+    await _place(step, token, cart["total"]["amount"])
+
+
+async def _place(step: Step, token: str, total: int) -> None:
+    body = {
+        "expected_total": {"amount": total, "currency": "RUB"},
+        "pickup": {"location": step.random.choice(step.world.stores)},
+        "contact": {"name": "Анна Петрова", "email": "anna.petrova@example.com", "phone": "+79161234567"},
+    }
+    await step.ask("POST", "/v1/orders", 201, token=token, body=body, key=True)
+
+
+FLOWS = {
+    "hello": Flow("bare hello endpoint", hello),
+    "product_list": Flow("product list of 24", product_list),
+    "product_page": Flow("product with availability in every store", product_page),
+    "put_and_read_cart": Flow("put a cart line + read the cart", put_and_read_cart, supplied=True),
+    "place": Flow("place a click-and-collect order", place, supplied=True),
+    "full_flow": Flow("new shopper -> cart -> order (5 requests)", full_flow),
+}

@@ -1,6 +1,6 @@
 """The floor of every request: a bare JSON answer from the same server with the same settings.
 
-    python -m tests.bench.hello PORT
+python -m tests.bench.hello PORT
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
 from litestar import Litestar, get
 
 __all__ = ["app", "serve"]
@@ -39,7 +40,7 @@ def serve(port: int) -> None:
         workers_kill_timeout=4,
         backlog=2048,
         log_access=False,
-        log_level="warning",
+        log_level=LogLevels.warning,
     ).serve()
 
 

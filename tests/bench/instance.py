@@ -97,7 +97,9 @@ class Instance:
     @property
     def environment(self) -> dict[str, str]:
         """What the shop's processes get: production settings, one API process."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ
+        }
         return kept | {
             "DATABASE_URL": self.urls.database_url,
             "REDIS_URL": self.urls.redis_url,

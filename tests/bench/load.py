@@ -91,7 +91,7 @@ async def _load(plan: Plan) -> Outcome:
     latencies.sort()
     return Outcome(
         units=len(latencies),
-        refused=dict(refused.most_common(5)),
+        refused=dict(refused.most_common()),
         seconds=elapsed,
         p50_ms=percentile(latencies, 0.50) * 1000,
         p95_ms=percentile(latencies, 0.95) * 1000,
@@ -100,7 +100,6 @@ async def _load(plan: Plan) -> Outcome:
 
 
 def _serve(pipe: multiprocessing.connection.Connection[Any, Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides
     with contextlib.suppress(EOFError):
         while True:
             plan: Plan = pipe.recv()
@@ -117,7 +116,12 @@ class LoadClient:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), name="bench-load", daemon=True)
-        self._process.start()
+        # Ctrl-C reaches every process of the terminal, but only the parent decides; an ignored signal is inherited.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
         theirs.close()
 
     def __enter__(self) -> Self:

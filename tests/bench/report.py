@@ -151,13 +151,24 @@ class Report(msgspec.Struct, kw_only=True):
         """The tables: figures, then marks, then what was refused."""
         table = Table(title="CPU and speed per unit of work", title_justify="left", header_style="bold")
         table.add_column("unit")
-        for heading in ("at once", "per s", "p50 ms", "p95 ms", "p99 ms", "CPU ms server", "CPU ms PostgreSQL", "x floor"):
+        for heading in (
+            "at once",
+            "per s",
+            "p50 ms",
+            "p95 ms",
+            "p99 ms",
+            "CPU ms server",
+            "CPU ms PostgreSQL",
+            "x floor",
+        ):
             table.add_column(heading, justify="right")
         for kind, measured in (("floor: ", self.floors), ("", self.flows)):
             for name, levels in measured.items():
                 for position, (concurrency, figures) in enumerate(levels.items()):
                     last = position == len(levels) - 1
-                    table.add_row(kind + titles[name] if position == 0 else "", *_cells(concurrency, figures), end_section=last)
+                    table.add_row(
+                        kind + titles[name] if position == 0 else "", *_cells(concurrency, figures), end_section=last
+                    )
         console.print(table)
         verdicts = self.verdicts
         if verdicts:

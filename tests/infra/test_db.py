@@ -7,11 +7,11 @@ import contextlib
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
-from sqlalchemy.exc import DBAPIError
 
-from commerce.infra.db import Database, InProgress, KeyReused, Once, Tx, sqlstate
+from commerce.infra.db import Database, InProgress, KeyReused, Once, Tx
 from commerce.infra.tables import audit_records, long_work
 from commerce.kernel.errors import Busy, Conflict
 from commerce.kernel.ids import uuid7
@@ -189,9 +189,8 @@ async def test_a_pool_without_a_free_connection_is_busy(settings: Settings) -> N
 
 async def test_reads_cannot_write(db: Database) -> None:
     for lane in (db.read, db.browse, db.snapshot):
-        with pytest.raises(DBAPIError) as refused:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await lane(add, unique("w"))
-        assert sqlstate(refused.value) == "25006"
 
 
 async def test_a_snapshot_agrees_with_itself(db: Database) -> None:

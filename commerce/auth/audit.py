@@ -1,0 +1,36 @@
+"""What must always be true in `auth` (DESIGN 14 names the books; line 10 is people)."""
+
+from __future__ import annotations
+
+from commerce.infra.audit import Invariant
+
+INVARIANTS = [
+    Invariant(
+        10,
+        "each client, device and member of staff is a principal of its own kind",
+        """
+        SELECT p.id, p.kind, k.kind AS kept_as
+        FROM auth.principals p
+        JOIN (
+            SELECT id, 'client' AS kind FROM auth.clients
+            UNION ALL SELECT id, 'device' FROM auth.devices
+            UNION ALL SELECT id, 'staff' FROM auth.staff
+        ) k ON k.id = p.id
+        WHERE p.kind <> k.kind
+        """,
+    ),
+    Invariant(
+        10,
+        "every session belongs to a shopper or to staff, and one on a device stands at the device's location",
+        """
+        SELECT s.id, p.kind, s.location, d.location AS device_location
+        FROM auth.sessions s JOIN auth.principals p ON p.id = s.principal_id LEFT JOIN auth.devices d ON d.id = s.device_id
+        WHERE p.kind NOT IN ('shopper', 'staff') OR s.location IS DISTINCT FROM d.location
+        """,
+    ),
+    Invariant(
+        10,
+        "every member of staff has a role",
+        "SELECT s.id FROM auth.staff s WHERE NOT EXISTS (SELECT 1 FROM auth.staff_roles r WHERE r.staff_id = s.id)",
+    ),
+]

@@ -1,0 +1,138 @@
+"""Reads of `auth`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec import convert
+from sqlalchemy import select
+
+from commerce.auth.errors import TooManyAttempts
+from commerce.auth.schemas import ChannelView, ClientView, DeviceView, SessionView, StaffView
+from commerce.auth.service import GUESSES, WINDOW, Proof, role_grants, seconds_of_rest
+from commerce.auth.tables import channels
+from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.paging import Page, decode_cursor, page_of
+
+PROOF = """
+SELECT a.failures, a.first_at, w.principal_id, w.hash
+FROM (SELECT 1) AS one
+LEFT JOIN auth.attempts a ON a.identity = :identity AND a.first_at > :since
+LEFT JOIN LATERAL (
+    SELECT w.principal_id, w.hash
+    FROM unnest(CAST(:candidates AS uuid[])) WITH ORDINALITY AS c (id, n)
+    JOIN auth.passwords w ON w.principal_id = c.id
+    JOIN auth.principals p ON p.id = c.id AND p.disabled_at IS NULL
+    ORDER BY c.n LIMIT 1
+) w ON true
+"""
+
+
+async def proof_of(tx: Tx, *, identity: str, candidates: Sequence[UUID]) -> Proof:
+    """What a password will be checked against: the first candidate that has one. No candidates are as good as a wrong one.
+
+    Raises TooManyAttempts, so that a resting identity costs no hashing.
+    """
+    row = await tx.one(PROOF, identity=identity, since=tx.at - WINDOW, candidates=list(candidates))
+    if row.failures is not None and row.failures >= GUESSES:
+        raise TooManyAttempts(retry_after_seconds=seconds_of_rest(row.first_at, tx.at))
+    return Proof(identity=identity, owner=row.principal_id, hash=row.hash)
+
+
+async def proof_of_staff(tx: Tx, *, identity: str, login: str) -> Proof:
+    """The same for a login of staff."""
+    found = await tx.rows("SELECT id FROM auth.staff WHERE login = :login", login=login)
+    return await proof_of(tx, identity=identity, candidates=[row.id for row in found])
+
+
+SESSIONS = """
+SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at,
+    id IS NOT DISTINCT FROM CAST(:current AS uuid) AS current
+FROM auth.sessions WHERE principal_id = :principal AND revoked_at IS NULL AND expires_at > :at
+ORDER BY refreshed_at DESC, id LIMIT 100
+"""
+
+
+async def own_sessions(tx: Tx, actor: Actor) -> Page[SessionView]:
+    """The caller's live sessions, the last used first, at most a hundred."""
+    rows = await tx.rows(SESSIONS, principal=actor.subject, current=actor.session, at=tx.at)
+    return Page(items=[convert(row, SessionView, from_attributes=True) for row in rows])
+
+
+async def all_channels(tx: Tx) -> list[ChannelView]:
+    """Every channel by code."""
+    rows = await tx.rows(select(channels).order_by(channels.c.code))
+    return [ChannelView(code=row.code, name=row.name, created_at=row.created_at) for row in rows]
+
+
+CLIENTS = """
+SELECT id, code, channel, name, created_at, revoked_at FROM auth.clients
+WHERE code > :after ORDER BY code LIMIT :limit
+"""
+
+
+async def clients_page(tx: Tx, *, limit: int, cursor: str | None) -> Page[ClientView]:
+    """API clients by code, the revoked ones too."""
+    rows = await tx.rows(CLIENTS, after=_after(cursor), limit=limit + 1)
+    return page_of(rows, limit, lambda row: convert(row, ClientView, from_attributes=True), _code)
+
+
+DEVICES = """
+SELECT id, code, kind, channel, location, name, created_at, revoked_at FROM auth.devices
+WHERE code > :after AND (CAST(:everywhere AS boolean) OR location = ANY(CAST(:locations AS text[])))
+  AND (CAST(:location AS text) IS NULL OR location = :location)
+ORDER BY code LIMIT :limit
+"""
+
+
+async def devices_page(
+    tx: Tx, actor: Actor, *, limit: int, cursor: str | None, location: str | None = None
+) -> Page[DeviceView]:
+    """Devices by code, those at the locations the caller looks after."""
+    held = actor.permissions.get("devices.write", ())
+    rows = await tx.rows(
+        DEVICES, after=_after(cursor), limit=limit + 1, everywhere="*" in held, locations=list(held), location=location
+    )
+    return page_of(rows, limit, lambda row: convert(row, DeviceView, from_attributes=True), _code)
+
+
+STAFF = """
+SELECT s.id, s.login AS code, s.name, s.created_at, p.disabled_at, r.roles, r.locations
+FROM auth.staff s JOIN auth.principals p ON p.id = s.id
+LEFT JOIN LATERAL (
+    SELECT array_agg(role ORDER BY role, location) AS roles, array_agg(location ORDER BY role, location) AS locations
+    FROM auth.staff_roles WHERE staff_id = s.id
+) r ON true
+WHERE s.login > :after AND (CAST(:everywhere AS boolean) OR r.locations && CAST(:locations AS text[]))
+  AND (CAST(:location AS text) IS NULL OR CAST(:location AS text) = ANY(r.locations))
+ORDER BY s.login LIMIT :limit
+"""
+
+
+async def staff_page(
+    tx: Tx, actor: Actor, *, limit: int, cursor: str | None, location: str | None = None
+) -> Page[StaffView]:
+    """Staff by login, those with a role at the locations the caller looks after."""
+    held = actor.permissions.get("staff.write", ())
+    rows = await tx.rows(
+        STAFF, after=_after(cursor), limit=limit + 1, everywhere="*" in held, locations=list(held), location=location
+    )
+    return page_of(rows, limit, _staff_view, _code)
+
+
+def _staff_view(row: Any) -> StaffView:
+    return StaffView(
+        id=row.id, login=row.code, name=row.name, roles=role_grants(zip(row.roles or (), row.locations or (), strict=True)),
+        created_at=row.created_at, disabled_at=row.disabled_at,
+    )  # fmt: skip
+
+
+def _code(row: Any) -> tuple[str]:
+    return (row.code,)
+
+
+def _after(cursor: str | None) -> str:
+    return decode_cursor(cursor, str)[0] if cursor else ""

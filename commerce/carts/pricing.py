@@ -1,0 +1,135 @@
+"""A cart priced now: what `catalog`, `prices` and `stock` say about its variants, one statement each, put beside its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from commerce import catalog, prices, stock
+from commerce.carts.schemas import CartLine, CartLineView, CartMessage, CartState, CartView
+from commerce.infra.db import Tx
+from commerce.kernel.money import Money, line_amount
+
+FEW_UNITS = 5
+
+
+class Goods(Struct, frozen=True):
+    """What is known about the variants of a cart at one moment."""
+
+    at: datetime
+    variants: dict[UUID, catalog.Variant]
+    quotes: dict[UUID, prices.Price]
+    totals: dict[UUID, int]
+
+    def refusal(self, variant: catalog.Variant) -> str | None:
+        """Why a variant cannot be bought; None when it can."""
+        reason = variant.refusal(self.at)
+        if reason is None and variant.id not in self.quotes:
+            return "no_price"
+        return reason
+
+
+async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
+    """Prices and stock of the variants: two statements, none for none."""
+    found = {variant.id: variant for variant in variants}
+    if not found:
+        return Goods(tx.at, {}, {}, {})
+    ids = list(found)
+    quotes = await prices.quote(tx, ids, at=tx.at, tax_classes=[variant.tax_class for variant in found.values()])
+    return Goods(tx.at, found, quotes, await stock.totals(tx, ids))
+
+
+def view_of(
+    goods: Goods,
+    lines: Sequence[CartLine],
+    *,
+    cart: UUID | None,
+    version: int,
+    currency: str,
+    state: CartState = "open",
+) -> CartView:
+    """The priced view of a cart's lines."""
+    views = [_line_view(goods, line) for line in lines]
+    return CartView(
+        id=cart,
+        version=version,
+        state=state,
+        lines=views,
+        subtotal=Money(sum(view.total.amount for view in views if view.sellable and view.total is not None), currency),
+        item_count=sum(view.quantity if view.quantity_unit is None else 1 for view in views),
+        messages=[message for view in views for message in view.messages],
+    )
+
+
+def empty_view(currency: str) -> CartView:
+    """What a shopper sees before he has put anything into a cart."""
+    return CartView(id=None, version=0, state="open", lines=[], subtotal=Money(0, currency), item_count=0, messages=[])
+
+
+def _line_view(goods: Goods, line: CartLine) -> CartLineView:
+    variant = goods.variants[line.variant_id]
+    quote = goods.quotes.get(line.variant_id)
+    refusal = goods.refusal(variant)
+    available = goods.totals.get(line.variant_id, 0)
+    price = Money(quote.amount, quote.currency) if quote is not None else None
+    seen = None
+    if price is not None and price.amount != line.unit_price_seen:
+        seen = Money(line.unit_price_seen, price.currency)
+    total = None
+    if price is not None:
+        total = Money(line_amount(price.amount, line.quantity, variant.quantity_scale), price.currency)
+    return CartLineView(
+        sku=variant.sku,
+        variant_id=variant.id,
+        product=variant.slug,
+        title=variant.title,
+        options=variant.options,
+        option_texts=variant.option_texts,
+        media=variant.media,
+        quantity=line.quantity,
+        quantity_unit=variant.quantity_unit,
+        quantity_scale=variant.quantity_scale,
+        unit_price=price,
+        unit_price_seen=seen,
+        total=total,
+        sellable=refusal is None,
+        availability=_band(available, variant.quantity_scale),
+        available=available,
+        maximum_per_order=variant.maximum_per_order,
+        added_at=line.added_at,
+        added_channel=line.added_channel,
+        messages=_messages(variant, line.quantity, refusal, price, seen, available),
+    )
+
+
+def _band(available: int, scale: int) -> Literal["in_stock", "few", "sold_out"]:
+    if available == 0:
+        return "sold_out"
+    return "few" if available <= FEW_UNITS * 10**scale else "in_stock"
+
+
+def _messages(
+    variant: catalog.Variant,
+    quantity: int,
+    refusal: str | None,
+    price: Money | None,
+    seen: Money | None,
+    available: int,
+) -> list[CartMessage]:
+    if refusal is not None:
+        return [CartMessage(code="no_longer_sellable", sku=variant.sku, reason=refusal)]
+    messages = []
+    if seen is not None:
+        messages.append(CartMessage(code="price_changed", sku=variant.sku, seen=seen, now=price))
+    if available == 0:
+        messages.append(CartMessage(code="sold_out", sku=variant.sku))
+    elif available < quantity:
+        messages.append(CartMessage(code="only_n_left", sku=variant.sku, available=available))
+    maximum = variant.maximum_per_order
+    if maximum is not None and quantity > maximum:
+        messages.append(CartMessage(code="over_maximum", sku=variant.sku, maximum=maximum))
+    return messages

@@ -1,0 +1,31 @@
+"""Facts published by `catalog`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from commerce.kernel.events import Event
+
+
+class ProductSaved(Event, frozen=True, kw_only=True):
+    """A product, or one of its variants, was made or changed."""
+
+    type: ClassVar[str] = "product.saved"
+    aggregate: ClassVar[str] = "product"
+    slug: str
+
+
+class SaleStopped(Event, frozen=True, kw_only=True):
+    """A variant was recalled: it can no longer be sold, in any channel."""
+
+    type: ClassVar[str] = "variant.sale_stopped"
+    aggregate: ClassVar[str] = "variant"
+    sku: str
+
+
+class SaleResumed(Event, frozen=True, kw_only=True):
+    """A recalled variant can be sold again."""
+
+    type: ClassVar[str] = "variant.sale_resumed"
+    aggregate: ClassVar[str] = "variant"
+    sku: str

@@ -1,0 +1,38 @@
+"""What must always be true in `customers` (DESIGN 14 names the books; line 10 is people)."""
+
+from __future__ import annotations
+
+from commerce.infra.audit import Invariant
+
+INVARIANTS = [
+    Invariant(
+        10,
+        "no profile is merged in a circle",
+        """
+        WITH RECURSIVE up AS (
+            SELECT id AS start, merged_into AS at FROM customers.profiles WHERE merged_into IS NOT NULL
+            UNION
+            SELECT up.start, p.merged_into FROM up JOIN customers.profiles p ON p.id = up.at WHERE p.merged_into IS NOT NULL
+        )
+        SELECT start AS profile FROM up WHERE at = start
+        """,
+    ),
+    Invariant(
+        10,
+        "a merged profile says when",
+        "SELECT id FROM customers.profiles WHERE (merged_into IS NULL) <> (merged_at IS NULL)",
+    ),
+    Invariant(
+        10,
+        "every identifier belongs to a profile that is not erased",
+        """
+        SELECT i.id, i.kind, i.profile_id FROM customers.identifiers i
+        JOIN customers.profiles p ON p.id = i.profile_id WHERE p.erased_at IS NOT NULL
+        """,
+    ),
+    Invariant(
+        10,
+        "an erased profile keeps no name",
+        "SELECT id FROM customers.profiles WHERE erased_at IS NOT NULL AND name IS NOT NULL",
+    ),
+]

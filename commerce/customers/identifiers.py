@@ -1,0 +1,51 @@
+"""What finds a person: e-mail and phone in the one form in which they are kept and compared."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from commerce.customers.errors import BadEmail, BadPhone, OneIdentifier
+
+HOME_REGION = "RU"
+"""A number without a country code is read as dialled here; `+` reads any country's."""
+
+Kind = Literal["email", "phone"]
+
+
+def email(text: str) -> str:
+    """An e-mail address checked by its syntax, not by DNS, in lower case and NFC. Raises BadEmail.
+
+    RFC 5321 lets the local part differ by case; no provider in use does, and people type it in either.
+    """
+    try:
+        checked = validate_email(text.strip(), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise BadEmail from error
+    return unicodedata.normalize("NFC", checked.normalized.lower())
+
+
+def phone(text: str) -> str:
+    """A phone number in E.164: `+79000000101`. Checked by its length only, because new ranges open faster than lists of them.
+
+    Raises BadPhone.
+    """
+    try:
+        number = phonenumbers.parse(text, HOME_REGION)
+    except phonenumbers.NumberParseException as error:
+        raise BadPhone from error
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        raise BadPhone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def only_one(*, email_text: str | None, phone_text: str | None) -> tuple[Kind, str]:
+    """The identifier of a command that names exactly one. Raises OneIdentifier, BadEmail, BadPhone."""
+    if email_text is not None and phone_text is None:
+        return "email", email(email_text)
+    if phone_text is not None and email_text is None:
+        return "phone", phone(phone_text)
+    raise OneIdentifier

@@ -1,0 +1,202 @@
+"""Reads of `fulfillment`: the store's queue, what an order's pickups are up to, and who has a thing where and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from commerce import catalog, locations, stock
+from commerce.fulfillment import promises
+from commerce.fulfillment.errors import OtherStore, UnknownFulfillment
+from commerce.fulfillment.schemas import (
+    FEW,
+    LIVE,
+    Availability,
+    AvailabilityAt,
+    AvailabilityList,
+    Band,
+    Buckets,
+    Fulfillment,
+    FulfillmentLine,
+    FulfillmentLineView,
+    State,
+    StepView,
+    StoreFulfillmentView,
+)
+from commerce.infra.db import Row, Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.paging import Page, decode_cursor, encode_cursor
+from commerce.locations import Location
+
+COLUMNS = """
+    f.id, f.order_id, f.number, f.kind, f.location_id, f.state, f.at_risk, f.promised_from, f.promised_until, f.ready_at,
+    f.pickup_by, f.closed_at, f.cancel_reason, f.code_counter, f.code_attempts, f.version, f.created_at,
+    l.id AS line_id, l.order_line_id, l.variant_id, l.quantity, l.picked, l.handed_over, l.cancelled
+"""
+HEAD = (
+    "id", "order_id", "number", "kind", "location_id", "state", "at_risk", "promised_from", "promised_until", "ready_at",
+    "pickup_by", "closed_at", "cancel_reason", "code_counter", "code_attempts", "version", "created_at",
+)  # fmt: skip
+BY_NUMBER = f"""
+SELECT {COLUMNS} FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
+WHERE f.number = :number ORDER BY l.id
+"""  # noqa: S608
+OF_ORDERS = f"""
+SELECT {COLUMNS} FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
+WHERE f.order_id = ANY(CAST(:orders AS uuid[])) ORDER BY f.id, l.id
+"""  # noqa: S608
+QUEUE = f"""
+WITH page AS MATERIALIZED (
+    SELECT * FROM fulfillment.fulfillments
+    WHERE location_id = :location AND state = ANY(CAST(:states AS text[]))
+      AND (CAST(:after_id AS uuid) IS NULL
+           OR (NOT at_risk, coalesce(promised_from, created_at), id) > (NOT CAST(:after_risk AS boolean), CAST(:after_due AS timestamptz), CAST(:after_id AS uuid)))
+    ORDER BY NOT at_risk, coalesce(promised_from, created_at), id LIMIT :most
+)
+SELECT {COLUMNS} FROM page f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
+ORDER BY NOT f.at_risk, coalesce(f.promised_from, f.created_at), f.id, l.id
+"""  # noqa: S608
+STEPS = """
+SELECT f.number, s.version, s.what, s.actor, s.data, s.occurred_at
+FROM fulfillment.steps s JOIN fulfillment.fulfillments f ON f.id = s.fulfillment_id
+WHERE f.order_id = :order ORDER BY s.occurred_at, f.number, s.version
+"""
+
+
+def fulfillments_of(rows: Sequence[Row]) -> list[Fulfillment]:
+    """Fulfillments from rows of COLUMNS, one row per line, in the order of the rows."""
+    found: dict[UUID, Fulfillment] = {}
+    for row in rows:
+        head = found.get(row.id)
+        if head is None:
+            head = found[row.id] = Fulfillment(**{name: getattr(row, name) for name in HEAD}, lines=[])
+        head.lines.append(
+            FulfillmentLine(
+                id=row.line_id, order_line_id=row.order_line_id, variant_id=row.variant_id, quantity=row.quantity,
+                picked=row.picked, handed_over=row.handed_over, cancelled=row.cancelled,
+            )
+        )  # fmt: skip
+    return list(found.values())
+
+
+async def of_orders(tx: Tx, order_ids: Sequence[UUID]) -> dict[UUID, list[Fulfillment]]:
+    """The fulfillments of orders, oldest first; an entry for every id asked for. One statement."""
+    found: dict[UUID, list[Fulfillment]] = {order_id: [] for order_id in order_ids}
+    for fulfillment in fulfillments_of(await tx.rows(OF_ORDERS, orders=list(order_ids))):
+        found[fulfillment.order_id].append(fulfillment)
+    return found
+
+
+async def steps_of(tx: Tx, *, order_id: UUID) -> list[StepView]:
+    """What happened to an order's fulfillments, oldest first. One statement."""
+    return [StepView(**row) for row in await tx.rows(STEPS, order=order_id)]
+
+
+def line_view(line: FulfillmentLine, variant: catalog.Variant | None = None) -> FulfillmentLineView:
+    """A line as clients see it, with what to look for when the variant is given."""
+    return FulfillmentLineView(
+        order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=line.quantity, picked=line.picked,
+        handed_over=line.handed_over, cancelled=line.cancelled, sku=variant.sku if variant else None,
+        title=variant.title if variant else None, option_texts=variant.option_texts if variant else None,
+    )  # fmt: skip
+
+
+def _store_view(
+    fulfillment: Fulfillment, location: Location, variants: Mapping[UUID, catalog.Variant]
+) -> StoreFulfillmentView:
+    return StoreFulfillmentView(
+        number=fulfillment.number, order_number=fulfillment.order_number, location=location.code, kind=fulfillment.kind,
+        state=fulfillment.state, at_risk=fulfillment.at_risk, promise=fulfillment.promise, ready_at=fulfillment.ready_at,
+        pickup_by=fulfillment.pickup_by, closed_at=fulfillment.closed_at, cancel_reason=fulfillment.cancel_reason,
+        created_at=fulfillment.created_at, version=fulfillment.version,
+        lines=[line_view(line, variants.get(line.variant_id)) for line in fulfillment.lines],
+    )  # fmt: skip
+
+
+async def store_view(tx: Tx, fulfillment: Fulfillment, location: Location) -> StoreFulfillmentView:
+    """A fulfillment as its store sees it. One statement."""
+    variants = await catalog.variants(tx, [line.variant_id for line in fulfillment.lines])
+    return _store_view(fulfillment, location, variants)
+
+
+async def at_store(tx: Tx, *, code: str, number: str) -> StoreFulfillmentView:
+    """One fulfillment of a store. Raises UnknownLocation, UnknownFulfillment, OtherStore."""
+    location = await locations.one(tx, code)
+    found = fulfillments_of(await tx.rows(BY_NUMBER, number=number))
+    if not found:
+        raise UnknownFulfillment(number=number)
+    if found[0].location_id != location.id:
+        raise OtherStore(number=number)
+    return await store_view(tx, found[0], location)
+
+
+async def queue(
+    tx: Tx, *, code: str, states: Sequence[State] | None, limit: int, cursor: str | None
+) -> Page[StoreFulfillmentView]:
+    """A store's work, at risk first, then by what was promised first; without states, all that is not closed."""
+    location = await locations.one(tx, code)
+    risk, due, after = decode_cursor(cursor, bool, datetime, UUID) if cursor else (None, None, None)
+    rows = await tx.rows(
+        QUEUE, location=location.id, states=list(states or LIVE), after_risk=risk, after_due=due, after_id=after, most=limit + 1
+    )  # fmt: skip
+    found = fulfillments_of(rows)
+    shown = found[:limit]
+    variants = await catalog.variants(tx, sorted({line.variant_id for item in shown for line in item.lines}))
+    last = shown[-1] if len(found) > limit else None
+    return Page(
+        items=[_store_view(item, location, variants) for item in shown],
+        next_cursor=encode_cursor(last.at_risk, last.promised_from or last.created_at, last.id) if last else None,
+    )
+
+
+def band_of(ats: int) -> Band:
+    """How much of it there is, in the words of the shop."""
+    return "out" if ats <= 0 else "few_left" if ats <= FEW else "in_stock"
+
+
+async def availability(tx: Tx, actor: Actor, *, skus: Sequence[str], near: str | None) -> AvailabilityList:
+    """Which stores have the variants, from when they can be collected there, and how far that is. Three statements.
+
+    Raises UnknownSku, BadNear.
+    """
+    point = locations.parse_near(near) if near is not None else None
+    variants = await catalog.by_skus(tx, skus)
+    for sku in skus:
+        if sku not in variants:
+            raise catalog.UnknownSku(sku=sku)
+    stores = await locations.all_with_role(tx, "pickup")
+    levels = await stock.levels(
+        tx, variant_ids=[variant.id for variant in variants.values()], location_ids=[store.id for store in stores]
+    )
+    level_at = {(level.location_id, level.variant_id): level for level in levels}
+    distances = {
+        store.id: None
+        if point is None
+        else locations.distance_metres(*point, store.latitude_e6, store.longitude_e6)
+        for store in stores
+    }
+    offers = {
+        store.id: promises.pickup_promise(store, tx.at) if store.may("pickup", tx.at) else None for store in stores
+    }
+    stores.sort(key=lambda store: (distances[store.id] or 0, store.code))
+    items = []
+    for sku in dict.fromkeys(skus):
+        variant = variants[sku]
+        sellable = variant.refusal(tx.at) is None
+        places = []
+        for store in stores:
+            level = level_at.get((store.id, variant.id))
+            ats = level.ats if level else 0
+            band = band_of(ats)
+            buckets = None
+            if level is not None and actor.kind in ("staff", "device") and actor.may("stock.read", store.code):
+                buckets = Buckets(**{name: getattr(level, name) for name in Buckets.__struct_fields__})
+            places.append(
+                AvailabilityAt(
+                    location=store.code, name=store.name, band=band, distance_metres=distances[store.id], buckets=buckets,
+                    pickup=offers[store.id] if sellable and ats > 0 else None, left=ats if band == "few_left" else None,
+                )
+            )  # fmt: skip
+        items.append(Availability(sku=sku, sellable=sellable, locations=places))
+    return AvailabilityList(items=items)

@@ -1,0 +1,23 @@
+"""What `fulfillment` does when something happens elsewhere."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from commerce.fulfillment import service
+from commerce.infra.db import Tx
+from commerce.infra.outbox import Recorded, Subscriber
+from commerce.kernel.actor import system
+
+
+async def mark_at_risk(tx: Tx, event: Recorded) -> None:
+    """A till sale or a loss took goods that pickups were promised."""
+    await service.mark_at_risk(
+        tx,
+        system(),
+        ids=[UUID(fulfillment_id) for fulfillment_id in event.payload["fulfillment_ids"]],
+        data={"posting_id": event.aggregate_id},
+    )
+
+
+SUBSCRIBERS = [Subscriber("fulfillment.at_risk", "stock.promise_broken", mark_at_risk)]

@@ -1,0 +1,101 @@
+"""HTTP of `locations`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta
+
+from commerce import auth
+from commerce.infra.db import Database, Once
+from commerce.infra.http import problems, writes
+from commerce.kernel.actor import Actor
+from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
+from commerce.kernel.text import Code
+from commerce.locations import queries, service
+from commerce.locations.errors import (
+    BadLocation,
+    BadNear,
+    LocationChanged,
+    LocationExists,
+    OtherLocation,
+    UnknownLocation,
+)
+from commerce.locations.schemas import ChangeLocation, CreateLocation, LocationView, Role
+
+Near = Annotated[
+    str, Meta(max_length=64, pattern=r"^[0-9.,+ -]*$", description="Latitude,longitude in degrees: nearest first")
+]
+
+
+@get(
+    "/v1/locations",
+    operation_id="list_locations",
+    tags=["shop"],
+    guards=[auth.caller],
+    responses=problems(BadNear, BadCursor),
+)
+async def list_locations(
+    db: NamedDependency[Database],
+    near: FromQuery[Near | None] = None,
+    role: FromQuery[Role | None] = None,
+    limit: FromQuery[Limit] = 50,
+    cursor: FromQuery[Cursor | None] = None,
+) -> Page[LocationView]:
+    """Warehouses and stores by code, or the nearest first; `role` narrows them down."""
+    return await db.browse(queries.listing, near=near, role=role, limit=limit, cursor=cursor)
+
+
+@get(
+    "/v1/locations/{code:str}",
+    operation_id="read_location",
+    tags=["shop"],
+    guards=[auth.caller],
+    responses=problems(UnknownLocation),
+)
+async def read_location(db: NamedDependency[Database], code: FromPath[Code]) -> LocationView:
+    """One warehouse or store with its hours; the ETag is needed to change it."""
+    return await db.read(queries.view, code=code)
+
+
+@post(
+    "/v1/locations",
+    operation_id="create_location",
+    tags=["back office"],
+    guards=[auth.staff("locations.write")],
+    status_code=201,
+    responses=writes(LocationExists, BadLocation, OtherLocation),
+)
+async def create_location(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[CreateLocation],
+) -> LocationView:
+    """Open a new warehouse or store."""
+    return await db.write_once(once, LocationView, service.create, actor, command=data)
+
+
+@patch(
+    "/v1/locations/{code:str}",
+    operation_id="change_location",
+    tags=["back office"],
+    guards=[auth.staff("locations.write")],
+    responses=writes(UnknownLocation, LocationChanged, BadLocation, OtherLocation),
+)
+async def change_location(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    code: FromPath[Code],
+    data: JSONBody[ChangeLocation],
+) -> LocationView:
+    """Change what is named: hours, roles, a pause with its reason, the closing date."""
+    return await db.write_once(once, LocationView, service.change, actor, code=code, command=data, if_match=if_match)
+
+
+ROUTES = [list_locations, read_location, create_location, change_location]

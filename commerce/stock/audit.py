@@ -1,0 +1,59 @@
+"""Invariants 1 and 2 of DESIGN 14: the levels against the ledger, the buckets against the reservations."""
+
+from __future__ import annotations
+
+from commerce.infra.audit import Invariant
+
+LEVELS_EQUAL_MOVEMENTS = """
+SELECT coalesce(l.location_id, s.location_id) AS location_id, coalesce(l.variant_id, s.variant_id) AS variant_id,
+    l.available, s.available AS moved_available, l.reserved, s.reserved AS moved_reserved,
+    l.committed, s.committed AS moved_committed, l.quality_control, s.quality_control AS moved_quality_control,
+    l.damaged, s.damaged AS moved_damaged, l.in_transit, s.in_transit AS moved_in_transit,
+    l.in_transit_committed, s.in_transit_committed AS moved_in_transit_committed
+FROM stock.levels l FULL JOIN (
+    SELECT e.location_id, m.variant_id,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'available'), 0) AS available,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'reserved'), 0) AS reserved,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'committed'), 0) AS committed,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'quality_control'), 0) AS quality_control,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'damaged'), 0) AS damaged,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'in_transit'), 0) AS in_transit,
+        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'in_transit_committed'), 0) AS in_transit_committed
+    FROM stock.movements m CROSS JOIN LATERAL (
+        VALUES (m.to_location_id, m.to_place, m.quantity::bigint), (m.from_location_id, m.from_place, -m.quantity::bigint)
+    ) AS e(location_id, place, quantity)
+    WHERE e.location_id IS NOT NULL GROUP BY e.location_id, m.variant_id
+) s ON s.location_id = l.location_id AND s.variant_id = l.variant_id
+WHERE (coalesce(l.available, 0), coalesce(l.reserved, 0), coalesce(l.committed, 0), coalesce(l.quality_control, 0),
+       coalesce(l.damaged, 0), coalesce(l.in_transit, 0), coalesce(l.in_transit_committed, 0))
+    IS DISTINCT FROM (coalesce(s.available, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.quality_control, 0),
+       coalesce(s.damaged, 0), coalesce(s.in_transit, 0), coalesce(s.in_transit_committed, 0))
+    OR least(l.available, l.reserved, l.committed, l.quality_control, l.damaged, l.in_transit, l.in_transit_committed) < 0
+"""
+BUCKETS_EQUAL_RESERVATIONS = """
+SELECT coalesce(l.location_id, s.location_id) AS location_id, coalesce(l.variant_id, s.variant_id) AS variant_id,
+    l.reserved, s.reserved AS open_reserved, l.committed, s.committed AS open_committed,
+    l.in_transit_committed, s.in_transit_committed AS open_in_transit_committed
+FROM (
+    SELECT location_id, variant_id, reserved, committed, in_transit_committed FROM stock.levels
+    WHERE reserved <> 0 OR committed <> 0 OR in_transit_committed <> 0
+) l FULL JOIN (
+    SELECT location_id, variant_id,
+        coalesce(sum(quantity_open) FILTER (WHERE bucket = 'reserved'), 0) AS reserved,
+        coalesce(sum(quantity_open) FILTER (WHERE bucket = 'committed'), 0) AS committed,
+        coalesce(sum(quantity_open) FILTER (WHERE bucket = 'in_transit_committed'), 0) AS in_transit_committed
+    FROM stock.reservations WHERE quantity_open > 0 GROUP BY location_id, variant_id
+) s ON s.location_id = l.location_id AND s.variant_id = l.variant_id
+WHERE (coalesce(l.reserved, 0), coalesce(l.committed, 0), coalesce(l.in_transit_committed, 0))
+    IS DISTINCT FROM (coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.in_transit_committed, 0))
+"""
+STATE_AND_BUCKET = """
+SELECT id, state, bucket, quantity, quantity_open FROM stock.reservations
+WHERE quantity_open > 0 AND (state = 'reserved') <> (bucket = 'reserved')
+"""
+
+INVARIANTS = [
+    Invariant(1, "every stock level equals the sum of its movements, no bucket is negative", LEVELS_EQUAL_MOVEMENTS),
+    Invariant(2, "what is set aside equals the open reservations", BUCKETS_EQUAL_RESERVATIONS),
+    Invariant(2, "a live reservation stands on the bucket of its state", STATE_AND_BUCKET),
+]

@@ -1,0 +1,1 @@
+"""`storefront` keeps no tables: it only reads those of the rooms below."""

@@ -1,0 +1,175 @@
+"""The bench's own arithmetic, and that its floor is served as the shop is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import granian
+import pytest
+
+from commerce import cli
+from tests.bench import hello
+from tests.bench.__main__ import options_of
+from tests.bench.bench import TITLES
+from tests.bench.cpu import CpuMeter
+from tests.bench.flows import FLOWS
+from tests.bench.instance import ROOT
+from tests.bench.load import percentile
+from tests.bench.report import FLOORS, MARKS, Figures, Mark, Report, judge
+
+
+def figures(server: float, postgres: float, *, units: int = 10, multiple: float | None = None) -> Figures:
+    return Figures(
+        rps=100.0, p50_ms=1.0, p95_ms=2.0, p99_ms=3.0, cpu_ms_server=server, cpu_ms_postgres=postgres, units=units,
+        floor_multiple=multiple,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.5, 50.0), (0.95, 95.0), (0.99, 99.0), (1.0, 100.0), (0.001, 1.0), (0.0, 1.0)]
+)
+def test_percentile_is_the_nearest_rank(share: float, expected: float) -> None:
+    assert percentile([float(n) for n in range(1, 101)], share) == expected
+
+
+def test_percentile_of_few() -> None:
+    assert percentile([], 0.5) == 0.0
+    assert percentile([7.0], 0.99) == 7.0
+    assert percentile([1.0, 2.0], 0.5) == 1.0
+
+
+def test_a_multiple_counts_server_and_postgres_against_the_floor_of_the_same_concurrency() -> None:
+    report = Report(conditions={})
+    report.floors = {"place_floor": {1: figures(0, 0.5), 8: figures(0, 0.25)}}
+    report.add_flow("place", 1, figures(2, 1))
+    report.add_flow("place", 8, figures(2, 1))
+    report.add_flow("place", 32, figures(2, 1))
+    assert [f.floor_multiple for f in report.flows["place"].values()] == [6.0, 12.0, None]
+
+
+def test_a_mark_is_held_against_the_worst_concurrency() -> None:
+    flows = {
+        "place": {1: figures(1, 1, multiple=19.0), 8: figures(1, 1, multiple=20.0), 32: figures(1, 1, multiple=18.0)}
+    }
+    verdict = judge(flows, [Mark("place", 20), Mark("product_list", 20)])["place"]
+    assert (verdict.multiple, verdict.at_concurrency, verdict.holds) == (20.0, 8, True)
+    assert judge(flows, [Mark("place", 19.9)])["place"].holds is False
+
+
+def test_a_flow_without_a_floor_misses_its_mark() -> None:
+    verdict = judge({"place": {1: figures(1, 1, multiple=3.0), 8: figures(1, 1)}}, [Mark("place", 20)])["place"]
+    assert (verdict.holds, verdict.at_concurrency) == (False, 8)
+
+
+def test_a_refusal_fails_the_run_whatever_the_marks_say() -> None:
+    report = Report(conditions={})
+    report.floors = {"place_floor": {1: figures(0, 1)}}
+    report.add_flow("place", 1, figures(1, 1))
+    assert report.passed
+    report.refusals = {"place": {"POST /v1/orders answered 503": 2}}
+    assert not report.passed
+
+
+def test_json_has_stable_keys() -> None:
+    report = Report(conditions={"seconds": 3.0})
+    report.floors = {"hello": {1: figures(0.1, 0)}, "place_floor": {1: figures(0, 0.5)}}
+    report.add_flow("product_list", 1, figures(1.00049, 1.25))
+    report.add_flow("place", 1, figures(8, 4))
+    measured = {
+        "rps": 100.0, "p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "cpu_ms_server": 1.0, "cpu_ms_postgres": 1.25, "units": 10,
+        "refused": 0, "floor_multiple": 22.505,
+    }  # fmt: skip
+    document = json.loads(report.to_json())
+    assert list(document) == ["conditions", "floors", "flows", "marks", "refused"]
+    assert document["flows"]["product_list"] == {"1": measured}
+    assert document["floors"]["place_floor"]["1"]["cpu_ms_postgres"] == 0.5
+    assert document["marks"] == {
+        "product_list": {"floor": "hello", "limit": 20, "multiple": 22.5, "at_concurrency": 1, "holds": False},
+        "place": {"floor": "place_floor", "limit": 20, "multiple": 24.0, "at_concurrency": 1, "holds": False},
+    }
+    assert document["refused"] == {}
+
+
+def test_every_flow_has_a_floor_and_a_title_and_every_mark_a_flow() -> None:
+    assert set(FLOWS) == {"hello", *FLOORS}
+    assert {mark.flow for mark in MARKS} == {"product_list", "product_page", "put_and_read_cart", "place"}
+    assert set(TITLES) == {"hello", "place_floor", *FLOORS}
+
+
+def test_options() -> None:
+    options, path = options_of(
+        ["--only", "place,full_flow", "--seconds", "0.5", "--concurrency", "8,1,8", "--json", "x.json"]
+    )
+    assert (options.flows, options.levels, options.seconds) == (("place", "full_flow"), (1, 8), 0.5)
+    assert path == Path("x.json")
+    options, path = options_of([])
+    assert (options.flows, options.levels, options.seconds) == (tuple(FLOORS), (1, 8, 32), 3.0)
+    assert (options.folder, path) == (ROOT / ".bench", None)
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        (["--only", "checkout"], "no flow is called 'checkout'"),
+        (["--concurrency", "0"], "--concurrency takes numbers from 1 to 64"),
+        (["--concurrency", "many"], "--concurrency takes numbers from 1 to 64"),
+        (["--seconds", "0"], "--seconds takes more than 0"),
+        (["--json", "/no/such/folder/x.json"], "does not exist"),
+    ],
+)
+def test_bad_options_are_explained(argument: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        options_of(argument)
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_hello_is_served_with_the_settings_of_the_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[tuple[str, dict[str, Any]]] = []
+
+    class Recorder:
+        def __init__(self, target: str, **settings: Any) -> None:
+            served.append((target, settings))
+
+        def serve(self) -> None:
+            pass
+
+    monkeypatch.setattr(granian, "Granian", Recorder)
+    monkeypatch.setattr(hello, "Granian", Recorder)
+    for name, value in {
+        "DATABASE_URL": "postgresql://nowhere/x", "REDIS_URL": "redis://nowhere", "SECRET_KEY": "0" * 32, "API_WORKERS": "1",
+        "HOST": "127.0.0.1", "PORT": "8001",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    hello.serve(8001)
+    assert cli.main(["serve"]) == 0
+    (hello_target, hello_settings), (shop_target, shop_settings) = served
+    assert (hello_target, shop_target) == ("tests.bench.hello:app", "commerce.app:app")
+    assert hello_settings == shop_settings
+
+
+def test_cpu_counts_children_that_have_ended() -> None:
+    burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    script = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])\nprint('done', flush=True)\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        meter = CpuMeter(parent=parent.pid)
+        before = meter.seconds()["parent"]
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"done\n"
+        used = meter.seconds()["parent"] - before
+    assert 0.25 <= used < 2.0
+
+
+def test_cpu_of_this_process_grows() -> None:
+    meter = CpuMeter(this=os.getpid())
+    before = meter.seconds()["this"]
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    assert meter.seconds()["this"] > before

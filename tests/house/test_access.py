@@ -1,0 +1,136 @@
+"""Everything is denied unless a guard says otherwise: every operation, called by everybody who must not (DESIGN 12)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+
+from commerce.auth import guards
+from tests.house.source import operations
+from tests.house.test_handlers import PUBLIC, our_guards
+from tests.support import Client, Shop
+
+SAMPLES = {"code": "store-elsewhere", "number": "1", "version": "1"}
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+def address(handler: HTTPRouteHandler, code: str) -> str:
+    """A well-formed address of the operation; whatever it names does not exist, save the store."""
+    path = sorted(handler.paths)[0]
+
+    def value(match: re.Match[str]) -> str:
+        name, kind = match[1], match[2]
+        if name == "code":
+            return code
+        return {"uuid": NOBODY, "int": "1"}.get(kind, SAMPLES.get(name, "x1"))
+
+    return re.sub(r"\{(\w+)(?::(\w+))?\}", value, path)
+
+
+async def call(client: Client, handler: HTTPRouteHandler, code: str) -> tuple[int, str]:
+    method = sorted(handler.http_methods - {"HEAD", "OPTIONS"})[0]
+    answer = await client.request(method, address(handler, code), json={} if method not in ("GET", "DELETE") else None)
+    body = answer.json() if answer.headers.get("content-type", "").startswith("application/problem+json") else {}
+    return answer.status_code, body.get("type", "")
+
+
+def access(handler: HTTPRouteHandler) -> str:
+    """Who passes, in the guard's words."""
+    return str(getattr(our_guards(handler)[0], "access", "public"))
+
+
+@pytest.fixture(scope="module")
+def handlers(app: Litestar) -> list[HTTPRouteHandler]:
+    return operations(app)
+
+
+async def test_without_credentials_nothing_but_the_public_list(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:
+    wrong = {}
+    for handler in handlers:
+        status, kind = await call(shop.anybody(), handler, "nowhere")
+        if (status == 401) == (handler.operation_id in PUBLIC) or (
+            status == 401 and kind != "/problems/sign-in-required"
+        ):
+            wrong[handler.operation_id] = (status, kind)
+    assert wrong == {}
+
+
+async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:
+    genuine = (await shop.shopper()).token or ""
+    for token in ("nonsense", "pk_" + "x" * 32, genuine[:-4] + ("AAAA" if genuine[-4:] != "AAAA" else "BBBB")):
+        forged = Client(shop.http, token)
+        for handler in handlers:
+            status, kind = await call(forged, handler, "nowhere")
+            assert (status, kind) == (401, "/problems/sign-in-required"), (handler.operation_id, token)
+
+
+PASSES = {
+    "client": ("public", "caller", "client"),
+    "anonymous shopper": ("public", "caller", "shopper"),
+    "known shopper": ("public", "caller", "shopper", "known_shopper"),
+    "kiosk": ("public", "caller", "client"),
+    "call center": ("public", "caller", "staff"),
+}
+"""Guards that let each caller through, whatever permissions it holds."""
+
+
+@pytest.mark.parametrize("who", list(PASSES))
+async def test_the_wrong_kind_of_caller_is_refused(shop: Shop, handlers: list[HTTPRouteHandler], who: str) -> None:
+    store = await shop.store()
+    callers = {
+        "client": shop.client,
+        "anonymous shopper": shop.shopper,
+        "known shopper": lambda: shop.shopper(known=True),
+        "kiosk": lambda: shop.device("kiosk", store.code),
+        "call center": lambda: shop.staff("call_center", channel="call_center"),
+    }
+    caller = await callers[who]()  # type: ignore[operator]
+    wrong = {}
+    for handler in handlers:
+        guard = access(handler)
+        kind, _, permission = guard.partition(":")
+        allowed = guard in PASSES[who] or (kind in ("staff", "store") and caller.actor.may(permission, store.code))
+        status, problem = await call(caller, handler, store.code)
+        refused = (status, problem) == (403, "/problems/not-allowed")
+        if refused == allowed and not (allowed and status == 403):
+            wrong[handler.operation_id] = (guard, status, problem)
+    assert wrong == {}
+
+
+async def test_staff_of_another_store_are_refused(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:
+    here, elsewhere = await shop.store(), await shop.store()
+    manager = await shop.staff("store_manager", elsewhere.code)
+    till = await shop.device("till", elsewhere.code)
+    checked = 0
+    for handler in handlers:
+        if access(handler).startswith("store:"):
+            checked += 1
+            for caller in (manager, till):
+                assert await call(caller, handler, here.code) == (403, "/problems/not-allowed"), handler.operation_id
+    assert checked >= 10
+
+
+async def test_staff_without_the_permission_are_refused(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:
+    """Every permission that a guard names, asked with every role that does not hold it."""
+    from commerce.auth.permissions import ROLES
+
+    store = await shop.store()
+    staff = {role: await shop.staff(role, store.code) for role in ROLES}
+    for handler in handlers:
+        kind, _, permission = access(handler).partition(":")
+        if kind not in ("staff", "store") or not permission:
+            continue
+        holders = {role for role, held in ROLES.items() if permission in held}
+        assert "admin" in holders, f"{handler.operation_id}: nobody can ever hold {permission}"
+        for role in set(ROLES) - holders:
+            assert await call(staff[role], handler, store.code) == (403, "/problems/not-allowed"), (
+                handler.operation_id,
+                role,
+            )
+
+
+def test_the_guards_are_ours() -> None:
+    assert guards.public.access == "public"

@@ -1,0 +1,125 @@
+"""Tables: one schema per room, no floats, references downwards, one line of migrations."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import BigInteger, DateTime, Float, Integer, Numeric
+
+from commerce import ROOMS
+from commerce.infra.tables import metadata
+from tests.house.source import modules
+
+ROOT = Path(__file__).resolve().parents[2]
+BESIDE = [("payments", "fulfillment"), ("catalog", "locations"), ("customers", "stock")]
+"""Rooms of one layer: neither knows the other."""
+
+
+def test_every_table_lives_in_its_rooms_schema() -> None:
+    for module in modules():
+        if module.file == "tables":
+            loaded = module.load()
+            for name, value in vars(loaded).items():
+                if (
+                    getattr(value, "metadata", None) is metadata
+                    and hasattr(value, "schema")
+                    and hasattr(value, "columns")
+                ):
+                    assert value.schema == module.room, f"{module.name}.{name}"
+                    assert value.name == name, f"{module.name}.{name}"
+    assert {table.schema for table in metadata.tables.values()} == set(ROOMS)
+
+
+def test_no_column_is_a_float() -> None:
+    for table in metadata.tables.values():
+        for column in table.columns:
+            assert not isinstance(column.type, Float | Numeric), f"{table.fullname}.{column.name}"
+
+
+def test_money_is_wide_and_moments_know_their_zone() -> None:
+    narrow = {"quantity", "refunded_quantity"}
+    for table in metadata.tables.values():
+        for column in table.columns:
+            where = f"{table.fullname}.{column.name}"
+            if isinstance(column.type, DateTime):
+                assert column.type.timezone, where
+            if column.name.endswith("_at"):
+                assert isinstance(column.type, DateTime), where
+            money = column.name in ("amount", "total", "net", "tax", "subtotal", "unit_price", "unit_cost", "average")
+            if (money or column.name.endswith(("_total", "_amount"))) and column.name not in narrow:
+                assert isinstance(column.type, BigInteger), where
+            if column.name.startswith("quantity") and column.name not in ("quantity_unit",):
+                assert isinstance(column.type, Integer), where
+
+
+def test_references_point_to_rooms_below() -> None:
+    for table in metadata.tables.values():
+        for key in table.foreign_keys:
+            target = str(key.target_fullname).split(".", maxsplit=1)[0]
+            own = str(table.schema)
+            assert ROOMS.index(target) <= ROOMS.index(own), f"{table.fullname} -> {target}"
+            assert not any({own, target} == set(pair) for pair in BESIDE), f"{table.fullname} -> {target}"
+
+
+def test_every_balance_has_a_constraint() -> None:
+    """Every column of a level is checked to stay at or above zero."""
+    from sqlalchemy import CheckConstraint
+
+    levels = metadata.tables["stock.levels"]
+    checked = " ".join(str(c.sqltext) for c in levels.constraints if isinstance(c, CheckConstraint))
+    for column in levels.columns:
+        if isinstance(column.type, Integer):
+            assert f"{column.name} >= 0" in checked, column.name
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    assert len(ScriptDirectory(str(ROOT / "migrations")).get_heads()) == 1
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty database that DATABASE_URL names."""
+    base = os.environ["COMMERCE_TEST_DATABASE"].rsplit("/", 1)[0]
+    name = f"scratch_{os.getpid()}"
+
+    async def run(statement: str) -> None:
+        connection = await asyncpg.connect(f"{base}/postgres")
+        await connection.execute(statement)
+        await connection.close()
+
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, run(f'CREATE DATABASE "{name}" TEMPLATE template0')).result()
+        monkeypatch.setenv("DATABASE_URL", f"{base}/{name}")
+        monkeypatch.setenv("REDIS_URL", os.environ["COMMERCE_TEST_REDIS"])
+        yield f"{base}/{name}"
+        aside.submit(asyncio.run, run(f'DROP DATABASE "{name}" WITH (FORCE)')).result()
+
+
+def test_migrations_go_up_match_the_tables_go_down_and_up_again(scratch: str) -> None:
+    config = Config(toml_file=str(ROOT / "pyproject.toml"))
+    config.stdout = io.StringIO()
+
+    async def schemas() -> set[str]:
+        connection = await asyncpg.connect(scratch)
+        rows = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname = ANY($1)", list(ROOMS))
+        await connection.close()
+        return {row["nspname"] for row in rows}
+
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(command.upgrade, config, "head").result()
+        aside.submit(command.check, config).result()
+        assert aside.submit(asyncio.run, schemas()).result() == set(ROOMS)
+        aside.submit(command.downgrade, config, "base").result()
+        assert aside.submit(asyncio.run, schemas()).result() == set()
+        aside.submit(command.upgrade, config, "head").result()
+        assert aside.submit(asyncio.run, schemas()).result() == set(ROOMS)
