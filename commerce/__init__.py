@@ -3,7 +3,7 @@
 The map. A room imports only rooms below it, through the front door (`__init__`), with its own transaction:
 
     app : worker : cli                  composition roots; the only importers of routes and tasks
-    storefront                          what the shop window shows: read-only joins of products, prices and stock
+    storefront | events                 what the shop window shows: read-only joins | the feed of facts for outside readers
     returns                             what came back, where, in which condition, what is owed
     orders                              the promise to the customer; every step that also moves money
     carts                               one open cart per shopper, in every channel
@@ -36,5 +36,6 @@ ROOMS = (
     "orders",
     "returns",
     "storefront",
+    "events",
 )
 """Every room, from the ground up. The composition roots and the migrations read this list."""

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -83,6 +84,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     return Api(
         route_handlers=[*HEALTH, *parts.routes(), assets],
         lifespan=[lifespan],
+        state=State({"db": db, "live": live}),
         request_class=StrictRequest,
         middleware=[auth.authenticate(ring)],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -125,6 +125,58 @@ def demo(arguments: argparse.Namespace) -> int:
     return stage.run(chapter=arguments.chapter, fast=arguments.fast)
 
 
+def import_file(arguments: argparse.Namespace) -> int:
+    """Import the catalog, prices or stock from a CSV or NDJSON file; 1 when lines were left out."""
+    from importlib import import_module
+
+    from rich.console import Console
+
+    from commerce.infra import importing
+
+    work = import_module(f"commerce.{arguments.what}.importing").run
+    errors = Path(arguments.errors) if arguments.errors else None
+    importing_all = importing.command(
+        settings_of(arguments),
+        work,
+        Path(arguments.file),
+        dry_run=arguments.dry_run,
+        errors_path=errors,
+        console=Console(),
+    )
+    try:
+        return asyncio.run(importing_all)
+    except importing.ImportRefused as refusal:
+        print(f"commerce: {refusal}", file=sys.stderr)
+        return 2
+
+
+def seed(arguments: argparse.Namespace) -> int:
+    """Load the demonstration retailer, or a chain of any size."""
+    from fixtures import loader
+
+    settings = settings_of(arguments)
+    if arguments.stores or arguments.variants:
+        stores, variants = arguments.stores or 12, arguments.variants or 1000
+        work = loader.load_chain(settings, stores=stores, variants=variants, if_empty=arguments.if_empty)
+    else:
+        work = loader.load(settings, if_empty=arguments.if_empty)
+    if not asyncio.run(work):
+        print("There is a retailer already: nothing was loaded.")
+    return 0
+
+
+def credentials(arguments: argparse.Namespace) -> int:
+    """Print ready credentials of the demonstration retailer for each kind of caller."""
+    from fixtures import loader
+
+    print(
+        json.dumps(loader.credentials(), ensure_ascii=False, indent=1)
+        if arguments.json
+        else loader.credentials_in_short()
+    )
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="commerce", description="One retailer's backend.")
@@ -144,6 +196,17 @@ def parser() -> argparse.ArgumentParser:
     add("work", work)
     add("relay", relay)
     add("migrate", migrate)
+    command = add("import", import_file)
+    command.add_argument("what", choices=("catalog", "prices", "stock"))
+    command.add_argument("file", help="a file named .csv, .ndjson or .jsonl")
+    command.add_argument("--dry-run", action="store_true", help="do everything and undo it")
+    command.add_argument("--errors", metavar="FILE", help="write every fault as CSV: line, field, reason")
+    command = add("seed", seed)
+    command.add_argument("--if-empty", action="store_true", help="do nothing when there is a retailer already")
+    command.add_argument("--stores", type=int, help="a generated chain with so many stores …")
+    command.add_argument("--variants", type=int, help="… and so many variants")
+    command = add("credentials", credentials)
+    command.add_argument("--json", action="store_true", help="all of them, for scripts")
     command = add("audit", audit)
     command.add_argument("--json", action="store_true", help="print the findings as JSON")
     command.add_argument(

@@ -8,6 +8,7 @@ import signal
 from uuid import UUID
 
 import dramatiq
+import msgspec
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO
@@ -24,6 +25,22 @@ log = structlog.get_logger()
 QUEUE = "events"
 WORKER_THREADS = 4
 RETRIES = 8
+
+
+ASIDES: dict[str, tuple[int, int]] = {"commerce-worker": (4, 2), "commerce-periodic": (2, 2), "commerce-relay": (2, 1)}
+"""Write and read connections of the pools beside the API's."""
+
+
+def connections(settings: Settings) -> dict[str, int]:
+    """The most connections that each process beside the API opens, by name; the relay holds one more for its lock."""
+    del settings  # the same in every deployment, so far
+    return {name: write + read for name, (write, read) in ASIDES.items()} | {"commerce-relay-lock": 1}
+
+
+def open_aside(settings: Settings, name: str) -> Database:
+    """The small pools of a process beside the API."""
+    write, read = ASIDES[name]
+    return Database.open(msgspec.structs.replace(settings, write_connections=write, read_connections=read), name=name)
 
 
 def broker_of(settings: Settings) -> RedisBroker:
@@ -44,7 +61,7 @@ def declare(broker: RedisBroker, settings: Settings) -> None:
 
     def db() -> Database:
         if not opened:
-            opened.append(Database.open(settings, name="commerce-worker"))
+            opened.append(open_aside(settings, "commerce-worker"))
         return opened[0]
 
     def actor(subscriber: Subscriber) -> None:
@@ -82,7 +99,7 @@ async def repeat(db: Database, work: Periodic, stop: asyncio.Event) -> None:
 
 async def run_periodic(settings: Settings, stop: asyncio.Event) -> None:
     """All periodic work of all rooms, until stopped."""
-    db = Database.open(settings, name="commerce-periodic")
+    db = open_aside(settings, "commerce-periodic")
     try:
         async with asyncio.TaskGroup() as group:
             for work in parts.periodic():
@@ -134,7 +151,7 @@ def relay(settings: Settings) -> int:
         await asyncio.to_thread(broker.enqueue, message)
 
     async def main() -> None:
-        db = Database.open(settings, name="commerce-relay")
+        db = open_aside(settings, "commerce-relay")
         try:
             await outbox.relay(db, settings.database_url, subscribers, send, _stop_on_signals())
         finally:

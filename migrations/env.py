@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from importlib.util import find_spec
 
 from alembic import context
 from sqlalchemy import Connection
@@ -16,7 +17,8 @@ from commerce.processes import instance_environment
 from commerce.settings import Settings, default_data_folder
 
 for room in ROOMS:
-    importlib.import_module(f"commerce.{room}.tables")
+    if find_spec(f"commerce.{room}.tables") is not None:
+        importlib.import_module(f"commerce.{room}.tables")
 
 SCHEMAS = {table.schema for table in metadata.tables.values()}
 

@@ -32,7 +32,7 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import proof_of
+from commerce.auth.queries import device_code, proof_of
 from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
 from commerce.auth.service import (
     Proof,
@@ -83,6 +83,7 @@ __all__ = [
     "create_shopper",
     "create_staff",
     "derived_code",
+    "device_code",
     "end_sessions",
     "erase_person",
     "export_person",

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 REFRESH_SECONDS = 2.0
 STALE_SECONDS = 5.0
 UNKNOWN_KEY_SECONDS = 0.2
+"""Unknown keys cause one reading of the list in this time, however many are tried."""
 REMEMBERED_TOKENS = 10_000
 
 PUBLIC = Actor(kind="public", subject=NIL, channel="public")
@@ -107,6 +108,14 @@ class KeyRing:
                 log.warning("keyring.not_refreshed", problem=problem.code)
             await asyncio.sleep(REFRESH_SECONDS)
 
+    async def _new_key(self, key: str) -> Actor | None:
+        """A key that nobody has heard of may have been made a moment ago elsewhere; guessing keys must not ask for each guess."""
+        asked_at = monotonic()
+        await asyncio.sleep(max(0.0, self._read_at + UNKNOWN_KEY_SECONDS - asked_at))
+        if self._read_at < asked_at:
+            await self.refresh()
+        return self._keys.by_hash.get(key)
+
     async def actor(self, credential: str | None) -> Actor | None:
         """The caller of a bearer credential; PUBLIC without one, None for a credential that proves nothing."""
         if credential is None:
@@ -116,10 +125,7 @@ class KeyRing:
         if credential.startswith(("pk_", "dk_")):
             key = tokens.fingerprint(credential)
             found = self._keys.by_hash.get(key)
-            if found is None and monotonic() - self._read_at > UNKNOWN_KEY_SECONDS:
-                await self.refresh()
-                found = self._keys.by_hash.get(key)
-            return found
+            return found if found is not None else await self._new_key(key)
         at = self._db.clock()
         remembered = self._actors.get(credential)
         if remembered is None or remembered[1] <= at.timestamp():

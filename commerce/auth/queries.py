@@ -15,7 +15,7 @@ from commerce.auth.service import GUESSES, WINDOW, Proof, role_grants, seconds_o
 from commerce.auth.tables import channels
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
-from commerce.kernel.paging import Page, decode_cursor, page_of
+from commerce.kernel.paging import BadCursor, Page, decode_cursor, page_of
 
 PROOF = """
 SELECT a.failures, a.first_at, w.principal_id, w.hash
@@ -135,4 +135,21 @@ def _code(row: Any) -> tuple[str]:
 
 
 def _after(cursor: str | None) -> str:
-    return decode_cursor(cursor, str)[0] if cursor else ""
+    after = decode_cursor(cursor, str)[0] if cursor else ""
+    if "\x00" in after:
+        raise BadCursor
+    return str(after)
+
+
+DEVICE_CODES: dict[UUID, str] = {}
+"""A device keeps its code for ever, so what was read once needs no statement again."""
+
+
+async def device_code(tx: Tx, device: UUID) -> str | None:
+    """The code of a device: the register that its receipts are numbered in. One statement, the first time in a process."""
+    code = DEVICE_CODES.get(device)
+    if code is None:
+        code = await tx.scalar("SELECT code FROM auth.devices WHERE id = :device", device=device)
+        if code is not None:
+            DEVICE_CODES[device] = code
+    return code

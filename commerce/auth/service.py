@@ -569,7 +569,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     members = await tx.rows(
         "SELECT login, name, created_at FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY login", ids=people
     )
-    return {"sessions": [dict(row) for row in rows], "staff": [dict(row._mapping) for row in members]}
+    return {"sessions": [dict(row) for row in rows], "staff": [dict(row) for row in members]}
 
 
 ERASE = """

@@ -8,9 +8,10 @@ anew each time the cart is shown: nothing is set aside for a cart.
 from commerce.carts.errors import CartClosed, UnknownCart
 from commerce.carts.events import CartChanged, CartExpired, CartMerged, CartOrdered
 from commerce.carts.schemas import CartLine, CartView, OpenCart, PutLine, PutLines, PutSku
-from commerce.carts.service import close, erase_person, export_person, lock_open, put_many
+from commerce.carts.service import Announce, close, erase_person, export_person, lock_open, put_many
 
 __all__ = [
+    "Announce",
     "CartChanged",
     "CartClosed",
     "CartExpired",

@@ -22,7 +22,7 @@ class Goods(Struct, frozen=True):
 
     at: datetime
     variants: dict[UUID, catalog.Variant]
-    quotes: dict[UUID, prices.Price]
+    quotes: dict[UUID, prices.ListPrice]
     totals: dict[UUID, int]
 
     def refusal(self, variant: catalog.Variant) -> str | None:
@@ -39,7 +39,7 @@ async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
     if not found:
         return Goods(tx.at, {}, {}, {})
     ids = list(found)
-    quotes = await prices.quote(tx, ids, at=tx.at, tax_classes=[variant.tax_class for variant in found.values()])
+    quotes = await prices.listed(tx, ids, at=tx.at)
     return Goods(tx.at, found, quotes, await stock.totals(tx, ids))
 
 

@@ -126,14 +126,13 @@ SELECT c.id, c.state, c.channel, c.created_at, c.changed_at, l.sku, l.quantity, 
 FROM carts.carts c LEFT JOIN carts.lines l ON l.cart_id = c.id
 WHERE c.shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY c.created_at, c.id, l.added_at, l.sku
 """
-ERASE = """
-WITH his AS MATERIALIZED (
-    SELECT id FROM carts.carts WHERE shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
-), emptied AS (
-    DELETE FROM carts.lines WHERE cart_id IN (SELECT id FROM his)
-)
-UPDATE carts.carts c SET state = 'expired', version = c.version + 1, changed_at = :at
-FROM his WHERE c.id = his.id AND c.state = 'open' RETURNING c.id, c.version, c.shopper_id
+LOCK_ALL = """
+SELECT id FROM carts.carts WHERE shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
+"""
+EMPTY_ALL = """
+WITH emptied AS (DELETE FROM carts.lines WHERE cart_id = ANY(CAST(:carts AS uuid[])))
+UPDATE carts.carts SET state = 'expired', version = version + 1, changed_at = :at
+WHERE id = ANY(CAST(:carts AS uuid[])) AND state = 'open' RETURNING id, version, shopper_id
 """
 
 
@@ -313,7 +312,8 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
 
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
     """Close a person's open carts and forget what lay in all his carts; the empty carts stay under the opaque id."""
-    for row in await tx.rows(ERASE, ids=list(ids), at=tx.at):
+    carts = [row.id for row in await tx.rows(LOCK_ALL, ids=list(ids))]
+    for row in await tx.rows(EMPTY_ALL, carts=carts, at=tx.at):
         outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, shopper_id=row.shopper_id))
 
 

@@ -6,7 +6,7 @@ and one quantity; a stopped sale holds in every channel from the next statement 
 
 from commerce.catalog.errors import BadProduct, UnknownProduct, UnknownSku, WholeChainOnly
 from commerce.catalog.lookup import Article, articles
-from commerce.catalog.queries import by_sku, by_skus, variants
+from commerce.catalog.queries import by_sku, by_skus, return_policies, variants
 from commerce.catalog.schemas import (
     BarcodeInput,
     CategoryInput,
@@ -14,11 +14,13 @@ from commerce.catalog.schemas import (
     OptionInput,
     ProductInput,
     QuantityUnit,
+    ReturnPolicy,
     ReturnPolicyInput,
     TaxClassInput,
     Upserted,
     Variant,
     VariantInput,
+    refusal_of,
 )
 from commerce.catalog.service import set_return_policies, set_tax_classes, upsert_categories, upsert_products
 
@@ -31,6 +33,7 @@ __all__ = [
     "OptionInput",
     "ProductInput",
     "QuantityUnit",
+    "ReturnPolicy",
     "ReturnPolicyInput",
     "TaxClassInput",
     "UnknownProduct",
@@ -42,6 +45,8 @@ __all__ = [
     "articles",
     "by_sku",
     "by_skus",
+    "refusal_of",
+    "return_policies",
     "set_return_policies",
     "set_tax_classes",
     "upsert_categories",

@@ -13,6 +13,7 @@ from commerce.catalog.schemas import (
     CategoryView,
     ProductView,
     QuantityUnit,
+    ReturnPolicy,
     ScanView,
     Variant,
     VariantView,
@@ -173,3 +174,12 @@ async def scan(tx: Tx, actor: Actor, *, data: str) -> ScanView:
         sku=row.sku, quantity=quantity, understood_as=kind if kind in ("sku", "internal") else "gtin",
         gtin=row.hit_code if kind.startswith("gtin") else None, variant=view_of(row, tx.at),
     )  # fmt: skip
+
+
+async def return_policies(tx: Tx, codes: Sequence[str]) -> dict[str, ReturnPolicy]:
+    """Return policies by code, as a sale has noted them; unknown ones are absent. One statement."""
+    rows = await tx.rows(
+        "SELECT code, change_of_mind_days, defect_days FROM catalog.return_policies WHERE code = ANY(CAST(:codes AS text[]))",
+        codes=list(codes),
+    )
+    return {row.code: ReturnPolicy(**row._mapping) for row in rows}

@@ -64,6 +64,15 @@ class Variant(Struct, frozen=True, kw_only=True):
         return refusal_of(self, at)
 
 
+class ReturnPolicy(Struct, frozen=True, kw_only=True):
+    """Days from hand-over within which goods come back, as other rooms see them."""
+
+    code: str
+    change_of_mind_days: int | None
+    """None: the policy shuts out a change of mind."""
+    defect_days: int
+
+
 class BarcodeInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A code on the goods and the quantity it stands for (steps of the quantity unit). The kind follows from the digits when left out."""
 

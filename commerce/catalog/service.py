@@ -181,6 +181,11 @@ RETURNING id, version
 """
 
 
+async def lock(tx: Tx) -> None:
+    """Be the one writer of the catalog until the commit."""
+    await tx.execute(WRITING)
+
+
 def allow(actor: Actor) -> None:
     """Raises WholeChainOnly: the catalog is the same everywhere."""
     if not actor.may("catalog.write", "*"):
@@ -220,7 +225,7 @@ async def set_return_policies(tx: Tx, actor: Actor, *, policies: Sequence[Return
 
 async def upsert_categories(tx: Tx, actor: Actor, *, categories: Sequence[CategoryInput]) -> None:
     """Make or change categories, by code; a parent exists or stands earlier in the set. Raises BadProduct."""
-    await tx.execute(WRITING)
+    await lock(tx)
     known = {row.code: (row.id, list(row.path)) for row in await tx.rows(CATEGORIES)}
     rows: dict[str, dict[str, Any]] = {}
     for n, category in enumerate(categories):
@@ -382,7 +387,7 @@ async def upsert_products(tx: Tx, actor: Actor, *, products: Sequence[ProductInp
     A product that stays the same keeps its version. Seven statements, whatever the number. Raises BadProduct, SkuElsewhere,
     BarcodeElsewhere for the first fault.
     """
-    await tx.execute(WRITING)
+    await lock(tx)
     for fault in faults_within(products) or await faults_against(tx, products):
         raise fault.problem()
     return await put_products(tx, actor, products)
@@ -448,7 +453,7 @@ def _variant_row(product_id: UUID, position: int, variant: VariantInput) -> dict
 async def save_product(tx: Tx, actor: Actor, *, slug: str, command: ProductData, if_match: int | None) -> ProductView:
     """Make or change one product with its variants. Raises ProductChanged, BadProduct, SkuElsewhere, BarcodeElsewhere."""
     allow(actor)
-    await tx.execute(WRITING)
+    await lock(tx)
     if if_match is not None:
         version = await queries.version_of(tx, slug)
         if version != if_match:
@@ -484,6 +489,7 @@ __all__ = [
     "Fault",
     "faults_against",
     "faults_within",
+    "lock",
     "put_products",
     "resume_sale",
     "save_product",

@@ -27,9 +27,10 @@ WITH RECURSIVE up AS (
 """`family`: the winner (depth 0) and everybody merged into him. UNION ends the climb in a circle, which then has no winner."""
 
 IDS = WITH_FAMILY + "SELECT id FROM family ORDER BY depth, id"  # noqa: S608 - two constants
-PROFILE = (
-    WITH_FAMILY
-    + """
+PROFILE = "".join(
+    (
+        WITH_FAMILY,
+        """
 SELECT p.id, p.name, p.language, p.version, p.created_at, p.erased_at,
     e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at,
     (SELECT array_agg(f.id ORDER BY f.depth, f.id) FROM family f WHERE f.depth > 0) AS merged_ids
@@ -42,7 +43,8 @@ LEFT JOIN LATERAL (
     SELECT i.value, i.verified_at FROM family f JOIN customers.identifiers i ON i.profile_id = f.id
     WHERE i.kind = 'phone' ORDER BY f.depth, i.id DESC LIMIT 1
 ) t ON true
-"""
+""",
+    )
 )
 HOLDERS = """
 WITH RECURSIVE up AS (

@@ -217,7 +217,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
         """,
         ids=people,
     )  # fmt: skip
-    return {"profiles": [dict(row) for row in profiles], "identifiers": [dict(row._mapping) for row in held]}
+    return {"profiles": [dict(row) for row in profiles], "identifiers": [dict(row) for row in held]}
 
 
 ERASE = """

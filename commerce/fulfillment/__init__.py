@@ -9,7 +9,7 @@ The fulfillment is the owner of its reservations: `stock.Owner("fulfillment", fu
 
 from commerce.fulfillment.errors import OtherStore, PickupCodeLocked, UnknownFulfillment, WrongPickupCode, WrongStep
 from commerce.fulfillment.promises import pickup_promise
-from commerce.fulfillment.queries import band_of, line_view, of_orders, steps_of
+from commerce.fulfillment.queries import band_of, fulfillments_of, line_view, of_orders, steps_of, the_one
 from commerce.fulfillment.schemas import (
     CancelReason,
     Fulfillment,
@@ -25,6 +25,7 @@ from commerce.fulfillment.service import (
     carry_out,
     hand_over,
     lock,
+    lock_after,
     lock_of_order,
     mark_at_risk,
     open_pickup,
@@ -50,9 +51,11 @@ __all__ = [
     "band_of",
     "cancel",
     "carry_out",
+    "fulfillments_of",
     "hand_over",
     "line_view",
     "lock",
+    "lock_after",
     "lock_of_order",
     "mark_at_risk",
     "of_orders",
@@ -62,4 +65,5 @@ __all__ = [
     "prove",
     "renew_codes",
     "steps_of",
+    "the_one",
 ]

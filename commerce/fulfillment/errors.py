@@ -65,7 +65,9 @@ class PickupCodeLocked(TooMany):
     title = "Too many wrong codes"
     title_ru = "Слишком много неверных кодов"
     detail = "This code is locked. The customer can ask for a new one in the order: POST /v1/orders/{order_number}/pickup-code/renew."
-    detail_ru = "Код заблокирован. Покупатель может получить новый в заказе: POST /v1/orders/{order_number}/pickup-code/renew."
+    detail_ru = (
+        "Код заблокирован. Покупатель может получить новый в заказе: POST /v1/orders/{order_number}/pickup-code/renew."
+    )
     members_schema = {"order_number": str}
 
 
@@ -75,5 +77,3 @@ class BadPromise(Unprocessable):
     title_ru = "Такое обещание невозможно"
     detail = "A later promise must end after it begins and begin in the future."
     detail_ru = "Новый срок должен начинаться в будущем и заканчиваться позже, чем начинается."
-
-

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from commerce import catalog, locations, stock
 from commerce.fulfillment import promises
 from commerce.fulfillment.errors import OtherStore, UnknownFulfillment
@@ -24,7 +26,7 @@ from commerce.fulfillment.schemas import (
     StepView,
     StoreFulfillmentView,
 )
-from commerce.infra.db import Row, Tx
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import Location
@@ -38,6 +40,7 @@ HEAD = (
     "id", "order_id", "number", "kind", "location_id", "state", "at_risk", "promised_from", "promised_until", "ready_at",
     "pickup_by", "closed_at", "cancel_reason", "code_counter", "code_attempts", "version", "created_at",
 )  # fmt: skip
+LINE = ("order_line_id", "variant_id", "quantity", "picked", "handed_over", "cancelled")
 BY_NUMBER = f"""
 SELECT {COLUMNS} FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
 WHERE f.number = :number ORDER BY l.id
@@ -51,7 +54,8 @@ WITH page AS MATERIALIZED (
     SELECT * FROM fulfillment.fulfillments
     WHERE location_id = :location AND state = ANY(CAST(:states AS text[]))
       AND (CAST(:after_id AS uuid) IS NULL
-           OR (NOT at_risk, coalesce(promised_from, created_at), id) > (NOT CAST(:after_risk AS boolean), CAST(:after_due AS timestamptz), CAST(:after_id AS uuid)))
+           OR (NOT at_risk, coalesce(promised_from, created_at), id) > (
+               NOT CAST(:after_risk AS boolean), CAST(:after_due AS timestamptz), CAST(:after_id AS uuid)))
     ORDER BY NOT at_risk, coalesce(promised_from, created_at), id LIMIT :most
 )
 SELECT {COLUMNS} FROM page f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
@@ -64,20 +68,24 @@ WHERE f.order_id = :order ORDER BY s.occurred_at, f.number, s.version
 """
 
 
-def fulfillments_of(rows: Sequence[Row]) -> list[Fulfillment]:
-    """Fulfillments from rows of COLUMNS, one row per line, in the order of the rows."""
-    found: dict[UUID, Fulfillment] = {}
+def fulfillments_of(rows: Sequence[Mapping[str, Any]]) -> list[Fulfillment]:
+    """Fulfillments from rows of COLUMNS (or their JSON), one row per line, in the order of the rows."""
+    heads: dict[Any, dict[str, Any]] = {}
     for row in rows:
-        head = found.get(row.id)
+        head = heads.get(row["id"])
         if head is None:
-            head = found[row.id] = Fulfillment(**{name: getattr(row, name) for name in HEAD}, lines=[])
-        head.lines.append(
-            FulfillmentLine(
-                id=row.line_id, order_line_id=row.order_line_id, variant_id=row.variant_id, quantity=row.quantity,
-                picked=row.picked, handed_over=row.handed_over, cancelled=row.cancelled,
-            )
-        )  # fmt: skip
-    return list(found.values())
+            head = heads[row["id"]] = {name: row[name] for name in HEAD} | {"lines": []}
+        head["lines"].append({"id": row["line_id"]} | {name: row[name] for name in LINE})
+    return msgspec.convert(list(heads.values()), list[Fulfillment])
+
+
+def the_one(found: Sequence[Fulfillment], *, number: str, location: Location) -> Fulfillment:
+    """The fulfillment, when there is one and it is this store's. Raises UnknownFulfillment, OtherStore."""
+    if not found:
+        raise UnknownFulfillment(number=number)
+    if found[0].location_id != location.id:
+        raise OtherStore(number=number)
+    return found[0]
 
 
 async def of_orders(tx: Tx, order_ids: Sequence[UUID]) -> dict[UUID, list[Fulfillment]]:
@@ -124,11 +132,7 @@ async def at_store(tx: Tx, *, code: str, number: str) -> StoreFulfillmentView:
     """One fulfillment of a store. Raises UnknownLocation, UnknownFulfillment, OtherStore."""
     location = await locations.one(tx, code)
     found = fulfillments_of(await tx.rows(BY_NUMBER, number=number))
-    if not found:
-        raise UnknownFulfillment(number=number)
-    if found[0].location_id != location.id:
-        raise OtherStore(number=number)
-    return await store_view(tx, found[0], location)
+    return await store_view(tx, the_one(found, number=number, location=location), location)
 
 
 async def queue(
@@ -171,9 +175,7 @@ async def availability(tx: Tx, actor: Actor, *, skus: Sequence[str], near: str |
     )
     level_at = {(level.location_id, level.variant_id): level for level in levels}
     distances = {
-        store.id: None
-        if point is None
-        else locations.distance_metres(*point, store.latitude_e6, store.longitude_e6)
+        store.id: None if point is None else locations.distance_metres(*point, store.latitude_e6, store.longitude_e6)
         for store in stores
     }
     offers = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from commerce import auth, catalog, locations
@@ -31,6 +31,10 @@ FulfillmentNumber = Annotated[str, Meta(min_length=1, max_length=32, pattern=NO_
 Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100)]
 Near = Annotated[str, Meta(max_length=64, pattern=NO_NUL, description="latitude,longitude in degrees")]
 States = Annotated[list[State], Meta(max_length=8)]
+Named = Annotated[
+    States | None,
+    QueryParameter(name="state", required=False, description="Repeat it for several; all that is not closed without"),
+]
 STEP = (locations.UnknownLocation, UnknownFulfillment, OtherStore, WrongStep)
 
 
@@ -39,7 +43,10 @@ STEP = (locations.UnknownLocation, UnknownFulfillment, OtherStore, WrongStep)
     responses=problems(catalog.UnknownSku, BadNear),
 )  # fmt: skip
 async def list_availability(
-    db: NamedDependency[Database], actor: NamedDependency[Actor], sku: FromQuery[Skus], near: FromQuery[Near | None] = None
+    db: NamedDependency[Database],
+    actor: NamedDependency[Actor],
+    sku: FromQuery[Skus],
+    near: FromQuery[Near | None] = None,
 ) -> AvailabilityList:
     """Where up to 100 SKUs can be collected, from when, and how far that is; staff see the buckets of their locations."""
     return await db.browse(queries.availability, actor, skus=sku, near=near)
@@ -52,12 +59,12 @@ async def list_availability(
 async def list_store_fulfillments(
     db: NamedDependency[Database],
     code: FromPath[Code],
-    state: FromQuery[States | None] = None,
+    states: Named = None,
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[StoreFulfillmentView]:
     """The store's queue: at risk first, then by what was promised first; all that is not closed, unless states are named."""
-    return await db.read(queries.queue, code=code, states=state, limit=limit, cursor=cursor)
+    return await db.read(queries.queue, code=code, states=states, limit=limit, cursor=cursor)
 
 
 @get(

@@ -19,7 +19,14 @@ FEW = 3
 CODE_ATTEMPTS = 5
 """Wrong codes until a new one is needed."""
 CancelReason = Literal[
-    "out_of_stock", "damaged", "buyer_no_show", "buyer_rejected", "customer_cancelled", "recalled", "store_closed", "other"
+    "out_of_stock",
+    "damaged",
+    "buyer_no_show",
+    "buyer_rejected",
+    "customer_cancelled",
+    "recalled",
+    "store_closed",
+    "other",
 ]
 
 

@@ -13,14 +13,12 @@ from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import (
     BadPromise,
     NotInFulfillment,
-    OtherStore,
     PickedTooMany,
     PickupCodeLocked,
-    UnknownFulfillment,
     WrongPickupCode,
     WrongStep,
 )
-from commerce.fulfillment.queries import COLUMNS, fulfillments_of, store_view
+from commerce.fulfillment.queries import COLUMNS, fulfillments_of, store_view, the_one
 from commerce.fulfillment.schemas import (
     Fulfillment,
     FulfillmentLine,
@@ -48,13 +46,20 @@ LOCK_ORDER = LOCKED.format(which="f.order_id = :order")
 LOCK_IDS = LOCKED.format(which="f.id = ANY(CAST(:ids AS uuid[]))")
 """Lines are locked with their head, so that a lock that was waited for answers what the other transaction wrote."""
 
-CHANGE = """
-WITH head AS (
-    UPDATE fulfillment.fulfillments SET state = :state, at_risk = :at_risk, promised_from = :promised_from,
-        promised_until = :promised_until, ready_at = :ready_at, pickup_by = :pickup_by, closed_at = :closed_at,
-        cancel_reason = :cancel_reason, code_counter = :code_counter, code_attempts = :code_attempts, version = version + 1
-    WHERE id = :id AND version = :version
-)
+LOCK_AFTER = """
+SELECT {columns} FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
+WHERE f.number = :fulfillment AND (SELECT count(*) FROM {first}) > 0 ORDER BY l.id FOR NO KEY UPDATE OF f, l
+"""
+CHANGE_HEAD = """
+UPDATE fulfillment.fulfillments SET state = CAST(:state AS text), at_risk = CAST(:at_risk AS boolean),
+    promised_from = CAST(:promised_from AS timestamptz), promised_until = CAST(:promised_until AS timestamptz),
+    ready_at = CAST(:ready_at AS timestamptz), pickup_by = CAST(:pickup_by AS timestamptz),
+    closed_at = CAST(:closed_at AS timestamptz), cancel_reason = CAST(:cancel_reason AS text),
+    code_counter = CAST(:code_counter AS integer), code_attempts = CAST(:code_attempts AS integer),
+    version = CAST(:version AS integer)
+WHERE id = CAST(:id AS uuid)
+"""
+CHANGE_LINES = """
 UPDATE fulfillment.lines l SET picked = w.picked, handed_over = w.handed_over, cancelled = w.cancelled
 FROM unnest(CAST(:lines AS uuid[]), CAST(:picked AS int[]), CAST(:handed_over AS int[]), CAST(:cancelled AS int[]))
     AS w(id, picked, handed_over, cancelled)
@@ -146,12 +151,13 @@ def _make(
 
 async def lock(tx: Tx, *, number: str, location: Location) -> Fulfillment:
     """Lock a fulfillment of a store, with its lines. One statement. Raises UnknownFulfillment, OtherStore."""
-    found = fulfillments_of(await tx.rows(LOCK_NUMBER, number=number))
-    if not found:
-        raise UnknownFulfillment(number=number)
-    if found[0].location_id != location.id:
-        raise OtherStore(number=number)
-    return found[0]
+    return the_one(fulfillments_of(await tx.rows(LOCK_NUMBER, number=number)), number=number, location=location)
+
+
+def lock_after(first: str) -> str:
+    """The SELECT that locks the fulfillment `:fulfillment` with its lines, after the rows of the CTE `first` are locked: for a
+    verb that locks its own rows and these in one statement. Answers `fulfillments_of` its rows."""
+    return LOCK_AFTER.format(columns=COLUMNS, first=first)
 
 
 async def lock_of_order(tx: Tx, *, order_id: UUID) -> list[Fulfillment]:
@@ -177,10 +183,10 @@ def pickup_code(fulfillment: Fulfillment, *, secret_key: str) -> str:
     return auth.derived_code(secret_key, fulfillment.id, fulfillment.code_counter)
 
 
-async def hand_over(
+def hand_over(
     tx: Tx, actor: Actor, *, fulfillment: Fulfillment, quantities: Mapping[UUID, int], hand_over_id: UUID
 ) -> None:
-    """Units by order line are in the customer's hands; collected when nothing is left. One statement.
+    """Units by order line are in the customer's hands; collected when nothing is left. Queued.
 
     The caller has proved the code, moves the stock and takes the money. `hand_over_id` is the document of this act.
     """
@@ -192,13 +198,13 @@ async def hand_over(
         event = events.FulfillmentCollected
         fulfillment.state = "collected"
         fulfillment.closed_at = tx.at
-    await _change(
+    _change(
         tx, actor, fulfillment, event, "collected" if done else "partly_collected",
         {"hand_over_id": hand_over_id, "lines": _by_line(quantities)},
     )  # fmt: skip
 
 
-async def cancel(
+def cancel(
     tx: Tx,
     actor: Actor,
     *,
@@ -207,7 +213,7 @@ async def cancel(
     note: str | None = None,
     quantities: Mapping[UUID, int] | None = None,
 ) -> dict[UUID, int]:
-    """Give up outstanding units (all of them, or some by order line); the units given up, by order line. One statement.
+    """Give up outstanding units (all of them, or some by order line); the units given up, by order line. Queued.
 
     Cancelled when nothing was handed over, collected when the rest was. The caller releases the stock.
     """
@@ -217,7 +223,8 @@ async def cancel(
         if units:
             line.cancelled += units
             given_up[line.order_line_id] = units
-    what, event = "partly_cancelled", events.FulfillmentPartlyCancelled
+    what = "partly_cancelled"
+    event: type[events.FulfillmentEvent] = events.FulfillmentPartlyCancelled
     detail: dict[str, Any] = {"reason": reason, "note": note, "lines": _by_line(given_up)}
     extra: dict[str, Any] = {"reason": reason}
     if not any(line.outstanding for line in fulfillment.lines):
@@ -228,17 +235,17 @@ async def cancel(
         else:
             fulfillment.state = "cancelled"
             what, event = "cancelled", events.FulfillmentCancelled
-    await _change(tx, actor, fulfillment, event, what, detail, **extra)
+    _change(tx, actor, fulfillment, event, what, detail, **extra)
     return given_up
 
 
-async def renew_codes(tx: Tx, actor: Actor, *, locked: Sequence[Fulfillment]) -> int:
-    """A new pickup code, with five new attempts, for each pickup that is ready; how many there were. One statement each."""
+def renew_codes(tx: Tx, actor: Actor, *, locked: Sequence[Fulfillment]) -> int:
+    """A new pickup code, with five new attempts, for each pickup that is ready; how many there were. Queued."""
     ready = [fulfillment for fulfillment in locked if fulfillment.state == "ready_for_pickup"]
     for fulfillment in ready:
         fulfillment.code_counter += 1
         fulfillment.code_attempts = 0
-        await _change(tx, actor, fulfillment, events.PickupCodeRenewed, "pickup_code_renewed", {})
+        _change(tx, actor, fulfillment, events.PickupCodeRenewed, "pickup_code_renewed", {})
     return len(ready)
 
 
@@ -248,7 +255,7 @@ async def mark_at_risk(tx: Tx, actor: Actor, *, ids: Iterable[UUID], data: Mappi
     for fulfillment in fulfillments_of(await tx.rows(LOCK_IDS, ids=sorted(set(ids)))):
         if fulfillment.live and not fulfillment.at_risk:
             fulfillment.at_risk = True
-            await _change(tx, actor, fulfillment, events.FulfillmentAtRisk, "at_risk", dict(data))
+            _change(tx, actor, fulfillment, events.FulfillmentAtRisk, "at_risk", dict(data))
             changed += 1
     return changed
 
@@ -257,7 +264,7 @@ async def accept(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfil
     """The store takes the work on."""
     location, fulfillment = await _at(tx, code, number, "open")
     fulfillment.state = "accepted"
-    await _done_by_staff(tx, actor, fulfillment, events.FulfillmentAccepted, "accepted", {})
+    _done_by_staff(tx, actor, fulfillment, events.FulfillmentAccepted, "accepted", {})
     return await store_view(tx, fulfillment, location)
 
 
@@ -270,7 +277,7 @@ async def pick(tx: Tx, actor: Actor, *, code: str, number: str, command: Pick) -
     done = all(line.picked >= line.quantity - line.cancelled for line in fulfillment.lines)
     fulfillment.state = "picked" if done else "picking"
     event = events.FulfillmentPicked if done else events.FulfillmentPicking
-    await _done_by_staff(tx, actor, fulfillment, event, fulfillment.state, {"lines": _by_line(counted)})
+    _done_by_staff(tx, actor, fulfillment, event, fulfillment.state, {"lines": _by_line(counted)})
     return await store_view(tx, fulfillment, location)
 
 
@@ -278,7 +285,7 @@ async def pack(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillm
     """The goods are packed for the shelf."""
     location, fulfillment = await _at(tx, code, number, "picked")
     fulfillment.state = "packed"
-    await _done_by_staff(tx, actor, fulfillment, events.FulfillmentPacked, "packed", {})
+    _done_by_staff(tx, actor, fulfillment, events.FulfillmentPacked, "packed", {})
     return await store_view(tx, fulfillment, location)
 
 
@@ -290,15 +297,13 @@ async def ready(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfill
     fulfillment.pickup_by = promises.kept_until(location, tx.at)
     fulfillment.code_counter += 1
     fulfillment.code_attempts = 0
-    await _done_by_staff(
+    _done_by_staff(
         tx, actor, fulfillment, events.FulfillmentReady, "ready_for_pickup", {"pickup_by": fulfillment.pickup_by}
     )
     return await store_view(tx, fulfillment, location)
 
 
-async def promise_again(
-    tx: Tx, actor: Actor, *, code: str, number: str, command: PromiseAgain
-) -> StoreFulfillmentView:
+async def promise_again(tx: Tx, actor: Actor, *, code: str, number: str, command: PromiseAgain) -> StoreFulfillmentView:
     """Give the customer a later promise; the earlier ones stay on record. Raises BadPromise."""
     location, fulfillment = await _at(tx, code, number, "open", "accepted", "picking", "picked", "packed")
     if not tx.at < command.from_at < command.until_at:
@@ -312,7 +317,7 @@ async def promise_again(
         id=fulfillment.id, from_at=command.from_at, until_at=command.until_at, reason=command.reason, at=tx.at,
     )  # fmt: skip
     data = {"from_at": command.from_at, "until_at": command.until_at, "reason": command.reason}
-    await _done_by_staff(tx, actor, fulfillment, events.FulfillmentPromised, "promised", data)
+    _done_by_staff(tx, actor, fulfillment, events.FulfillmentPromised, "promised", data)
     return await store_view(tx, fulfillment, location)
 
 
@@ -364,7 +369,7 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
     return counted
 
 
-async def _done_by_staff(
+def _done_by_staff(
     tx: Tx,
     actor: Actor,
     fulfillment: Fulfillment,
@@ -372,11 +377,11 @@ async def _done_by_staff(
     what: str,
     data: Mapping[str, Any],
 ) -> None:
-    await _change(tx, actor, fulfillment, event, what, data)
+    _change(tx, actor, fulfillment, event, what, data)
     outbox.audit(tx, actor, f"fulfillment.{what}", "fulfillment", fulfillment.id, after={"state": fulfillment.state})
 
 
-async def _change(
+def _change(
     tx: Tx,
     actor: Actor,
     fulfillment: Fulfillment,
@@ -385,17 +390,19 @@ async def _change(
     data: Mapping[str, Any],
     **extra: Any,
 ) -> None:
-    """Write a locked fulfillment as it now is, one version on, with the step and the event. One statement."""
-    await tx.execute(
-        CHANGE, id=fulfillment.id, version=fulfillment.version, state=fulfillment.state, at_risk=fulfillment.at_risk,
+    """Write a locked fulfillment as it now is, one version on, with the step and the event, just before the commit."""
+    fulfillment.version += 1
+    tx.defer(
+        CHANGE_HEAD, id=fulfillment.id, version=fulfillment.version, state=fulfillment.state, at_risk=fulfillment.at_risk,
         promised_from=fulfillment.promised_from, promised_until=fulfillment.promised_until, ready_at=fulfillment.ready_at,
         pickup_by=fulfillment.pickup_by, closed_at=fulfillment.closed_at, cancel_reason=fulfillment.cancel_reason,
         code_counter=fulfillment.code_counter, code_attempts=fulfillment.code_attempts,
-        lines=[line.id for line in fulfillment.lines], picked=[line.picked for line in fulfillment.lines],
+    )  # fmt: skip
+    tx.defer(
+        CHANGE_LINES, lines=[line.id for line in fulfillment.lines], picked=[line.picked for line in fulfillment.lines],
         handed_over=[line.handed_over for line in fulfillment.lines],
         cancelled=[line.cancelled for line in fulfillment.lines],
     )  # fmt: skip
-    fulfillment.version += 1
     _step(tx, actor, fulfillment, event, what, data, tx.at, **extra)
 
 
@@ -424,5 +431,3 @@ def _step(
 
 def _by_line(quantities: Mapping[UUID, int]) -> dict[str, int]:
     return {str(line): units for line, units in quantities.items() if units}
-
-

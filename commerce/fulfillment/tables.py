@@ -49,7 +49,8 @@ fulfillments = Table(
     FulfillmentColumns,
     CheckConstraint("kind IN ('pickup', 'pickup_point', 'shipping', 'local_delivery', 'carry_out')", name="kind_known"),
     CheckConstraint(
-        "state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'packed', 'ready_for_pickup', 'collected', 'shipped', 'delivered', 'rejected', 'cancelled')",
+        "state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'packed', 'ready_for_pickup', 'collected', "
+        "'shipped', 'delivered', 'rejected', 'cancelled')",
         name="state_known",
     ),
     Index("ix_fulfillments_order_id", "order_id"),
@@ -74,7 +75,8 @@ lines = Table(
     metadata,
     LineColumns,
     CheckConstraint(
-        "quantity > 0 AND picked >= 0 AND picked <= quantity AND handed_over >= 0 AND cancelled >= 0 AND handed_over + cancelled <= quantity",
+        "quantity > 0 AND picked >= 0 AND picked <= quantity AND handed_over >= 0 AND cancelled >= 0"
+        " AND handed_over + cancelled <= quantity",
         name="quantities",
     ),
     Index("ix_lines_fulfillment_id", "fulfillment_id"),

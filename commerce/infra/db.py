@@ -10,6 +10,7 @@ directly (decisions/0002).
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -137,6 +138,12 @@ def _prepared(statement: Executable | str, values: Mapping[str, Any]) -> tuple[s
     return str(compiled), [parameters[name] for name in getattr(compiled, "positiontup", None) or ()]
 
 
+@lru_cache(maxsize=4096)
+def _shifted(statement: str, by: int) -> str:
+    """The statement with its parameters numbered from `by` + 1."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + by}", statement)
+
+
 class Tx:
     """One transaction (or one read) of a verb, and its business time `at`.
 
@@ -144,12 +151,13 @@ class Tx:
     A statement is a Core expression over the rooms' tables, or constant SQL with `:names`.
     """
 
-    __slots__ = ("_after_commit", "_connection", "_queue", "at")
+    __slots__ = ("_after_commit", "_connection", "_deferred", "_queue", "at")
 
     def __init__(self, connection: Connection, at: datetime) -> None:
         self._connection = connection
         self.at = at
         self._queue: dict[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+        self._deferred: list[tuple[str, list[Any]]] = []
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
 
     async def execute(
@@ -202,6 +210,14 @@ class Tx:
         )
         self._queue.setdefault((table, columns), []).append(row)
 
+    def defer(self, statement: str, **values: Any) -> None:
+        """Run an UPDATE of rows that this transaction has locked just before the commit, within the queue's ONE statement.
+
+        For changes that nobody reads back in this transaction: constant SQL with `:names`, every one with its type (CAST), and
+        no WITH of its own. A row may be changed by one of them only, as all parts of a statement see the same snapshot.
+        """
+        self._deferred.append(_prepared(statement, values))
+
     def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
         """Run an effect that may be lost (a live notice to open screens) once the transaction is committed."""
         self._after_commit.append(effect)
@@ -210,11 +226,12 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo what the block wrote, the queue included, when it raises."""
         kept = {key: list(rows) for key, rows in self._queue.items()}
+        deferred = list(self._deferred)
         try:
             async with self._connection.transaction():
                 yield
         except BaseException:
-            self._queue = kept
+            self._queue, self._deferred = kept, deferred
             raise
 
     async def flush(self, once: Once | None = None, answer: bytes | None = None) -> None:
@@ -224,7 +241,10 @@ class Tx:
         for (table, columns), rows in self._queue.items():
             fragments.append(_insert_fragment(table, columns, len(arguments) + 1))
             arguments.extend(list(values) for values in zip(*rows, strict=True))
-        self._queue = {}
+        for string, values in self._deferred:
+            fragments.append(_shifted(string, len(arguments)))
+            arguments.extend(values)
+        self._queue, self._deferred = {}, []
         if once is not None and answer is not None:
             n = len(arguments)
             fragments.append(

@@ -298,11 +298,11 @@ class StaleTag(Malformed):
     detail_ru = 'Передайте ETag в том виде, в котором он получен, например `"7"`, или `*`.'
 
 
-def if_match_of(if_match: IfMatchHeader = None) -> int | None:
+def if_match_of(seen: IfMatchHeader = None) -> int | None:
     """The version in If-Match; None when absent or `*`. Raises StaleTag when it does not parse."""
-    if if_match is None or if_match.strip() == "*":
+    if seen is None or seen.strip() == "*":
         return None
-    match = re.fullmatch(r'(?:W/)?"(\d{1,9})"', if_match.strip(), re.ASCII)
+    match = re.fullmatch(r'(?:W/)?"(\d{1,9})"', seen.strip(), re.ASCII)
     if match is None:
         raise StaleTag
     return int(match[1])

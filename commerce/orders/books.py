@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct, structs
 
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money, paid_for
+from commerce.kernel.text import Language
 from commerce.orders.events import OrderEvent
-from commerce.orders.schemas import AdjustmentKind, Kind, Language, Sold, State
+from commerce.orders.schemas import AdjustmentKind, Kind, Sold, State
 from commerce.orders.tables import adjustments, entries, lines, orders
 
 
@@ -128,10 +130,12 @@ class Order(Struct, kw_only=True):
 
 LINE_COLUMNS = tuple(name for name in Line.__struct_fields__ if name != "adjustments")
 ORDER_COLUMNS = tuple(name for name in Order.__struct_fields__ if name != "lines")
-COLUMNS = ", ".join([*(f"o.{name} AS o_{name}" for name in ORDER_COLUMNS), *(f"l.{name} AS l_{name}" for name in LINE_COLUMNS)])
+COLUMNS = ", ".join(
+    [*(f"o.{name} AS o_{name}" for name in ORDER_COLUMNS), *(f"l.{name} AS l_{name}" for name in LINE_COLUMNS)]
+)
 FROM = "FROM orders.orders o JOIN orders.lines l ON l.order_id = o.id"
-LOCK_BY_NUMBER = f"SELECT {COLUMNS} {FROM} WHERE o.number = :number ORDER BY l.n FOR NO KEY UPDATE OF o, l"  # noqa: S608
-LOCK_BY_ID = f"SELECT {COLUMNS} {FROM} WHERE o.id = :id ORDER BY l.n FOR NO KEY UPDATE OF o, l"  # noqa: S608
+LOCK_BY_NUMBER = f"SELECT {COLUMNS} {FROM} WHERE o.number = :number ORDER BY l.n FOR NO KEY UPDATE OF o, l"
+LOCK_BY_ID = f"SELECT {COLUMNS} {FROM} WHERE o.id = :id ORDER BY l.n FOR NO KEY UPDATE OF o, l"
 """Lines are locked with their head, so that a lock that was waited for answers what the other transaction wrote."""
 BY_NUMBER = f"""
 SELECT {COLUMNS}, (
@@ -140,7 +144,8 @@ SELECT {COLUMNS}, (
 ) AS l_adjustments {FROM} WHERE o.number = :number ORDER BY l.n
 """  # noqa: S608
 WRITE_HEAD = """
-UPDATE orders.orders SET state = CAST(:state AS text), version = CAST(:version AS integer), completed_at = CAST(:completed_at AS timestamptz),
+UPDATE orders.orders SET state = CAST(:state AS text), version = CAST(:version AS integer),
+    completed_at = CAST(:completed_at AS timestamptz),
     cancelled_at = CAST(:cancelled_at AS timestamptz), cancel_reason = CAST(:cancel_reason AS text)
 WHERE id = CAST(:id AS uuid)
 """
@@ -154,19 +159,13 @@ WHERE l.id = w.id
 """
 
 
-def order_of(rows: Sequence[Row]) -> Order | None:
-    """An order from rows of COLUMNS, one row per line; None without rows."""
+def order_of(rows: Sequence[Mapping[str, Any]]) -> Order | None:
+    """An order from rows of COLUMNS (or their JSON), one row per line; None without rows."""
     if not rows:
         return None
-    with_adjustments = "l_adjustments" in rows[0].keys()
-    found = [
-        Line(
-            **{name: getattr(row, f"l_{name}") for name in LINE_COLUMNS},
-            adjustments=[Adjustment(**a) for a in row.l_adjustments] if with_adjustments else [],
-        )
-        for row in rows
-    ]
-    return Order(**{name: getattr(rows[0], f"o_{name}") for name in ORDER_COLUMNS}, lines=found)
+    columns = (*LINE_COLUMNS, "adjustments") if "l_adjustments" in rows[0] else LINE_COLUMNS
+    head = {name: rows[0][f"o_{name}"] for name in ORDER_COLUMNS}
+    return msgspec.convert(head | {"lines": [{name: row[f"l_{name}"] for name in columns} for row in rows]}, Order)
 
 
 async def lock(tx: Tx, *, number: str) -> Order | None:
@@ -185,7 +184,13 @@ async def read(tx: Tx, *, number: str) -> Order | None:
 
 
 def enter(
-    tx: Tx, actor: Actor, order: Order, what: str, data: Mapping[str, Any], *facts: OrderEvent, at: datetime | None = None
+    tx: Tx,
+    actor: Actor,
+    order: Order,
+    what: str,
+    data: Mapping[str, Any],
+    *facts: OrderEvent,
+    at: datetime | None = None,
 ) -> None:
     """Queue the timeline entry of the order's present version, and its events."""
     tx.queue(
@@ -212,14 +217,14 @@ def begin(tx: Tx, actor: Actor, order: Order) -> None:
             )  # fmt: skip
 
 
-async def write(tx: Tx, order: Order) -> None:
-    """Write what may change of a locked order, one version on. Two statements."""
+def write(tx: Tx, order: Order) -> None:
+    """Write what may change of a locked order, one version on, just before the commit."""
     order.version += 1
-    await tx.execute(
+    tx.defer(
         WRITE_HEAD, id=order.id, state=order.state, version=order.version, completed_at=order.completed_at,
         cancelled_at=order.cancelled_at, cancel_reason=order.cancel_reason,
     )  # fmt: skip
-    await tx.execute(
+    tx.defer(
         WRITE_LINES, ids=[line.id for line in order.lines], handed_over=[line.handed_over for line in order.lines],
         handed_over_at=[line.handed_over_at for line in order.lines], cancelled=[line.cancelled for line in order.lines],
         returned=[line.returned for line in order.lines], unit_cost=[line.unit_cost for line in order.lines],

@@ -69,7 +69,9 @@ class PickupNotOffered(Unprocessable):
     title = "This place does not hand out orders now"
     title_ru = "Здесь сейчас нельзя получить заказ"
     detail = "{location} cannot take the order: {reason}. Choose another place: GET /v1/availability shows which have the goods."
-    detail_ru = "{location} не принимает заказ: {reason}. Выберите другое место: GET /v1/availability покажет, где товар есть."
+    detail_ru = (
+        "{location} не принимает заказ: {reason}. Выберите другое место: GET /v1/availability покажет, где товар есть."
+    )
     members_schema = {"location": str, "reason": str, "until": str | None}
 
 
@@ -139,12 +141,14 @@ class UnknownArticles(Unprocessable):
     title = "Unknown goods in the sale"
     title_ru = "Неизвестные товары в продаже"
     detail = "See `lines`: by index, what was given and why it is not known. Correct them and send the sale again with the same id."
-    detail_ru = "Смотрите `lines`: номер строки, что передано и в чём дело. Исправьте и отправьте продажу снова с тем же id."
+    detail_ru = (
+        "Смотрите `lines`: номер строки, что передано и в чём дело. Исправьте и отправьте продажу снова с тем же id."
+    )
     members_schema = {"lines": list[dict[str, Any]]}
 
 
-class UnknownCustomer(Unprocessable):
-    code = "unknown-customer"
+class NoSuchCustomer(Unprocessable):
+    code = "no-such-customer"
     title = "No such customer"
     title_ru = "Нет такого покупателя"
     detail = "There is no profile {customer}. Leave `customer` out for a sale to somebody unknown."

@@ -8,15 +8,24 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from commerce import fulfillment, payments
+from commerce import fulfillment
 from commerce.kernel.money import MAX_MINOR, Currency, Money
 from commerce.kernel.text import NO_NUL, Code, Language, Quantity, Reason, ShortText, Sku
+from commerce.payments import PaymentView, ReceiptRef, ReceiptSummary, Reference, TenderKind
 
 Kind = Literal["standard", "till_sale", "reservation", "exchange", "replacement"]
 State = Literal["awaiting_payment", "placed", "completed", "cancelled"]
 Sold = Literal["distance", "on_premises"]
 AdjustmentKind = Literal[
-    "promotion", "coupon", "staff", "override", "price_match", "shelf_price", "offline_price", "invoice_price", "marketplace"
+    "promotion",
+    "coupon",
+    "staff",
+    "override",
+    "price_match",
+    "shelf_price",
+    "offline_price",
+    "invoice_price",
+    "marketplace",
 ]
 CustomerReason = Literal["changed_mind", "ordered_by_mistake", "found_elsewhere", "takes_too_long", "other"]
 PaymentStatus = Literal["pending", "partially_paid", "paid", "partially_refunded", "refunded", "voided"]
@@ -79,9 +88,9 @@ class CancelOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class TenderIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Money that was kept, without the change given back."""
 
-    kind: payments.TenderKind
+    kind: TenderKind
     amount: Amount
-    reference: payments.Reference | None = None
+    reference: Reference | None = None
 
 
 class Units(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,8 +225,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """What is still to be paid for the units that are waiting."""
     lines: list[LineView]
     fulfillments: list[OrderFulfillmentView]
-    payments: list[payments.PaymentView]
-    receipts: list[payments.ReceiptSummary]
+    payments: list[PaymentView]
+    receipts: list[ReceiptSummary]
     contact: Contact | None
     recipient: Recipient | None
     note: str | None
@@ -284,7 +293,7 @@ class HandOverView(Struct, frozen=True, kw_only=True):
     order_state: State
     paid: Money
     units: list[HandedOverUnits]
-    receipt: payments.ReceiptRef
+    receipt: ReceiptRef
     left: int
     """Units that are still waiting."""
     version: int
@@ -297,7 +306,7 @@ class SaleView(Struct, frozen=True, kw_only=True):
     order_number: str
     total: Money
     tax_total: Money
-    receipt: payments.ReceiptRef | None
+    receipt: ReceiptRef | None
     occurred_at: datetime
     already_booked: bool
     version: int

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct, structs
 
 from commerce import carts, catalog, customers, fulfillment, locations, payments, prices, stock
-from commerce.carts import Announce, OpenCart
+from commerce.carts import OpenCart
 from commerce.catalog import Variant
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
+from commerce.kernel.text import Language
 from commerce.locations import Location
 from commerce.orders import books
 from commerce.orders.books import Order
@@ -51,15 +51,17 @@ from commerce.orders.schemas import (
     CancelOrder,
     CodeRenewed,
     Contact,
-    Language,
     LineForReturn,
     OrderForReturn,
     OrderView,
     PlaceOrder,
 )
+from commerce.orders.tables import entries
 from commerce.orders.views import order_view
 from commerce.prices import Price
 
+Announce = Callable[[str], Awaitable[None]]
+"""Tells open screens that a topic has changed."""
 NEAR_STORES = 5
 """Places that a refusal for lack of stock names for each line."""
 
@@ -102,7 +104,7 @@ async def place(
     _same_total(command, Money(sums.total, currency), cart, lines)
     contact, language = await _contact(tx, actor, command)
     order = Order(
-        id=uuid7(), number=new_number(), kind="standard", state="placed", customer_id=cart.shopper_id, cart_id=cart.id,
+        id=uuid7(), number=new_number(), kind="standard", state="placed", customer_id=actor.subject, cart_id=cart.id,
         channel=actor.channel, device_id=actor.device, associate_id=actor.on_behalf_of and actor.subject, sales_credit_id=None,
         bought_location_id=bought.id if bought else None, sold="distance", language=language, currency=currency,
         subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total, tax_total=sums.tax_total,
@@ -224,8 +226,15 @@ async def _contact(tx: Tx, actor: Actor, command: PlaceOrder) -> tuple[Contact, 
         given = Contact(
             name=given.name or profile.name, email=given.email or profile.email, phone=given.phone or profile.phone
         )
-        language = profile.language
-    missing = [name for name, there in (("name", given.name), ("email or phone", given.email or given.phone)) if not there]
+        language = "en" if profile.language == "en" else "ru"
+    given = Contact(
+        name=given.name,
+        email=customers.email(given.email) if given.email else None,
+        phone=customers.phone(given.phone) if given.phone else None,
+    )
+    missing = [
+        name for name, there in (("name", given.name), ("email or phone", given.email or given.phone)) if not there
+    ]
     if missing:
         raise ContactNeeded(missing=", ".join(missing))
     return given, command.language or language
@@ -237,7 +246,9 @@ async def _shortage(
     """The lines that are short, and for each the nearest stores that have as many. Two statements."""
     skus = {want.variant.id: want.variant.sku for want in wanted}
     stores = [
-        store for store in await locations.all_with_role(tx, "pickup") if store.may("pickup", tx.at) and store.id != location.id
+        store
+        for store in await locations.all_with_role(tx, "pickup")
+        if store.may("pickup", tx.at) and store.id != location.id
     ]
     stores.sort(
         key=lambda store: locations.distance_metres(
@@ -245,7 +256,9 @@ async def _shortage(
         )
     )
     levels = await stock.levels(
-        tx, variant_ids=sorted({short.variant_id for short in refusal.short}), location_ids=[store.id for store in stores]
+        tx,
+        variant_ids=sorted({short.variant_id for short in refusal.short}),
+        location_ids=[store.id for store in stores],
     )
     ats = {(level.variant_id, level.location_id): level.ats for level in levels}
     return [
@@ -301,12 +314,14 @@ async def cancel(
     units: dict[UUID, int] = {}
     for work in works:
         if work.live:
-            given_up = await fulfillment.cancel(tx, actor, fulfillment=work, reason="customer_cancelled")
+            given_up = fulfillment.cancel(tx, actor, fulfillment=work, reason="customer_cancelled")
             for line_id, quantity in given_up.items():
                 units[line_id] = units.get(line_id, 0) + quantity
-    await give_up(tx, actor, order, units, command.reason)
+    give_up(tx, actor, order, units, command.reason)
     if actor.kind == "staff":
-        outbox.audit(tx, actor, "order.cancel", "order", order.id, after={"state": order.state, "reason": command.reason})
+        outbox.audit(
+            tx, actor, "order.cancel", "order", order.id, after={"state": order.state, "reason": command.reason}
+        )
     for work in works:
         await release(tx, actor, work, places[work.location_id], None, command.reason)
     return CancelledView(
@@ -314,12 +329,12 @@ async def cancel(
     )
 
 
-async def give_up(tx: Tx, actor: Actor, order: Order, units: Mapping[UUID, int], reason: str) -> None:
+def give_up(tx: Tx, actor: Actor, order: Order, units: Mapping[UUID, int], reason: str) -> None:
     """Cancel units by line of a locked order, and close it when nothing is left. Stock is the caller's, last."""
     for line in order.lines:
         line.cancelled += units.get(line.id, 0)
     closed = books.settle(tx, order, reason)
-    await books.write(tx, order)
+    books.write(tx, order)
     named = {str(line_id): quantity for line_id, quantity in units.items()}
     head: dict[str, Any] = {"aggregate_id": order.id, "version": order.version, "number": order.number}
     if closed == "cancelled":
@@ -334,7 +349,12 @@ async def give_up(tx: Tx, actor: Actor, order: Order, units: Mapping[UUID, int],
 
 
 async def release(
-    tx: Tx, actor: Actor, work: fulfillment.Fulfillment, location: Location, units: Mapping[UUID, int] | None, reason: str
+    tx: Tx,
+    actor: Actor,
+    work: fulfillment.Fulfillment,
+    location: Location,
+    units: Mapping[UUID, int] | None,
+    reason: str,
 ) -> None:
     """Free what is still set aside for a fulfillment: all of it, or units by line. Two statements."""
     await stock.release(
@@ -347,10 +367,10 @@ async def renew_code(tx: Tx, actor: Actor, *, number: str) -> CodeRenewed:
     """A new pickup code with five new attempts; the old one is void. Raises UnknownOrder, NothingReady."""
     order = await owned(tx, actor, await books.lock(tx, number=read_number(number)), number)
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
-    renewed = await fulfillment.renew_codes(tx, actor, locked=works)
+    renewed = fulfillment.renew_codes(tx, actor, locked=works)
     if not renewed:
         raise NothingReady
-    await books.write(tx, order)
+    books.write(tx, order)
     books.enter(
         tx, actor, order, "pickup_code_renewed", {},
         PickupCodeAsked(aggregate_id=order.id, version=order.version, number=order.number),
@@ -393,13 +413,13 @@ NEXT_VERSION = "UPDATE orders.orders SET version = CAST(:version AS integer) WHE
 async def record_return(
     tx: Tx, actor: Actor, *, order: OrderForReturn, quantities: Mapping[UUID, int], return_number: str
 ) -> int:
-    """Units by line of an order locked by `for_return` came back; the order's new version. Two statements."""
+    """Units by line of an order locked by `for_return` came back; the order's new version. Queued."""
     version = order.version + 1
     units = {str(line_id): quantity for line_id, quantity in quantities.items()}
-    await tx.execute(NEXT_VERSION, id=order.id, version=version)
-    await tx.execute(RETURNED, ids=list(quantities), quantities=list(quantities.values()))
+    tx.defer(NEXT_VERSION, id=order.id, version=version)
+    tx.defer(RETURNED, ids=list(quantities), quantities=list(quantities.values()))
     tx.queue(
-        books.entries, id=uuid7(), order_id=order.id, version=version, what="returned", actor=outbox.actor_record(actor),
+        entries, id=uuid7(), order_id=order.id, version=version, what="returned", actor=outbox.actor_record(actor),
         data={"return": return_number, "units": units}, occurred_at=tx.at,
     )  # fmt: skip
     outbox.record(
@@ -411,19 +431,24 @@ async def record_return(
     return version
 
 
-async def export_person(tx: Tx, person_ids: Sequence[UUID]) -> dict[str, Any]:
-    """What the orders of a person say about him. One statement."""
+async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
+    """Everything kept here about a person, given all his ids (`customers.ids_of`). One statement."""
     rows = await tx.rows(
-        "SELECT number, placed_at, contact, recipient, note FROM orders.orders"
-        " WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY placed_at, id",
-        ids=list(person_ids),
+        """
+        SELECT number, kind, state, channel, placed_at, total, currency, contact, recipient, note FROM orders.orders
+        WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY placed_at, id
+        """,
+        ids=list(ids),
     )
-    return {"orders": [msgspec.to_builtins(dict(row)) for row in rows]}
+    return {"orders": [dict(row) for row in rows]}
 
 
-async def erase_person(tx: Tx, person_ids: Sequence[UUID]) -> None:
-    """Forget contact, recipient and note in the orders of a person; numbers, goods and money stay. One statement."""
+async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
+    """Forget contact, recipient and note in a person's orders; numbers, goods and money stay in the books. One statement."""
     await tx.execute(
-        "UPDATE orders.orders SET contact = NULL, recipient = NULL, note = NULL WHERE customer_id = ANY(CAST(:ids AS uuid[]))",
-        ids=list(person_ids),
+        """
+        UPDATE orders.orders SET contact = NULL, recipient = NULL, note = NULL
+        WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND (contact, recipient, note) IS DISTINCT FROM (NULL, NULL, NULL)
+        """,
+        ids=list(ids),
     )

@@ -109,7 +109,8 @@ lines = Table(
     LineColumns,
     UniqueConstraint("order_id", "n"),
     CheckConstraint(
-        "quantity > 0 AND handed_over >= 0 AND cancelled >= 0 AND returned >= 0 AND handed_over + cancelled <= quantity AND returned <= handed_over",
+        "quantity > 0 AND handed_over >= 0 AND cancelled >= 0 AND returned >= 0"
+        " AND handed_over + cancelled <= quantity AND returned <= handed_over",
         name="quantities",
     ),
     CheckConstraint("total = subtotal + adjustment_total AND net + tax = total AND total >= 0", name="total"),
@@ -158,7 +159,8 @@ adjustments = Table(
     metadata,
     AdjustmentColumns,
     CheckConstraint(
-        "kind IN ('promotion', 'coupon', 'staff', 'override', 'price_match', 'shelf_price', 'offline_price', 'invoice_price', 'marketplace')",
+        "kind IN ('promotion', 'coupon', 'staff', 'override', 'price_match', "
+        "'shelf_price', 'offline_price', 'invoice_price', 'marketplace')",
         name="kind_known",
     ),
     Index("ix_adjustments_order_id", "order_id"),

@@ -5,17 +5,19 @@ number of variants is one statement. Nothing else may hold a price.
 """
 
 from commerce.prices.errors import NoPrice, PriceInPast, WrongCurrency
-from commerce.prices.queries import quote
-from commerce.prices.schemas import NewPrice, NewTaxRate, Price
+from commerce.prices.queries import listed, quote
+from commerce.prices.schemas import ListPrice, NewPrice, NewTaxRate, Price
 from commerce.prices.service import set_prices, set_tax_rates
 
 __all__ = [
+    "ListPrice",
     "NewPrice",
     "NewTaxRate",
     "NoPrice",
     "Price",
     "PriceInPast",
     "WrongCurrency",
+    "listed",
     "quote",
     "set_prices",
     "set_tax_rates",

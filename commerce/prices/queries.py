@@ -10,7 +10,7 @@ from commerce import catalog
 from commerce.infra.db import Tx
 from commerce.kernel.actor import NIL
 from commerce.kernel.money import Money
-from commerce.prices.schemas import Price, PriceEntry, PriceHistory, State
+from commerce.prices.schemas import ListPrice, NewPrice, Price, PriceEntry, PriceHistory, State
 
 QUOTE = """
 SELECT w.variant_id, p.amount, p.currency, p.valid_from, t.basis_points AS tax_basis_points
@@ -24,6 +24,14 @@ JOIN LATERAL (
     WHERE tax_class = w.tax_class AND zone = :zone AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
 ) t ON true
 """
+LISTED = """
+SELECT w.variant_id, p.amount, p.currency, p.valid_from
+FROM unnest(CAST(:variants AS uuid[])) AS w(variant_id)
+JOIN LATERAL (
+    SELECT amount, currency, valid_from FROM prices.prices
+    WHERE variant_id = w.variant_id AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
+) p ON true
+"""
 HISTORY = """
 SELECT p.amount, p.currency, p.valid_from, p.set_by,
        row_number() OVER (PARTITION BY p.valid_from <= :at ORDER BY p.valid_from DESC) = 1 AND p.valid_from <= :at AS current
@@ -31,8 +39,16 @@ FROM prices.prices p WHERE p.variant_id = :variant ORDER BY p.valid_from DESC LI
 """
 
 
+async def listed(tx: Tx, variant_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, ListPrice]:
+    """The list price of each variant at a moment: what a shopper sees before it is known where he takes it. One statement.
+
+    A variant without a price is absent.
+    """
+    return {row.variant_id: ListPrice(**row) for row in await tx.rows(LISTED, variants=list(variant_ids), at=at)}
+
+
 async def quote(
-    tx: Tx, variant_ids: Sequence[UUID], *, at: datetime, tax_classes: Sequence[str], zone: str = "RU"
+    tx: Tx, variant_ids: Sequence[UUID], *, at: datetime, tax_classes: Sequence[str], zone: str
 ) -> dict[UUID, Price]:
     """The price and tax rate of each variant at a moment in a tax zone; `tax_classes` in the order of `variant_ids`.
 
@@ -55,3 +71,20 @@ async def history(tx: Tx, *, sku: str) -> PriceHistory:
             )
         )  # fmt: skip
     return PriceHistory(sku=sku, prices=entries)
+
+
+IN_FORCE = """
+SELECT p.variant_id, p.valid_from
+FROM unnest(CAST(:variants AS uuid[]), CAST(:moments AS timestamptz[]), CAST(:amounts AS bigint[])) AS g(variant_id, valid_from, amount)
+JOIN prices.prices p ON p.variant_id = g.variant_id AND p.valid_from = g.valid_from
+WHERE p.valid_from < :at AND p.amount <> g.amount
+"""
+
+
+async def already_in_force(tx: Tx, prices: Sequence[NewPrice]) -> set[tuple[UUID, datetime]]:
+    """Which of the prices would rewrite one that was in force with another amount. One statement."""
+    rows = await tx.rows(
+        IN_FORCE, variants=[p.variant_id for p in prices], moments=[p.valid_from for p in prices],
+        amounts=[p.amount for p in prices], at=tx.at,
+    )  # fmt: skip
+    return {(row.variant_id, row.valid_from) for row in rows}

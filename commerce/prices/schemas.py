@@ -16,13 +16,18 @@ BasisPoints = Annotated[int, Meta(ge=0, le=10_000, description="22 % is 2200")]
 TaxZone = Annotated[str, Meta(pattern="^[A-Z0-9-]{2,16}$")]
 
 
-class Price(Struct, frozen=True, kw_only=True):
-    """What a variant costs at a moment: minor units with tax, per whole unit of its quantity unit."""
+class ListPrice(Struct, frozen=True, kw_only=True):
+    """What a variant costs at a moment: minor units, tax of whatever rate included, per whole unit of its quantity unit."""
 
     variant_id: UUID
     amount: int
     currency: str
     valid_from: datetime
+
+
+class Price(ListPrice, frozen=True, kw_only=True):
+    """A list price with the rate of the tax that it contains where the sale takes place."""
+
     tax_basis_points: int
 
 

@@ -5,3 +5,38 @@ back than was handed over and has not come back yet; the refund is exactly what 
 rate, and partial returns never lose a minor unit; the goods stand in the stock of the store that took them; a policy shuts out
 a change of mind alone.
 """
+
+from commerce.returns.errors import (
+    LineNotInOrder,
+    NotHandedOver,
+    ReturnNotAccepted,
+    SaleNotNamed,
+    StoreTakesNoReturns,
+    TooManyReturned,
+    UnknownReturn,
+)
+from commerce.returns.events import ReturnAccepted
+from commerce.returns.queries import export_person
+from commerce.returns.schemas import AcceptReturn, PreviewReturn, RefundBy, ReturnLine, ReturnPreview, ReturnView
+from commerce.returns.service import accept, erase_person, preview
+
+__all__ = [
+    "AcceptReturn",
+    "LineNotInOrder",
+    "NotHandedOver",
+    "PreviewReturn",
+    "RefundBy",
+    "ReturnAccepted",
+    "ReturnLine",
+    "ReturnNotAccepted",
+    "ReturnPreview",
+    "ReturnView",
+    "SaleNotNamed",
+    "StoreTakesNoReturns",
+    "TooManyReturned",
+    "UnknownReturn",
+    "accept",
+    "erase_person",
+    "export_person",
+    "preview",
+]

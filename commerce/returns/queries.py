@@ -73,11 +73,11 @@ async def return_of_store(tx: Tx, _actor: Actor, *, code: str, number: str) -> R
     return _view(rows, location.code)
 
 
-async def export_person(tx: Tx, person_ids: Sequence[UUID]) -> dict[str, Any]:
+async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     """Everything this room keeps about these people, for their own eyes."""
     rows = await tx.rows(
         VIEW + " WHERE r.customer_id = ANY(CAST(:people AS uuid[])) ORDER BY r.created_at, r.id, l.n",
-        people=list(person_ids),
+        people=list(ids),
     )
     return {
         "returns": [

@@ -16,6 +16,8 @@ Ground = Literal["withdrawal", "change_of_mind", "defect", "wrong_item", "damage
 """Why goods come back over the counter. A policy may shut out only change_of_mind."""
 Condition = Literal["sellable", "opened", "damaged", "defective"]
 Disposition = Literal["restocked", "quality_control", "damaged", "written_off", "return_to_vendor", "missing"]
+Shelf = Literal["available", "quality_control", "damaged"]
+"""Buckets of stock that goods can come back into."""
 State = Literal[
     "requested", "approved", "declined", "in_transit", "partially_received", "received", "inspected", "closed",
     "cancelled", "expired",

@@ -40,6 +40,7 @@ from commerce.returns.schemas import (
     ReturnPreview,
     ReturnPreviewLine,
     ReturnView,
+    Shelf,
 )
 from commerce.returns.tables import lines, returns
 
@@ -47,7 +48,7 @@ WITHDRAWAL_DAYS = 14
 """A distance sale may be undone without a reason within 14 days of delivery (Directive 2011/83/EU, article 9; the Russian
 consumer law, article 26.1, gives 7). No policy shortens it."""
 
-DISPOSITIONS: dict[Condition, tuple[Disposition, stock.ShelfBucket]] = {
+DISPOSITIONS: dict[Condition, tuple[Disposition, Shelf]] = {
     "sellable": ("restocked", "available"),
     "opened": ("quality_control", "quality_control"),
     "defective": ("quality_control", "quality_control"),
@@ -154,7 +155,8 @@ async def _assess(
     """The locked order, and each line of the request with what is owed for it."""
     if (command.order is None) == (command.receipt is None):
         raise SaleNotNamed
-    receipt = command.receipt and payments.ReceiptRef(register=command.receipt.register, number=command.receipt.number)
+    named_by = command.receipt
+    receipt = payments.ReceiptRef(register=named_by.register, number=named_by.number) if named_by else None
     order = await orders.for_return(tx, number=command.order, receipt=receipt)
     named = _match(order, command.lines)
     _refuse_more_than_is_out(named)
@@ -281,12 +283,12 @@ def _publish(
     )  # fmt: skip
 
 
-async def erase_person(tx: Tx, actor: Actor, *, person_ids: Sequence[UUID]) -> None:
+async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
     """Forget what was noted at the counter about returns of these people (returns.lines.note); the books stay."""
     await tx.execute(
         """
         UPDATE returns.lines l SET note = NULL FROM returns.returns r
         WHERE r.id = l.return_id AND r.customer_id = ANY(CAST(:people AS uuid[])) AND l.note IS NOT NULL
         """,
-        people=list(person_ids),
+        people=list(ids),
     )

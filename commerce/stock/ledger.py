@@ -5,7 +5,8 @@
 1. the level rows are locked, ordered by (location_id, variant_id); a lock that had to wait sees the newest row;
 2. the reservations to be changed are locked and compared with what the verb saw;
 3. only if everything fits, the posting is inserted, unless its cause has been posted before;
-4. only if it was inserted, levels, reservations, movements and costs follow.
+4. only if it was inserted, levels, reservations, movements and costs follow. Levels are set from the locked rows: the statement's
+   own snapshot may be older than the lock, and PostgreSQL checks constraints on the snapshot's row before it looks for a newer one.
 
 When it does not fit, nothing is written, the level rows stay locked until the end of the transaction, and the levels are
 answered, so that the verb can say what is missing, or read again under the lock and book something that fits.
@@ -156,8 +157,8 @@ fits AS MATERIALIZED (
     WHERE booked.yes
 ), changed AS (
     UPDATE stock.levels l SET {sums}
-    FROM delta d, booked
-    WHERE booked.yes AND l.location_id = d.location_id AND l.variant_id = d.variant_id
+    FROM delta d JOIN locked k ON k.location_id = d.location_id AND k.variant_id = d.variant_id, booked
+    WHERE booked.yes AND l.location_id = k.location_id AND l.variant_id = k.variant_id
 )""".format(  # noqa: S608
     conditions="\n        AND ".join(
         [
@@ -171,7 +172,7 @@ fits AS MATERIALIZED (
         ]
     ),
     as_seen="{as_seen}",
-    sums=", ".join(f"{bucket} = l.{bucket} + d.{bucket}" for bucket in BUCKETS),
+    sums=", ".join(f"{bucket} = k.{bucket} + d.{bucket}" for bucket in BUCKETS),
 )
 _MADE = """
 made AS (
@@ -181,6 +182,7 @@ made AS (
         (SELECT FROM locked k WHERE k.location_id = d.location_id AND k.variant_id = d.variant_id)
     ORDER BY d.location_id, d.variant_id
     ON CONFLICT (location_id, variant_id) DO UPDATE SET {sums}
+    RETURNING 1
 )""".format(  # noqa: S608
     names=_NAMES,
     deltas=", ".join(f"d.{bucket}" for bucket in BUCKETS),
@@ -219,7 +221,7 @@ received AS (
     FROM received r
 ), averaged AS (
     INSERT INTO stock.costs AS c (variant_id, average, changed_at)
-    SELECT k.variant_id, round(k.value / k.quantity), :at FROM known k ORDER BY k.variant_id
+    SELECT k.variant_id, round(k.value / k.quantity), :at FROM known k WHERE {levels_first} ORDER BY k.variant_id
     ON CONFLICT (variant_id) DO UPDATE SET changed_at = excluded.changed_at, average = (
         SELECT round((k.on_hand * c.average + k.value) / (k.on_hand + k.quantity))
         FROM known k WHERE k.variant_id = c.variant_id)
@@ -245,7 +247,8 @@ def _statement(*, changes: bool, begins: bool, arrives: bool, costs: bool) -> st
     if begins:
         parts.append(_NEW_RESERVATIONS)
     if costs:
-        parts.append(_COSTS)
+        # PostgreSQL runs data-modifying parts in any order; a cost row must be locked after every level.
+        parts.append(_COSTS.format(levels_first="(SELECT count(*) FROM made) >= 0" if arrives else "true"))
     return "WITH " + ", ".join(parts) + _ANSWER
 
 

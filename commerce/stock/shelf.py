@@ -170,7 +170,7 @@ async def history_of(
 
 async def _known(tx: Tx, skus: Sequence[str]) -> dict[str, catalog.Variant]:
     """Raises UnknownSku."""
-    variants = await catalog.by_skus(tx, list(dict.fromkeys(skus)))
+    variants = await catalog.by_skus(tx, [sku for sku in dict.fromkeys(skus) if "\0" not in sku])
     for sku in skus:
         if sku not in variants:
             raise catalog.UnknownSku(sku=sku)

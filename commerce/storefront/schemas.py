@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -13,7 +12,7 @@ from commerce.kernel.money import Money
 
 Availability = Literal["in_stock", "few_left", "out"]
 FEW = 3
-"""At most so many pieces in all places together (in one store: in that store) are `few_left`."""
+"""At most so many whole units in all places together are `few_left`."""
 
 
 class ProductCard(Struct, frozen=True, kw_only=True):
@@ -55,6 +54,8 @@ class StoreAvailability(Struct, frozen=True, kw_only=True):
     pickup: bool
     sells: bool
     ships: bool
+    paused: bool
+    """Takes no new orders for now; what it has does not count towards a variant's availability."""
     latitude_e6: int
     longitude_e6: int
     available: dict[str, int]
@@ -83,10 +84,3 @@ class CurrentPrice(Struct, frozen=True, kw_only=True):
     valid_from: datetime
     quantity_unit: QuantityUnit | None
     """The price is that of one whole unit."""
-
-
-class CardRow(Struct, frozen=True, kw_only=True):
-    """A row of the product list."""
-
-    id: UUID
-    rank: int

@@ -74,7 +74,9 @@ def terminated_as_interrupt() -> Iterator[None]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, write the JSON."""
     options, path = options_of(argv)
-    console = Console(stderr=False)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
     try:
         with terminated_as_interrupt():
             report = bench.run(options, Console(stderr=True))

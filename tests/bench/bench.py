@@ -20,8 +20,8 @@ from tests.bench import data, floor
 from tests.bench.cpu import CpuMeter
 from tests.bench.flows import FLOWS, Shopper, World
 from tests.bench.instance import BenchError, Instance
-from tests.bench.load import LoadClient, Outcome, Plan, percentile
-from tests.bench.report import FLOORS, HELLO, PLACE_FLOOR, Figures, Report
+from tests.bench.load import LoadClient, Outcome, Plan
+from tests.bench.report import FLOORS, HELLO, PLACE_FLOOR, Report, Sample, percentile
 
 __all__ = ["TITLES", "Options", "run"]
 
@@ -30,6 +30,12 @@ TITLES = {name: flow.title for name, flow in FLOWS.items()} | {PLACE_FLOOR: "sam
 WARM_SECONDS = 1.5
 WARM_CONCURRENCY = 32
 WARM_CARTS = 400
+HISTORY = 5_000
+HISTORY_CLIENTS = 8
+ROUNDS = 3
+"""Each measurement is split and interleaved with the others, so that a machine that is busy for a while is so for all."""
+MORE_CARTS = 1.5
+"""Carts made beforehand, as a multiple of what the warm-up's rate would use up."""
 CALIBRATION_EACH = 20
 """Transactions per pgbench client in the run that is subtracted: connecting and planning are not the floor."""
 
@@ -45,7 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(options: Options, console: Console) -> Report:
     """Measure on an instance of its own. Raises BenchError; whatever happens, nothing is left running."""
-    steps = 5 + len(options.levels) * (len(options.flows) + len({FLOORS[flow] for flow in options.flows}))
+    steps = 5 + len(options.levels) * ROUNDS
     progress = Progress(
         SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
         console=console, transient=True,
@@ -61,9 +67,12 @@ def run(options: Options, console: Console) -> Report:
         with LoadClient() as client, Instance(options.folder) as instance:
             tell("filling the shop")
             world = asyncio.run(data.make(instance))
+            bench = _Run(options, instance, client, world, tell)
+            tell(f"making a history of {HISTORY:,} orders")
+            bench.make_history()
             tell("starting the servers")
             instance.start_servers()
-            return _Run(options, instance, client, world, tell).measure()
+            return bench.measure()
 
 
 class _Run:
@@ -76,14 +85,19 @@ class _Run:
         self.world = world
         self.tell = tell
         self.carts = data.Carts(instance)
-        self.meter = CpuMeter(**instance.pids())
         self.rates: dict[str, float] = {}
         """Units per second of the flows that use carts up, from their warm-up: how many carts a measurement needs."""
         self.answer = "{}"
         """The stored answer of a real order, so that the floor writes as many bytes."""
         self.report = Report(conditions=_conditions(options))
 
+    def make_history(self) -> None:
+        """Orders of the past, written by the floor's script, and fresh statistics: no shop plans its queries on empty tables."""
+        self._pgbench(clients=HISTORY_CLIENTS, each=HISTORY // HISTORY_CLIENTS)
+        asyncio.run(data.refresh_statistics(self.instance))
+
     def measure(self) -> Report:
+        self.meter = CpuMeter(**self.instance.pids())
         floors = {FLOORS[flow] for flow in self.options.flows}
         if PLACE_FLOOR in floors:
             self.tell("comparing the rows of a real order with the floor's")
@@ -92,15 +106,19 @@ class _Run:
         for flow in (*([HELLO] if HELLO in floors else []), *self.options.flows):
             self._warm_up(flow)
         for level in self.options.levels:
-            if HELLO in floors:
-                self.tell(f"floor: {TITLES[HELLO]}, {level} at once")
-                self.report.floors.setdefault(HELLO, {})[level] = self._measure(HELLO, level)
-            if PLACE_FLOOR in floors:
-                self.tell(f"floor: {TITLES[PLACE_FLOOR]}, {level} at once")
-                self.report.floors.setdefault(PLACE_FLOOR, {})[level] = self._measure_place_floor(level)
+            samples = {name: Sample() for name in (*sorted(floors), *self.options.flows)}
+            for number in range(1, ROUNDS + 1):
+                self.tell(f"{level} at once, round {number} of {ROUNDS}")
+                for name, sample in samples.items():
+                    if name == PLACE_FLOOR:
+                        self._sample_place_floor(sample, level)
+                    else:
+                        self._sample(name, sample, level)
+            for name, sample in samples.items():
+                if name in floors:
+                    self.report.floors.setdefault(name, {})[level] = sample.figures()
             for flow in self.options.flows:
-                self.tell(f"{TITLES[flow]}, {level} at once")
-                self.report.add_flow(flow, level, self._measure(flow, level))
+                self.report.add_flow(flow, level, samples[flow].figures())
         return self.report
 
     def _plan(self, flow: str, *, concurrency: int, seconds: float, carts: int) -> Plan:
@@ -121,55 +139,47 @@ class _Run:
             raise BenchError(f"No {TITLES[flow]!r} succeeded: {outcome.refused}\n{self.instance.complaints()}")
         self.rates[flow] = outcome.units / outcome.seconds
 
-    def _measure(self, flow: str, level: int) -> Figures:
-        carts = ceil(self.rates[flow] * self.options.seconds * 1.5) + level
-        plan = self._plan(flow, concurrency=level, seconds=self.options.seconds, carts=carts)
+    def _sample(self, flow: str, sample: Sample, level: int) -> None:
+        seconds = self.options.seconds / ROUNDS
+        plan = self._plan(
+            flow, concurrency=level, seconds=seconds, carts=ceil(self.rates[flow] * seconds * MORE_CARTS) + level
+        )
         server = "hello" if flow == HELLO else "server"
         before = self.meter.seconds()
         outcome = self.client.run(plan)
         after = self.meter.seconds()
-        if outcome.refused:
+        sample.units += outcome.units
+        sample.seconds += outcome.seconds
+        sample.latencies_ms += outcome.latencies_ms
+        sample.refused += sum(outcome.refused.values())
+        sample.cpu_server += after[server] - before[server]
+        if flow != HELLO:
+            sample.cpu_postgres += after["postgres"] - before["postgres"]
+        for answer, count in outcome.refused.items():
             counts = self.report.refusals.setdefault(flow, {})
-            for answer, count in outcome.refused.items():
-                counts[answer] = counts.get(answer, 0) + count
-        done = max(1, outcome.units)
-        return Figures(
-            rps=outcome.units / outcome.seconds,
-            p50_ms=outcome.p50_ms,
-            p95_ms=outcome.p95_ms,
-            p99_ms=outcome.p99_ms,
-            cpu_ms_server=(after[server] - before[server]) * 1000 / done,
-            cpu_ms_postgres=0.0 if flow == HELLO else (after["postgres"] - before["postgres"]) * 1000 / done,
-            units=outcome.units,
-            refused=sum(outcome.refused.values()),
-        )
+            counts[answer] = counts.get(answer, 0) + count
 
     def _pgbench(self, *, clients: int, each: int) -> tuple[floor.PgbenchRun, float]:
+        """Run the floor's script; what PostgreSQL used for it."""
         first = asyncio.run(self.carts.take(clients * each)).start
-        before = self.meter.seconds()["postgres"]
+        meter = CpuMeter(postgres=self.instance.pids()["postgres"])
+        before = meter.seconds()["postgres"]
         done = floor.pgbench(
             self.instance.urls.database_url, clients=clients, each=each, first_cart=first,
             variants=data.VARIANTS, stores=data.STORES, answer=self.answer,
         )  # fmt: skip
-        return done, self.meter.seconds()["postgres"] - before
+        return done, meter.seconds()["postgres"] - before
 
-    def _measure_place_floor(self, level: int) -> Figures:
+    def _sample_place_floor(self, sample: Sample, level: int) -> None:
         short, short_cpu = self._pgbench(clients=level, each=CALIBRATION_EACH)
         typical = percentile(sorted(ms for client in short.latencies_ms for ms in client[5:]), 0.5)
-        each = CALIBRATION_EACH + max(CALIBRATION_EACH, ceil(self.options.seconds * 1000 / max(0.1, typical)))
-        long, long_cpu = self._pgbench(clients=level, each=each)
+        wanted = ceil(self.options.seconds / ROUNDS * 1000 / max(0.1, typical))
+        long, long_cpu = self._pgbench(clients=level, each=CALIBRATION_EACH + max(CALIBRATION_EACH, wanted))
         latencies = [client[CALIBRATION_EACH:] for client in long.latencies_ms]
-        ordered = sorted(ms for client in latencies for ms in client)
-        units = long.transactions - short.transactions
-        return Figures(
-            rps=sum(len(client) * 1000 / sum(client) for client in latencies),
-            p50_ms=percentile(ordered, 0.50),
-            p95_ms=percentile(ordered, 0.95),
-            p99_ms=percentile(ordered, 0.99),
-            cpu_ms_server=0.0,
-            cpu_ms_postgres=max(0.0, long_cpu - short_cpu) * 1000 / units,
-            units=units,
-        )
+        sample.units += long.transactions - short.transactions
+        sample.seconds += sum(map(sum, latencies)) / 1000 / level
+        sample.latencies_ms += (ms for client in latencies for ms in client)
+        sample.cpu_postgres += max(0.0, long_cpu - short_cpu)
 
     async def _prove_floor(self) -> None:
         """Write one order through the API and one through the floor, and compare the rows. Raises BenchError."""
@@ -218,6 +228,7 @@ def _conditions(options: Options) -> dict[str, Any]:
         "stores": data.STORES,
         "products": data.PRODUCTS,
         "variants": data.VARIANTS,
+        "orders_before": HISTORY,
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),

@@ -27,7 +27,7 @@ from commerce.settings import Settings
 from tests.bench.flows import Shopper, World
 from tests.bench.instance import Instance
 
-__all__ = ["PRODUCTS", "STORES", "VARIANTS", "Carts", "make"]
+__all__ = ["PRODUCTS", "STORES", "VARIANTS", "Carts", "make", "refresh_statistics"]
 
 PRODUCTS = 300
 PER_PRODUCT = 4
@@ -110,11 +110,6 @@ async def make(instance: Instance) -> World:
             )
     finally:
         await db.close()
-    connection = await asyncpg.connect(settings.database_url)
-    try:
-        await connection.execute("VACUUM (ANALYZE)")
-    finally:
-        await connection.close()
     return World(
         key=key,
         slugs=[f"bench-product-{number}" for number in range(1, PRODUCTS + 1)],
@@ -122,6 +117,15 @@ async def make(instance: Instance) -> World:
         skus=[sku(number) for number in range(1, VARIANTS + 1)],
         stores=[f"bench-{number:02d}" for number in range(1, STORES + 1)],
     )
+
+
+async def refresh_statistics(instance: Instance) -> None:
+    """What autovacuum does in a shop that has been open for a while."""
+    connection = await asyncpg.connect(instance.urls.database_url)
+    try:
+        await connection.execute("VACUUM (ANALYZE)")
+    finally:
+        await connection.close()
 
 
 async def _ground(tx: Tx, key: str) -> None:

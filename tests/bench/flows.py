@@ -120,7 +120,7 @@ async def full_flow(step: Step) -> None:
     for sku in step.random.sample(step.world.skus, 2):
         await step.ask("PUT", f"/v1/carts/current/lines/{sku}", 200, token=token, body={"quantity": 1}, key=True)
     cart = msgspec.json.decode(await step.ask("GET", "/v1/carts/current", 200, token=token))
-    await _place(step, token, cart["total"]["amount"])
+    await _place(step, token, cart["subtotal"]["amount"])
 
 
 async def _place(step: Step, token: str, total: int) -> None:

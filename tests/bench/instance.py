@@ -148,7 +148,7 @@ class Instance:
     def _tail(self, name: str, lines: int = 15) -> str:
         return "\n".join(self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
-    def complaints(self, lines: int = 15) -> str:
+    def complaints(self, lines: int = 1) -> str:
         """The end of the API's log: empty unless it had something to warn of."""
         return self._tail("server", lines)
 

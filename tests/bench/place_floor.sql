@@ -18,10 +18,11 @@ WITH new AS MATERIALIZED (
         CAST('0d000000-0000-7000-8000-' || lpad(CAST(:cart AS text), 12, '0') AS uuid) AS shopper_id,
         CAST('0e000000-0000-7000-8000-' || lpad(CAST(:cart AS text), 12, '0') AS uuid) AS cart_id,
         CAST('0c000000-0000-7000-8000-' || lpad(CAST(:store AS text), 12, '0') AS uuid) AS location_id,
-        lpad(CAST(:cart AS text), 12, '0') AS number,
+        regexp_replace(lpad(CAST(:cart AS text), 12, '0'), '(....)(....)(....)', '\1-\2-\3') AS number,
         CAST(:price_one AS bigint) + CAST(:price_two AS bigint) AS total,
         uuidv7() AS order_id, uuidv7() AS fulfillment_id, uuidv7() AS posting_id,
-        jsonb_build_object('kind', 'shopper', 'subject', CAST(:cart AS text), 'channel', 'site', 'request_id', uuidv7()) AS actor
+        jsonb_build_object('kind', 'shopper', 'subject', uuidv7(), 'channel', 'site', 'device', NULL, 'location', NULL,
+            'on_behalf_of', NULL, 'approved_by', NULL, 'reason', NULL, 'request_id', uuidv7()) AS actor
 ), line AS MATERIALIZED (
     SELECT l.n, l.price, CAST('0b000000-0000-7000-8000-' || lpad(CAST(l.variant AS text), 12, '0') AS uuid) AS variant_id,
         CAST('0a000000-0000-7000-8000-' || lpad(CAST((l.variant - 1) / 4 + 1 AS text), 12, '0') AS uuid) AS product_id,
@@ -43,17 +44,18 @@ WITH new AS MATERIALIZED (
         '{"name": "Анна Петрова", "email": "anna.petrova@example.com", "phone": "+79161234567"}', NULL, '{}', new.at
     FROM new
 ), order_lines AS (
-    INSERT INTO orders.lines (id, order_id, n, variant_id, product_id, sku, title, options, quantity, unit_price,
+    INSERT INTO orders.lines (id, order_id, n, variant_id, product_id, sku, title, options, option_texts, quantity, unit_price,
         price_valid_from, subtotal, adjustment_total, total, net, tax, tax_class, tax_basis_points, unit_cost, return_policy,
         fulfilled_location_id)
     SELECT line.id, new.order_id, line.n, line.variant_id, line.product_id, line.sku,
-        '{"en": "Merino wool sweater", "ru": "Свитер из шерсти мериноса"}', '{"color": "black", "size": "M"}', 1, line.price,
-        new.at, line.price, 0, line.price, line.price - line.price * 22 / 122, line.price * 22 / 122, 'standard', 2200,
-        line.price / 2, 'standard', new.location_id
+        '{"en": "Merino wool sweater", "ru": "Свитер из шерсти мериноса"}', '{"color": "black", "size": "M"}',
+        '{"en": {"color": "Black", "size": "M"}, "ru": {"color": "Чёрный", "size": "M"}}', 1, line.price, new.at, line.price, 0, line.price, line.price - line.price * 22 / 122, line.price * 22 / 122, 'standard', 2200,
+        NULL, 'standard', NULL
     FROM new, line
 ), entry AS (
     INSERT INTO orders.entries (id, order_id, version, what, actor, data, occurred_at)
-    SELECT uuidv7(), order_id, 1, 'placed', actor, '{}', at FROM new
+    SELECT uuidv7(), order_id, 1, 'placed', actor, jsonb_build_object('total', total, 'cart_id', cart_id, 'location', 'bench-01'), at
+    FROM new
 ), fulfillment AS (
     INSERT INTO fulfillment.fulfillments (id, order_id, number, kind, location_id, state, at_risk, promised_from,
         promised_until, created_at)
@@ -69,16 +71,20 @@ WITH new AS MATERIALIZED (
     SELECT uuidv7(), fulfillment_id, 1, 'opened', actor, '{}', at FROM new
 ), events AS (
     INSERT INTO infra.outbox (id, type, aggregate, aggregate_id, version, payload, actor, occurred_at)
-    SELECT uuidv7(), e.type, e.aggregate, e.aggregate_id, 1,
-        jsonb_build_object('number', new.number, 'order_id', new.order_id, 'location_id', new.location_id), new.actor, new.at
+    SELECT uuidv7(), e.type, e.aggregate, e.aggregate_id, e.version, e.payload, new.actor, new.at
     FROM new, LATERAL (VALUES
-        ('cart.ordered', 'cart', new.cart_id),
-        ('order.placed', 'order', new.order_id),
-        ('fulfillment.opened', 'fulfillment', new.fulfillment_id)
-    ) AS e(type, aggregate, aggregate_id)
+        ('fulfillment.opened', 'fulfillment', new.fulfillment_id, 1,
+            jsonb_build_object('number', new.number, 'order_id', new.order_id, 'location_id', new.location_id)),
+        ('order.placed', 'order', new.order_id, 1,
+            jsonb_build_object('kind', 'standard', 'total', new.total, 'number', new.number, 'cart_id', new.cart_id,
+                'currency', 'RUB', 'customer_id', new.shopper_id, 'location_id', new.location_id, 'lines', (
+                    SELECT jsonb_agg(jsonb_build_object(
+                        'total', line.price, 'line_id', line.id, 'quantity', 1, 'variant_id', line.variant_id)) FROM line))),
+        ('cart.ordered', 'cart', new.cart_id, 2, jsonb_build_object('shopper_id', new.shopper_id))
+    ) AS e(type, aggregate, aggregate_id, version, payload)
 ), posting AS (
     INSERT INTO stock.postings (id, cause_kind, cause_id, actor, occurred_at, business_date)
-    SELECT posting_id, 'order_placed', order_id, actor, at, CAST(at AT TIME ZONE 'UTC' AS date) FROM new
+    SELECT posting_id, 'order_placed', fulfillment_id, actor, at, CAST(at AT TIME ZONE 'UTC' AS date) FROM new
 ), movements AS (
     INSERT INTO stock.movements (posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id,
         line_id, occurred_at)

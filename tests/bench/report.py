@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["FLOORS", "MARKS", "Figures", "Mark", "Report", "Verdict", "judge"]
+__all__ = [
+    "FLOORS",
+    "HELLO",
+    "MARKS",
+    "PLACE_FLOOR",
+    "Figures",
+    "Mark",
+    "Report",
+    "Sample",
+    "Verdict",
+    "judge",
+    "percentile",
+]
 
 PLACE_FLOOR = "place_floor"
 HELLO = "hello"
@@ -40,6 +53,13 @@ MARKS = (
 )
 
 
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of ordered values; 0 of none."""
+    if not ordered:
+        return 0.0
+    return ordered[min(len(ordered) - 1, max(0, -int(-len(ordered) * share // 1) - 1))]
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement. A unit is one request, or one run of a flow of several; `rps` counts units."""
 
@@ -57,6 +77,32 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     def cpu_ms(self) -> float:
         """CPU per unit that counts: server and PostgreSQL, not the load client."""
         return self.cpu_ms_server + self.cpu_ms_postgres
+
+
+class Sample(msgspec.Struct, kw_only=True):
+    """What adds up to Figures: the rounds of one measurement."""
+
+    units: int = 0
+    seconds: float = 0.0
+    cpu_server: float = 0.0
+    cpu_postgres: float = 0.0
+    refused: int = 0
+    latencies_ms: list[float] = msgspec.field(default_factory=list)
+
+    def figures(self) -> Figures:
+        """Per unit; zeros when nothing succeeded."""
+        self.latencies_ms.sort()
+        units = max(1, self.units)
+        return Figures(
+            rps=self.units / self.seconds if self.seconds else 0.0,
+            p50_ms=percentile(self.latencies_ms, 0.50),
+            p95_ms=percentile(self.latencies_ms, 0.95),
+            p99_ms=percentile(self.latencies_ms, 0.99),
+            cpu_ms_server=self.cpu_server * 1000 / units,
+            cpu_ms_postgres=self.cpu_postgres * 1000 / units,
+            units=self.units,
+            refused=self.refused,
+        )
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,40 +195,47 @@ class Report(msgspec.Struct, kw_only=True):
 
     def print(self, console: Console, titles: Mapping[str, str]) -> None:
         """The tables: figures, then marks, then what was refused."""
-        table = Table(title="CPU and speed per unit of work", title_justify="left", header_style="bold")
-        table.add_column("unit")
+        table = Table(
+            title="CPU and speed per unit of work",
+            title_justify="left",
+            header_style="bold",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+        )
+        table.add_column("", no_wrap=True)
         for heading in (
             "at once",
             "per s",
             "p50 ms",
             "p95 ms",
             "p99 ms",
-            "CPU ms server",
-            "CPU ms PostgreSQL",
-            "x floor",
+            "CPU ms\nserver",
+            "CPU ms\nPostgreSQL",
+            "times\nfloor",
         ):
-            table.add_column(heading, justify="right")
-        for kind, measured in (("floor: ", self.floors), ("", self.flows)):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for measured in (self.floors, self.flows):
             for name, levels in measured.items():
                 for position, (concurrency, figures) in enumerate(levels.items()):
                     last = position == len(levels) - 1
-                    table.add_row(
-                        kind + titles[name] if position == 0 else "", *_cells(concurrency, figures), end_section=last
-                    )
+                    label = (name, "[dim]floor[/]" if name in FLOORS.values() else "", "")[min(position, 2)]
+                    table.add_row(label, *_cells(concurrency, figures), end_section=last)
         console.print(table)
         verdicts = self.verdicts
         if verdicts:
-            marks = Table(title="Marks", title_justify="left", header_style="bold")
-            marks.add_column("unit")
-            for heading in ("at most", "measured", "at once", ""):
-                marks.add_column(heading, justify="right")
+            marks = Table(title="Marks", title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+            marks.add_column("CPU of server + PostgreSQL", no_wrap=True)
+            for heading in ("at most", "worst", "at once", ""):
+                marks.add_column(heading, justify="right", no_wrap=True)
+            marks.add_column("floor", no_wrap=True)
             for flow, verdict in verdicts.items():
                 marks.add_row(
                     titles[flow],
-                    f"{verdict.limit:g} x {titles[verdict.floor]}",
+                    f"{verdict.limit:g} x",
                     f"{verdict.multiple:.1f} x",
                     str(verdict.at_concurrency),
                     "[green]holds[/]" if verdict.holds else "[bold red]missed[/]",
+                    titles[verdict.floor],
                 )
             console.print(marks)
         for flow, answers in self.refusals.items():

@@ -20,8 +20,7 @@ from tests.bench.bench import TITLES
 from tests.bench.cpu import CpuMeter
 from tests.bench.flows import FLOWS
 from tests.bench.instance import ROOT
-from tests.bench.load import percentile
-from tests.bench.report import FLOORS, MARKS, Figures, Mark, Report, judge
+from tests.bench.report import FLOORS, MARKS, Figures, Mark, Report, Sample, judge, percentile
 
 
 def figures(server: float, postgres: float, *, units: int = 10, multiple: float | None = None) -> Figures:
@@ -42,6 +41,22 @@ def test_percentile_of_few() -> None:
     assert percentile([], 0.5) == 0.0
     assert percentile([7.0], 0.99) == 7.0
     assert percentile([1.0, 2.0], 0.5) == 1.0
+
+
+def test_rounds_add_up() -> None:
+    sample = Sample()
+    for latencies, seconds, server, postgres in (([3.0, 1.0], 0.5, 0.004, 0.002), ([2.0, 4.0], 1.5, 0.008, 0.004)):
+        sample.units += len(latencies)
+        sample.seconds += seconds
+        sample.cpu_server += server
+        sample.cpu_postgres += postgres
+        sample.latencies_ms += latencies
+    assert sample.figures() == Figures(
+        rps=2.0, p50_ms=2.0, p95_ms=4.0, p99_ms=4.0, cpu_ms_server=3.0, cpu_ms_postgres=1.5, units=4
+    )
+    assert Sample().figures() == Figures(
+        rps=0.0, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0, cpu_ms_server=0.0, cpu_ms_postgres=0.0, units=0
+    )
 
 
 def test_a_multiple_counts_server_and_postgres_against_the_floor_of_the_same_concurrency() -> None:

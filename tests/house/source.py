@@ -17,10 +17,7 @@ from commerce import ROOMS
 from commerce.kernel.errors import Problem
 
 PACKAGE = Path(__file__).resolve().parents[2] / "commerce"
-ON_TOP = ("storefront",)
-"""Rooms without tables of their own."""
-ALL_ROOMS = tuple(room for room in (*ROOMS, *ON_TOP) if (PACKAGE / room / "__init__.py").exists())
-FRONT_DOOR_ROOMS = tuple(room for room in ALL_ROOMS if room != "infra")
+FRONT_DOOR_ROOMS = tuple(room for room in ROOMS if room != "infra")
 
 
 class Module(msgspec.Struct, frozen=True):

@@ -1,0 +1,231 @@
+"""HTTP of `orders`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta
+
+from commerce import auth, customers, fulfillment, locations, payments, stock
+from commerce.infra.db import Database, Once
+from commerce.infra.http import problems, writes
+from commerce.infra.live import Live
+from commerce.kernel.actor import Actor
+from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
+from commerce.kernel.text import NO_NUL, Code
+from commerce.orders import counter, flow, queries, service
+from commerce.orders.errors import (
+    AmountTooLarge,
+    BadMoment,
+    CartChanged,
+    CartEmpty,
+    ContactNeeded,
+    LinesNotSellable,
+    NoSuchCustomer,
+    NotCancellable,
+    NothingReady,
+    OrderChanged,
+    OrderNotAllowed,
+    PickupNotOffered,
+    SaleElsewhere,
+    TotalChanged,
+    UnknownArticles,
+    UnknownOrder,
+    WrongTender,
+    WrongUnits,
+)
+from commerce.orders.schemas import (
+    BookSale,
+    CancelFulfillment,
+    CancelledView,
+    CancelOrder,
+    CodeRenewed,
+    Collect,
+    HandOverView,
+    OrderSummary,
+    OrderView,
+    PlaceOrder,
+    SaleView,
+    Timeline,
+)
+from commerce.settings import Settings
+
+OrderNumber = Annotated[
+    str, Meta(min_length=1, max_length=32, pattern=NO_NUL, description="4821-3059-1768, with any dashes and spaces")
+]
+FulfillmentNumber = Annotated[str, Meta(min_length=1, max_length=40, pattern=NO_NUL, description="4821-3059-1768-1")]
+AT_COUNTER = (
+    locations.UnknownLocation,
+    fulfillment.UnknownFulfillment,
+    fulfillment.OtherStore,
+    fulfillment.WrongStep,
+    WrongUnits,
+)
+
+
+@post(
+    "/v1/orders", operation_id="place_order", tags=["shop"], guards=[auth.shopper], status_code=201,
+    responses=writes(
+        CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered, ContactNeeded, AmountTooLarge,
+        stock.InsufficientStock, customers.BadEmail, customers.BadPhone,
+    ),
+)  # fmt: skip
+async def place_order(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    live: NamedDependency[Live],
+    data: JSONBody[PlaceOrder],
+) -> OrderView:
+    """Order what is in the open cart for collection in a store, paid there; the total is the one that the customer saw."""
+    return await db.write_once(
+        once, OrderView, service.place, actor, command=data, version=if_match, announce=live.publish
+    )
+
+
+@get(
+    "/v1/orders", operation_id="list_my_orders", tags=["shop"], guards=[auth.shopper], responses=problems(BadCursor)
+)  # fmt: skip
+async def list_my_orders(
+    db: NamedDependency[Database],
+    actor: NamedDependency[Actor],
+    limit: FromQuery[Limit] = 20,
+    cursor: FromQuery[Cursor | None] = None,
+) -> Page[OrderSummary]:
+    """The shopper's orders from every channel, newest first."""
+    return await db.read(queries.mine, actor, limit=limit, cursor=cursor)
+
+
+@get(
+    "/v1/orders/{number:str}", operation_id="get_order", tags=["shop"], guards=[auth.caller],
+    responses=problems(UnknownOrder, OrderNotAllowed),
+)  # fmt: skip
+async def get_order(
+    db: NamedDependency[Database],
+    actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    number: FromPath[OrderNumber],
+) -> OrderView:
+    """One order; its customer also sees the pickup code while it is ready. Staff who may read orders see any."""
+    return await db.read(queries.view, actor, number=number, secret_key=settings.secret_key)
+
+
+@get(
+    "/v1/orders/{number:str}/timeline", operation_id="get_order_timeline", tags=["shop"], guards=[auth.caller],
+    responses=problems(UnknownOrder, OrderNotAllowed),
+)  # fmt: skip
+async def get_order_timeline(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], number: FromPath[OrderNumber]
+) -> Timeline:
+    """What happened to an order and its fulfillments, who did it and through which channel, oldest first."""
+    return await db.read(queries.timeline, actor, number=number)
+
+
+@post(
+    "/v1/orders/{number:str}/cancel", operation_id="cancel_order", tags=["shop"], guards=[auth.caller], status_code=200,
+    responses=writes(UnknownOrder, OrderNotAllowed, OrderChanged, NotCancellable),
+)  # fmt: skip
+async def cancel_order(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    number: FromPath[OrderNumber],
+    data: JSONBody[CancelOrder],
+) -> CancelledView:
+    """Give up what is not handed over yet: the customer, or staff who may for him."""
+    return await db.write_once(
+        once, CancelledView, service.cancel, actor, number=number, command=data, version=if_match
+    )
+
+
+@post(
+    "/v1/orders/{number:str}/pickup-code/renew", operation_id="renew_pickup_code", tags=["shop"], guards=[auth.shopper],
+    status_code=200, responses=writes(UnknownOrder, NothingReady),
+)  # fmt: skip
+async def renew_pickup_code(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    number: FromPath[OrderNumber],
+) -> CodeRenewed:
+    """Void the pickup code and make another with five new attempts; the order shows it."""
+    return await db.write_once(once, CodeRenewed, service.renew_code, actor, number=number)
+
+
+@post(
+    "/v1/stores/{code:str}/fulfillments/{number:str}/collect", operation_id="collect_fulfillment", tags=["store"],
+    guards=[auth.at_store("fulfillments.work")], status_code=200,
+    responses=writes(
+        *AT_COUNTER, fulfillment.WrongPickupCode, fulfillment.PickupCodeLocked, WrongTender, stock.ReservationShort,
+        payments.CardNumberRefused,
+    ),
+)  # fmt: skip
+async def collect_fulfillment(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    code: FromPath[Code],
+    number: FromPath[FulfillmentNumber],
+    data: JSONBody[Collect],
+) -> HandOverView:
+    """Hand the goods over for the customer's code and exactly the money owed; all that waits, or the named units."""
+    return await db.write_once(
+        once, HandOverView, counter.collect, actor, code=code, number=number, command=data,
+        secret_key=settings.secret_key,
+    )  # fmt: skip
+
+
+@post(
+    "/v1/stores/{code:str}/fulfillments/{number:str}/cancel", operation_id="cancel_fulfillment", tags=["store"],
+    guards=[auth.at_store("fulfillments.work")], status_code=200, responses=writes(*AT_COUNTER),
+)  # fmt: skip
+async def cancel_fulfillment(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    number: FromPath[FulfillmentNumber],
+    data: JSONBody[CancelFulfillment],
+) -> CancelledView:
+    """The store cannot hand it over, or the customer does not take it: the goods are free again, the customer sees why."""
+    return await db.write_once(
+        once, CancelledView, counter.cancel_at_store, actor, code=code, number=number, command=data
+    )
+
+
+@post(
+    "/v1/stores/{code:str}/sales", operation_id="book_sale", tags=["store"], guards=[auth.at_store("sales.book")],
+    status_code=201,
+    responses=writes(
+        locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, SaleElsewhere,
+        payments.CardNumberRefused,
+    ),
+)  # fmt: skip
+async def book_sale(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    data: JSONBody[BookSale],
+) -> SaleView:
+    """Book a sale that has happened at a till; the same sale id again answers the first and books nothing."""
+    return await flow.book_sale(db, once, actor, code=code, command=data)
+
+
+ROUTES = [
+    place_order,
+    list_my_orders,
+    get_order,
+    get_order_timeline,
+    cancel_order,
+    renew_pickup_code,
+    collect_fulfillment,
+    cancel_fulfillment,
+    book_sale,
+]

@@ -1,0 +1,191 @@
+"""Sales that have happened at a till. Physical facts: never refused for what the stock books say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from commerce import catalog, customers, fulfillment, locations, payments, prices, stock
+from commerce.catalog import Article
+from commerce.infra import outbox
+from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.ids import uuid7
+from commerce.kernel.money import Money
+from commerce.locations import Location
+from commerce.orders import books
+from commerce.orders.books import Order
+from commerce.orders.counter import mean_cost, receipt_line, register_of, tenders_for
+from commerce.orders.drafts import Wanted, draft, totals
+from commerce.orders.errors import BadMoment, NoSuchCustomer, SaleElsewhere, UnknownArticles
+from commerce.orders.events import OrderCompleted, SaleBooked
+from commerce.orders.numbers import new_number
+from commerce.orders.schemas import AdjustmentKind, BookSale, SaleLineIn, SaleView
+from commerce.orders.service import ordered_lines
+
+OLDEST = timedelta(days=90)
+AHEAD = timedelta(minutes=5)
+LIVE = timedelta(minutes=10)
+"""A sale that reaches us later than this was made offline, by the prices that the till had then."""
+
+
+async def book(
+    tx: Tx, actor: Actor, *, code: str, command: BookSale, charged_as: AdjustmentKind | None = None
+) -> SaleView:
+    """Book a sale that has happened: order, carry-out, stock, payment and receipt in one transaction.
+
+    Priced and taxed as of `occurred_at`; a price charged that differs from the list's is a named adjustment (`charged_as`,
+    else offline_price for a sale that comes late, else shelf_price). Neither missing stock nor a stopped sale refuses it.
+    A second booking of the id fails on the order's unique `client_sale_id`: `flow.book_sale` answers the first then.
+
+    Raises BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge.
+    """
+    happened = command.occurred_at
+    if not tx.at - OLDEST <= happened <= tx.at + AHEAD:
+        raise BadMoment
+    location = await locations.one(tx, code)
+    kind = charged_as or ("offline_price" if tx.at - happened > LIVE else "shelf_price")
+    wanted = await _priced(tx, command, location, kind)
+    customer_id = await _customer(tx, command.customer)
+    register = await register_of(tx, actor, location)
+    lines = draft(wanted, bought_location_id=location.id)
+    sums = totals(lines)
+    currency = wanted[0].price.currency
+    tenders = tenders_for(command.tenders, Money(sums.total, currency))
+    associate = actor.subject if actor.kind == "staff" else None
+    order = Order(
+        id=uuid7(), number=new_number(), kind="till_sale", state="completed", customer_id=customer_id, cart_id=None,
+        client_sale_id=command.id, device_sequence=command.device_sequence, channel=actor.channel, device_id=actor.device,
+        associate_id=associate, sales_credit_id=associate, bought_location_id=location.id, sold="on_premises", language="ru",
+        currency=currency, subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total,
+        tax_total=sums.tax_total, placed_at=happened, completed_at=happened, lines=lines,
+    )  # fmt: skip
+    work = fulfillment.carry_out(
+        tx, actor, order_id=order.id, order_number=order.number, location=location, occurred_at=happened,
+        lines=[
+            fulfillment.WorkLine(order_line_id=line.id, variant_id=line.variant_id, quantity=line.quantity) for line in lines
+        ],
+    )  # fmt: skip
+    await payments.take(tx, actor, order_id=order.id, tenders=tenders, currency=currency, location=location)
+    receipt = await payments.receipt(
+        tx, actor, register=register, kind="sale", order_id=order.id, location=location, total=sums.total, currency=currency,
+        lines=[receipt_line(line, line.quantity, line.total, line.tax) for line in lines], tenders=tenders, occurred_at=happened,
+    )  # fmt: skip
+    sold = await stock.sell(
+        tx, actor, cause=stock.Cause("till_sale", order.id), location_id=location.id, occurred_at=happened,
+        business_date=location.business_date(happened),
+        lines=[
+            stock.SaleLine(line_id=line.id, variant_id=line.variant_id, quantity=line.quantity) for line in lines
+        ],
+    )  # fmt: skip
+    by_id = {line.id: line for line in lines}
+    for done in sold:
+        line = by_id[done.line_id]
+        line.unit_cost = mean_cost(line, done)
+        line.handed_over += done.quantity
+    for line in lines:
+        line.handed_over, line.handed_over_at, line.fulfilled_location_id = line.quantity, happened, location.id
+    books.begin(tx, actor, order)
+    books.enter(
+        tx, actor, order, "sold", _remarks(order, wanted, work.number, receipt),
+        SaleBooked(
+            aggregate_id=order.id, version=1, number=order.number, customer_id=customer_id, location_id=location.id,
+            currency=currency, total=order.total, lines=ordered_lines(order),
+        ),
+        OrderCompleted(aggregate_id=order.id, version=1, number=order.number),
+        at=happened,
+    )  # fmt: skip
+    outbox.audit(tx, actor, "sale.book", "order", order.id, after={"sale": command.id, "total": order.total})
+    return _view(order, command.id, receipt, already_booked=False)
+
+
+FIRST = """
+SELECT o.number, o.total, o.tax_total, o.currency, o.placed_at, o.version, o.bought_location_id, e.data
+FROM orders.orders o JOIN orders.entries e ON e.order_id = o.id AND e.version = 1
+WHERE o.client_sale_id = :sale
+"""
+
+
+async def booked(tx: Tx, actor: Actor, *, code: str, command: BookSale) -> SaleView:  # noqa: ARG001
+    """The sale that was booked under this id before. Raises SaleElsewhere when that was in another store."""
+    location = await locations.one(tx, code)
+    row = await tx.one(FIRST, sale=command.id)
+    if row.bought_location_id != location.id:
+        raise SaleElsewhere(sale=str(command.id))
+    return SaleView(
+        id=command.id, order_number=row.number, total=Money(row.total, row.currency),
+        tax_total=Money(row.tax_total, row.currency), receipt=payments.ReceiptRef(**row.data["receipt"]),
+        occurred_at=row.placed_at, already_booked=True, version=row.version,
+    )  # fmt: skip
+
+
+def _view(order: Order, sale_id: UUID, receipt: payments.ReceiptRef, *, already_booked: bool) -> SaleView:
+    return SaleView(
+        id=sale_id, order_number=order.number, total=order.money(order.total), tax_total=order.money(order.tax_total),
+        receipt=receipt, occurred_at=order.placed_at, already_booked=already_booked, version=order.version,
+    )  # fmt: skip
+
+
+async def _priced(tx: Tx, command: BookSale, location: Location, kind: AdjustmentKind) -> list[Wanted]:
+    """The lines with their list prices of that moment. Two statements. Raises UnknownArticles."""
+    by_sku, by_scan = await catalog.articles(
+        tx,
+        skus=[line.sku for line in command.lines if line.sku],
+        scans=[line.barcode for line in command.lines if line.barcode],
+    )
+    found = [_article(line, by_sku, by_scan) for line in command.lines]
+    variants = {article.variant.id: article.variant for article in found if article}
+    quoted = await prices.quote(
+        tx, list(variants), at=command.occurred_at, tax_classes=[variant.tax_class for variant in variants.values()],
+        zone=location.tax_zone,
+    )  # fmt: skip
+    wanted: list[Wanted] = []
+    refused: list[dict[str, Any]] = []
+    for index, (line, article) in enumerate(zip(command.lines, found, strict=True)):
+        price = quoted.get(article.variant.id) if article else None
+        if article is not None and price is not None and line.unit_price.currency == price.currency:
+            quantity = line.quantity * article.quantity
+            wanted.append(
+                Wanted(
+                    variant=article.variant,
+                    price=price,
+                    quantity=quantity,
+                    charged=line.unit_price.amount,
+                    charged_as=kind,
+                )
+            )
+            continue
+        reason = "no_price" if price is None else "currency"
+        if article is None:
+            reason = "unknown" if (line.sku is None) != (line.barcode is None) else "sku_or_barcode"
+        refused.append({"index": index, "sku": line.sku, "barcode": line.barcode, "reason": reason})
+    if refused:
+        raise UnknownArticles(lines=refused)
+    return wanted
+
+
+def _article(line: SaleLineIn, by_sku: Mapping[str, Article], by_scan: Mapping[str, Article]) -> Article | None:
+    if (line.sku is None) == (line.barcode is None):
+        return None
+    return by_sku.get(line.sku) if line.sku else by_scan.get(line.barcode or "")
+
+
+async def _customer(tx: Tx, person: UUID | None) -> UUID | None:
+    """The profile that the sale counts for, the winner of a merge. Raises NoSuchCustomer."""
+    if person is None:
+        return None
+    found = await customers.contacts(tx, person)
+    if found.name is None and found.email is None and found.phone is None:
+        raise NoSuchCustomer(customer=str(person))
+    return person
+
+
+def _remarks(order: Order, wanted: Sequence[Wanted], number: str, receipt: payments.ReceiptRef) -> dict[str, Any]:
+    """What the timeline says: goods that should not have been sold are noted, the sale has happened."""
+    remarks: dict[str, Any] = {"total": order.total, "fulfillment": number, "receipt": receipt}
+    stopped = sorted({want.variant.sku for want in wanted if want.variant.stop_sale_reason is not None})
+    if stopped:
+        remarks["stop_sale"] = stopped
+    return remarks

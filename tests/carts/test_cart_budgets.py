@@ -1,0 +1,66 @@
+"""The number of statements of a cart request is fixed, whatever the number of lines (DESIGN 11)."""
+
+from __future__ import annotations
+
+import pytest
+from litestar import Litestar
+
+from tests.support import Client, Item, Shop
+from tests.support_statements import count_statements
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+@pytest.fixture(scope="module")
+async def items(shop: Shop) -> list[Item]:
+    first = await shop.item(price=100)
+    items = [first] + [await shop.item(price=100, product=first.product_id) for _ in range(101)]
+    store, other = await shop.store(), await shop.store()
+    for item in items[:10]:
+        await shop.stock(store, item, 10)
+        await shop.stock(other, item, 10)
+    return items
+
+
+async def fill(client: Client, items: list[Item]) -> None:
+    answer = await client.put("/v1/carts/current/lines", {"lines": [{"sku": i.sku, "quantity": 1} for i in items]})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("lines", [1, 100])
+async def test_put_and_read(shop: Shop, app: Litestar, items: list[Item], lines: int, known: bool) -> None:
+    client = await shop.shopper(known=known)
+    await fill(client, items[:lines])
+    async with count_statements(app.state.db) as put:
+        answer = await client.put(f"/v1/carts/current/lines/{items[101].sku}", {"quantity": 2})
+    assert answer.status_code == 200
+    assert len(answer.json()["lines"]) == lines + 1
+    assert len(put) == 8, put
+    assert (put[0], put[-1]) == ("BEGIN;", "COMMIT;")
+    async with count_statements(app.state.db) as again:
+        await client.put(f"/v1/carts/current/lines/{items[101].sku}", {"quantity": 3})
+    assert len(again) == 8, again
+    async with count_statements(app.state.db) as many:
+        await fill(client, items[:100])
+    assert len(many) == 8, many
+    async with count_statements(app.state.db) as removed:
+        await client.delete(f"/v1/carts/current/lines/{items[101].sku}")
+    assert len(removed) == 8, removed
+    async with count_statements(app.state.db) as read:
+        answer = await client.get("/v1/carts/current")
+    assert len(answer.json()["lines"]) == 100
+    assert len(read) == 4, read
+    async with count_statements(app.state.db) as cleared:
+        await client.delete("/v1/carts/current/lines")
+    assert len(cleared) == 5, cleared
+
+
+async def test_first_put(shop: Shop, app: Litestar, items: list[Item]) -> None:
+    for known, budget in ((False, 8), (True, 9)):
+        await fill(await shop.shopper(known=known), items[:1])
+        client = await shop.shopper(known=known)
+        async with count_statements(app.state.db) as put:
+            answer = await client.put(f"/v1/carts/current/lines/{items[0].sku}", {"quantity": 2})
+        assert answer.json()["version"] == 1
+        assert len(put) == budget, put
