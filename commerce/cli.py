@@ -101,6 +101,14 @@ def audit(arguments: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def replay(arguments: argparse.Namespace) -> int:
+    """Replay a real retailer's invoices through the services, in a data folder of their own."""
+    from fixtures.replay.run import replay as run
+
+    data = Path(os.environ.get("DATA") or ".replay").resolve()
+    return run(Path(arguments.file), data=data, everything=arguments.all)
+
+
 def openapi(arguments: argparse.Namespace) -> int:
     """Write the OpenAPI document, or check that the committed one is the application's."""
     from commerce.app import create_app
@@ -215,6 +223,9 @@ def parser() -> argparse.ArgumentParser:
     command = add("demo", demo)
     command.add_argument("--chapter", help="tell this one alone, e.g. story")
     command.add_argument("--fast", action="store_true", help="without pauses for the reader")
+    command = add("replay", replay)
+    command.add_argument("file", help="online-retail.csv, packed with xz or not")
+    command.add_argument("--all", action="store_true", help="every invoice, not only the first 2,000")
     command = add("openapi", openapi)
     command.add_argument("--check", action="store_true", help="compare with the committed document")
     return top

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -26,7 +27,7 @@ from commerce.fulfillment.schemas import (
     StepView,
     StoreFulfillmentView,
 )
-from commerce.infra.db import Tx
+from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import Location
@@ -68,7 +69,7 @@ WHERE f.order_id = :order ORDER BY s.occurred_at, f.number, s.version
 """
 
 
-def fulfillments_of(rows: Sequence[Mapping[str, Any]]) -> list[Fulfillment]:
+def fulfillments_of(rows: Sequence[Row] | Sequence[dict[str, Any]]) -> list[Fulfillment]:
     """Fulfillments from rows of COLUMNS (or their JSON), one row per line, in the order of the rows."""
     heads: dict[Any, dict[str, Any]] = {}
     for row in rows:

@@ -366,7 +366,7 @@ async def command(
 
     Raises ImportRefused.
     """
-    if not path.is_file():
+    if not path.is_file():  # noqa: ASYNC240
         raise ImportRefused(f"{path}: there is no such file.")
     columns = (
         TextColumn("{task.description}"),
@@ -382,7 +382,7 @@ async def command(
                 out = stack.enter_context(errors_path.open("w", encoding="utf-8", newline=""))
             errors = ErrorReport(out)
             bar = stack.enter_context(Progress(*columns, console=console, disable=not console.is_terminal))
-            task = bar.add_task(path.name, total=path.stat().st_size, rows=0)
+            task = bar.add_task(path.name, total=path.stat().st_size, rows=0)  # noqa: ASYNC240
 
             def tell(bytes_read: int, so_far: Report) -> None:
                 bar.update(task, completed=bytes_read, rows=so_far.rows)

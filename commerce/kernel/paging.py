@@ -42,6 +42,8 @@ def decode_cursor(cursor: str, *types: Any) -> tuple[Any, ...]:
     """The sort key of a cursor, each part of the given type. Raises BadCursor."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        if b"\\u0000" in raw:
+            raise BadCursor
         parts = msgspec.json.decode(raw, type=list[msgspec.Raw])
         if len(parts) != len(types):
             raise BadCursor

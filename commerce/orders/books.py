@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from commerce.infra import outbox
-from commerce.infra.db import Tx
+from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money, paid_for
@@ -159,7 +159,7 @@ WHERE l.id = w.id
 """
 
 
-def order_of(rows: Sequence[Mapping[str, Any]]) -> Order | None:
+def order_of(rows: Sequence[Row] | Sequence[dict[str, Any]]) -> Order | None:
     """An order from rows of COLUMNS (or their JSON), one row per line; None without rows."""
     if not rows:
         return None

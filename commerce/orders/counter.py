@@ -31,11 +31,10 @@ from commerce.orders.schemas import (
 from commerce.orders.service import give_up, release
 from commerce.stock import HandedOver
 
-
 LOCK_BOTH = f"""
 WITH o AS MATERIALIZED ({books.LOCK_BY_NUMBER}), f AS MATERIALIZED ({fulfillment.lock_after("o")})
 SELECT (SELECT json_agg(o) FROM o) AS order_rows, (SELECT json_agg(f) FROM f) AS fulfillment_rows
-"""
+"""  # noqa: S608
 """An order, then its fulfillment, each with its lines, in one statement."""
 
 

@@ -54,7 +54,7 @@ ORDER BY m.occurred_at DESC, m.posting_id DESC, m.n DESC LIMIT :limit
 
 
 def _level(row: Any) -> Level:
-    return Level(**row._mapping)
+    return Level(**row)
 
 
 async def levels(tx: Tx, *, variant_ids: Sequence[UUID], location_ids: Sequence[UUID] | None = None) -> list[Level]:
@@ -98,7 +98,7 @@ async def history(
     return page_of(
         rows,
         limit,
-        lambda row: HistoryEntry(**row._mapping),
+        lambda row: HistoryEntry(**row),
         lambda row: (row.occurred_at, row.posting_id, row.n),
     )
 

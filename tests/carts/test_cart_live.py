@@ -27,9 +27,8 @@ async def live(settings: Settings) -> AsyncIterator[Live]:
     """The live notices of another process than the application's."""
     live = Live(settings.redis_url)
     await live.open()
-    while not await live.ping():
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
+    assert await live.ping()
+    await asyncio.sleep(0.1)
     yield live
     await live.close()
 

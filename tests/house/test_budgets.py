@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -30,11 +30,12 @@ LINES = [1, 20]
 
 
 @pytest.fixture(scope="module")
-async def api(app: Litestar) -> AsyncIterator[Database]:
+async def api(app: Litestar) -> Database:
     """The pools of the application under test."""
     provided = app.dependencies["db"]
     assert isinstance(provided, Provide)
-    yield provided.dependency()
+    database: Database = provided.dependency()
+    return database
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ async def within(
         request = await prepare()
         statements = await spent(api, request, status)
         if warm:
-            assert 0 < len(statements) <= BUDGETS[name], "\n".join(statements)
+            assert 0 < len(statements) <= BUDGETS[name], [statement[:70] for statement in statements]
 
 
 def total(items: list[Item]) -> int:
