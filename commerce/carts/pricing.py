@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -33,11 +33,15 @@ class Goods(Struct, frozen=True):
         return reason
 
 
+NO_GOODS = Goods(datetime.min.replace(tzinfo=UTC), {}, {}, {})
+"""Of a cart without lines."""
+
+
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
     """Prices and stock of the variants: two statements, none for none."""
     found = {variant.id: variant for variant in variants}
     if not found:
-        return Goods(tx.at, {}, {}, {})
+        return NO_GOODS
     ids = list(found)
     quotes = await prices.listed(tx, ids, at=tx.at)
     return Goods(tx.at, found, quotes, await stock.totals(tx, ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from commerce.carts.errors import (
     UnknownCart,
 )
 from commerce.carts.events import CartChanged, CartExpired, CartMerged, CartOrdered
-from commerce.carts.pricing import Goods, empty_view, goods_of, view_of
+from commerce.carts.pricing import NO_GOODS, Goods, empty_view, goods_of, view_of
 from commerce.carts.queries import LINE, id_of, line_of
 from commerce.carts.schemas import (
     MAX_LINES,
@@ -165,7 +165,7 @@ async def put(
     Raises UnknownSku, NotSellable, OverMaximum, CartFull, UnknownCart, CartClosed; StaleCart when `expected` (If-Match) is
     not the cart's version.
     """
-    return await _change(
+    return await _put(
         tx, actor, cart=cart, puts={sku: command.quantity}, expected=expected, currency=currency, announce=announce
     )
 
@@ -186,7 +186,7 @@ async def put_many(
         if line.sku in puts:
             raise RepeatedSku(sku=line.sku)
         puts[line.sku] = line.quantity
-    return await _change(tx, actor, cart=cart, puts=puts, expected=expected, currency=currency, announce=announce)
+    return await _put(tx, actor, cart=cart, puts=puts, expected=expected, currency=currency, announce=announce)
 
 
 async def remove(
@@ -200,7 +200,15 @@ async def remove(
     announce: Announce | None = None,
 ) -> CartView:
     """Take a SKU out of the caller's cart; it need not be there. Raises UnknownSku, UnknownCart, CartClosed, StaleCart."""
-    return await _change(tx, actor, cart=cart, puts={sku: 0}, expected=expected, currency=currency, announce=announce)
+    taken = await _take_out(tx, actor, cart=cart, skus=[sku])
+    await _refuse_stale(tx, taken, expected, currency)
+    if taken is None:
+        return empty_view(currency)
+    kept = [line for line in taken.before if line.sku != sku]
+    variants, goods = await _goods(tx, kept, [sku])
+    _refuse_unknown(variants, [sku])
+    _changed(tx, actor, taken, [variants[sku].id], announce)
+    return view_of(goods, kept, cart=taken.id, version=taken.version, currency=currency)
 
 
 async def clear(
@@ -213,7 +221,12 @@ async def clear(
     announce: Announce | None = None,
 ) -> CartView:
     """Take everything out of the caller's cart. Raises UnknownCart, CartClosed, StaleCart."""
-    return await _change(tx, actor, cart=cart, puts=None, expected=expected, currency=currency, announce=announce)
+    taken = await _take_out(tx, actor, cart=cart, everything=True)
+    await _refuse_stale(tx, taken, expected, currency)
+    if taken is None:
+        return empty_view(currency)
+    _changed(tx, actor, taken, [line.variant_id for line in taken.before], announce)
+    return view_of(NO_GOODS, [], cart=taken.id, version=taken.version, currency=currency)
 
 
 async def lock_open(tx: Tx, actor: Actor) -> OpenCart | None:
@@ -238,10 +251,11 @@ async def lock_open(tx: Tx, actor: Actor) -> OpenCart | None:
 
 
 async def close(tx: Tx, actor: Actor, cart_id: UUID, *, announce: Announce | None = None) -> int:
-    """Mark a locked open cart as ordered; its new version. Publishes CartOrdered. Raises CartClosed. One statement."""
-    row = await tx.first(CLOSE, cart=cart_id, at=tx.at)
-    if row is None:
-        raise CartClosed(cart=str(cart_id), state="closed")
+    """Mark an open cart that `lock_open` has locked as ordered; its new version. Publishes CartOrdered. One statement.
+
+    Pass `Live.publish` as `announce`, so that its open screens see it at once.
+    """
+    row = await tx.one(CLOSE, cart=cart_id, at=tx.at)
     outbox.record(tx, actor, CartOrdered(aggregate_id=cart_id, version=row.version, shopper_id=row.shopper_id))
     _tell(tx, row.shopper_id, announce)
     version: int = row.version
@@ -264,10 +278,10 @@ async def merge(
     if source is None or stranger == actor.subject:
         return await _not_merged(tx, actor, currency)
     incoming = [line_of(row) for row in await tx.rows(LINES, cart=source.id)]
-    target = await _take_out(tx, actor, cart=None, skus=[line.sku for line in incoming], everything=False, create=True)
+    named = {"skus": [line.sku for line in incoming], "everything": False}
+    target = await _take_out_of_current(tx, actor, named, create=True)
     assert target is not None  # noqa: S101
-    variants = await catalog.by_skus(tx, list({line.sku for line in [*incoming, *target.before]}))
-    goods = await goods_of(tx, variants.values())
+    _, goods = await _goods(tx, [*incoming, *target.before])
     after, happened = _merged(goods, target.before, incoming, command.policy)
     taken = {line.sku for line in incoming}
     _queue(tx, target.id, [line for line in after if line.sku in taken])
@@ -317,65 +331,91 @@ async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
         outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, shopper_id=row.shopper_id))
 
 
-async def _change(
-    tx: Tx, actor: Actor, *, cart: str, puts: Mapping[str, int] | None, expected: int | None, currency: str,
+async def _put(
+    tx: Tx, actor: Actor, *, cart: str, puts: Mapping[str, int], expected: int | None, currency: str,
     announce: Announce | None,
 ) -> CartView:  # fmt: skip
-    """Set quantities; None clears. Four statements for any number of lines: cart, catalog, prices, stock."""
-    wanted = puts or {}
-    taken = await _take_out(
-        tx, actor, cart=id_of(cart), skus=list(wanted), everything=puts is None, create=any(wanted.values())
-    )
+    """Set quantities. Four statements for any number of lines: cart, catalog, prices, stock."""
+    taken = await _take_out(tx, actor, cart=cart, skus=list(puts), create=any(puts.values()))
+    await _refuse_stale(tx, taken, expected, currency)
     if taken is None:
-        if expected:
-            raise StaleCart(seen=expected, version=0, cart=empty_view(currency))
         return empty_view(currency)
-    seen_by_us = taken.version - 1
-    stale = expected is not None and expected != seen_by_us
-    kept = taken.before if stale else [line for line in taken.before if puts is not None and line.sku not in wanted]
-    skus = list({line.sku for line in kept} | (set() if stale else set(wanted)))
-    variants = await catalog.by_skus(tx, skus) if skus else {}
-    goods = await goods_of(tx, variants.values())
-    if stale:
-        raise StaleCart(
-            seen=expected,
-            version=seen_by_us,
-            cart=view_of(goods, kept, cart=taken.id if seen_by_us else None, version=seen_by_us, currency=currency),
-        )
-    _check(goods, variants, wanted)
-    lines = _put_lines(tx, actor, goods, variants, wanted, {line.sku: line for line in taken.before})
-    after = sorted([*kept, *lines], key=_place)
-    if len(after) > MAX_LINES:
-        raise CartFull(maximum=MAX_LINES, lines=len(after))
+    kept = [line for line in taken.before if line.sku not in puts]
+    variants, goods = await _goods(tx, kept, puts)
+    _refuse_unknown(variants, puts)
+    _check(goods, variants, puts)
+    lines = _put_lines(tx, actor, goods, variants, puts, {line.sku: line for line in taken.before})
+    if len(kept) + len(lines) > MAX_LINES:
+        raise CartFull(maximum=MAX_LINES, lines=len(kept) + len(lines))
     _queue(tx, taken.id, lines)
-    named = [variants[sku].id for sku in wanted] if puts is not None else [line.variant_id for line in taken.before]
-    _changed(tx, actor, taken, named, announce)
+    _changed(tx, actor, taken, [variants[sku].id for sku in puts], announce)
+    after = sorted([*kept, *lines], key=_place)
     return view_of(goods, after, cart=taken.id, version=taken.version, currency=currency)
 
 
+async def _goods(
+    tx: Tx, lines: Sequence[CartLine], skus: Iterable[str] = ()
+) -> tuple[dict[str, catalog.Variant], Goods]:
+    """The variants of the lines and of the SKUs, and what is known about them: three statements."""
+    wanted = {line.sku for line in lines}.union(skus)
+    variants = await catalog.by_skus(tx, list(wanted)) if wanted else {}
+    return variants, await goods_of(tx, variants.values())
+
+
+def _refuse_unknown(variants: Mapping[str, catalog.Variant], skus: Iterable[str]) -> None:
+    for sku in skus:
+        if sku not in variants:
+            raise catalog.UnknownSku(sku=sku)
+
+
+async def _refuse_stale(tx: Tx, taken: _Taken | None, expected: int | None, currency: str) -> None:
+    """Raise StaleCart, with the cart as it is, when the caller saw another version."""
+    version = taken.version - 1 if taken is not None else 0
+    if expected is None or expected == version:
+        return
+    cart = empty_view(currency)
+    if taken is not None and version > 0:
+        _, goods = await _goods(tx, taken.before)
+        cart = view_of(goods, taken.before, cart=taken.id, version=version, currency=currency)
+    raise StaleCart(seen=expected, version=version, cart=cart)
+
+
 async def _take_out(
-    tx: Tx, actor: Actor, *, cart: UUID | None, skus: Sequence[str], everything: bool, create: bool
+    tx: Tx,
+    actor: Actor,
+    *,
+    cart: str,
+    skus: Sequence[str] = (),
+    everything: bool = False,
+    create: bool = False,
 ) -> _Taken | None:
     """Lock the caller's cart, count its version up, read its lines and delete the named ones: one statement.
 
     None when `current` is asked for, there is none and none is to be made. One more statement when another transaction
-    changed the cart while this one waited; merged profiles are asked for only when the caller has no such cart of his own.
+    changed the cart while this one waited. Raises UnknownCart, CartClosed.
     """
-    named: dict[str, Any] = {"skus": list(skus), "everything": everything}
-    if cart is not None:
-        rows = await _take_out_one(tx, actor, cart, named)
-    else:
-        own = partial(tx.rows, CHANGE_CURRENT, new_id=uuid7(), channel=actor.channel, at=tx.at, create=create, **named)
-        rows = await own(owner=actor.subject)
-        created = bool(rows) and rows[0].version == 1
-        if actor.known and (created or not rows):
-            owner = await _owner_in_family(tx, actor)
-            if owner != actor.subject:
-                if created:
-                    await tx.execute("DELETE FROM carts.carts WHERE id = :id", id=rows[0].cart_id)
-                rows = await own(owner=owner)
-        if not rows:
-            return None
+    named = {"skus": list(skus), "everything": everything}
+    one = id_of(cart)
+    if one is None:
+        return await _take_out_of_current(tx, actor, named, create=create)
+    return await _taken(tx, await _take_out_of_one(tx, actor, one, named), named)
+
+
+async def _take_out_of_current(tx: Tx, actor: Actor, named: dict[str, Any], *, create: bool) -> _Taken | None:
+    """Merged profiles are asked for only when the caller has no open cart of his own."""
+    own = partial(tx.rows, CHANGE_CURRENT, new_id=uuid7(), channel=actor.channel, at=tx.at, create=create, **named)
+    rows = await own(owner=actor.subject)
+    created = bool(rows) and rows[0].version == 1
+    if actor.known and (created or not rows):
+        owner = await _owner_in_family(tx, actor)
+        if owner != actor.subject:
+            if created:
+                await tx.execute("DELETE FROM carts.carts WHERE id = :id", id=rows[0].cart_id)
+            rows = await own(owner=owner)
+    return await _taken(tx, rows, named) if rows else None
+
+
+async def _taken(tx: Tx, rows: Sequence[Row], named: dict[str, Any]) -> _Taken:
     head = rows[0]
     before = [line_of(row) for row in rows if row.variant_id is not None]
     if head.seen_version != head.version - 1:
@@ -386,7 +426,7 @@ async def _take_out(
     return _Taken(head.cart_id, head.version, head.shopper_id, before)
 
 
-async def _take_out_one(tx: Tx, actor: Actor, cart: UUID, named: dict[str, Any]) -> Sequence[Row]:
+async def _take_out_of_one(tx: Tx, actor: Actor, cart: UUID, named: dict[str, Any]) -> Sequence[Row]:
     rows = await tx.rows(CHANGE_ONE, cart=cart, owners=[actor.subject], at=tx.at, **named)
     if rows:
         return rows
@@ -417,8 +457,7 @@ async def _not_merged(tx: Tx, actor: Actor, currency: str) -> MergeView:
     cart = await lock_open(tx, actor)
     if cart is None:
         return MergeView(version=0, cart=empty_view(currency), lines=[])
-    variants = await catalog.variants(tx, [line.variant_id for line in cart.lines]) if cart.lines else {}
-    goods = await goods_of(tx, variants.values())
+    _, goods = await _goods(tx, cart.lines)
     view = view_of(goods, cart.lines, cart=cart.id, version=cart.version, currency=currency)
     untouched = [_happened(line, "untouched", 0, line.quantity, line.quantity) for line in cart.lines]
     return MergeView(version=cart.version, cart=view, lines=untouched)
@@ -483,9 +522,7 @@ def _check(goods: Goods, variants: Mapping[str, catalog.Variant], puts: Mapping[
     refused: list[RefusedLine] = []
     over: list[RefusedLine] = []
     for sku, quantity in puts.items():
-        variant = variants.get(sku)
-        if variant is None:
-            raise catalog.UnknownSku(sku=sku)
+        variant = variants[sku]
         if quantity == 0:
             continue
         reason = goods.refusal(variant)

@@ -25,7 +25,7 @@ from commerce.infra.http import problems, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import NO_NUL, Code, Sku
-from commerce.locations.errors import BadNear
+from commerce.locations import BadNear
 
 FulfillmentNumber = Annotated[str, Meta(min_length=1, max_length=32, pattern=NO_NUL, description="4821-3059-1768-1")]
 Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100)]

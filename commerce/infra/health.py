@@ -77,13 +77,13 @@ async def readiness(db: Database, live: Live) -> Response[Ready]:
     )
 
 
-@get("/health/live", operation_id="health_live", tags=["system"], security=[], guards=[_public])
+@get("/health/live", operation_id="health_live", tags=["system"], security=[{}], guards=[_public])
 async def health_live() -> Alive:
     """The process answers."""
     return Alive()
 
 
-@get("/health/ready", operation_id="health_ready", tags=["system"], security=[], guards=[_public])
+@get("/health/ready", operation_id="health_ready", tags=["system"], security=[{}], guards=[_public])
 async def health_ready(db: NamedDependency[Database], live: NamedDependency[Live]) -> Response[Ready]:
     """The process can do its work: database, Valkey, migrations at head, lag of the relay."""
     return await readiness(db, live)

@@ -16,6 +16,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
+from litestar.routes import HTTPRoute
 from litestar.types import Message
 
 from commerce.infra.db import InProgress, KeyReused, Once, busy_or
@@ -360,7 +361,10 @@ class Api(Litestar):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if scope["method"] == "OPTIONS":
+                    headers = self._with_allow(scope, headers)
+                message["headers"] = headers
             await send(message)
 
         try:
@@ -374,6 +378,20 @@ class Api(Litestar):
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )
             REQUEST.reset(token)
+
+    def _with_allow(self, scope: Any, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """`Allow` with every method of the resource: the framework's own answer knows only the first one registered."""
+        template = scope.get("path_template")
+        methods = {
+            method
+            for route in self.routes
+            if isinstance(route, HTTPRoute) and route.path_format == template
+            for method in route.methods
+        }
+        if not methods:
+            return headers
+        allow = ", ".join(sorted(methods)).encode()
+        return [(name, allow if name.lower() == b"allow" else value) for name, value in headers]
 
 
 __all__ = [

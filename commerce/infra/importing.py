@@ -392,7 +392,7 @@ async def command(
             )
     finally:
         await db.close()
-    console.print(as_text(report, dry_run=dry_run), highlight=False, markup=False)
+    console.print(as_text(report, dry_run=dry_run), highlight=False, markup=False, soft_wrap=True)
     if errors_path is None:
         for fault in errors.first:
             where = f"line {fault.line}: {fault.field}: " if fault.field else f"line {fault.line}: "

@@ -5,12 +5,13 @@ channel; one statement per read, whatever the number of codes.
 """
 
 from commerce.locations import schedule
-from commerce.locations.errors import UnknownLocation
+from commerce.locations.errors import BadNear, UnknownLocation
 from commerce.locations.queries import all_with_role, by_codes, by_ids, distance_metres, one, parse_near
 from commerce.locations.schemas import CreateLocation, LegalEntityInput, Location
 from commerce.locations.service import create, upsert_legal_entities
 
 __all__ = [
+    "BadNear",
     "CreateLocation",
     "LegalEntityInput",
     "Location",

@@ -54,7 +54,7 @@ async def create(tx: Tx, actor: Actor, *, command: CreateLocation) -> LocationVi
         raise LocationExists(location=command.code)
     outbox.record(tx, actor, events.LocationCreated(aggregate_id=row["id"], version=1, code=command.code))
     outbox.audit(tx, actor, "location.create", "location", row["id"], after=_plain(values))
-    return await queries.view(tx, code=command.code)
+    return queries.view_of((await queries.by_codes(tx, [command.code]))[command.code], tx)
 
 
 async def change(tx: Tx, actor: Actor, *, code: str, command: ChangeLocation, if_match: int | None) -> LocationView:

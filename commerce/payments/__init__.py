@@ -7,7 +7,7 @@ one is refused). Lock order within a verb of another room: `refund` (the order's
 counter, kept until the commit), then stock.
 """
 
-from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, TendersDoNotAddUp, UnknownReceipt
+from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, UnknownReceipt
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
 from commerce.payments.queries import of_orders, receipt_by_number
 from commerce.payments.schemas import (
@@ -46,7 +46,6 @@ __all__ = [
     "Register",
     "Tender",
     "TenderKind",
-    "TendersDoNotAddUp",
     "UnknownReceipt",
     "counter",
     "of_orders",

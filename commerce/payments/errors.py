@@ -14,15 +14,6 @@ class CardNumberRefused(Unprocessable):
     detail_ru = "Укажите номер операции с чека терминала. Номера карт здесь никогда не хранятся."
 
 
-class TendersDoNotAddUp(Unprocessable):
-    code = "tenders-do-not-add-up"
-    title = "The tenders do not add up to the total"
-    title_ru = "Оплаты не складываются в сумму чека"
-    detail = "`tenders` must add up to `total`; without the change given back. Correct the amounts and send again."
-    detail_ru = "Сумма `tenders` должна равняться `total`, без учёта сдачи. Исправьте суммы и повторите."
-    members_schema = {"total": Money, "tendered": Money}
-
-
 class RefundExceedsPayment(Conflict):
     code = "refund-exceeds-payment"
     title = "More than was paid"

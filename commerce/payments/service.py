@@ -15,7 +15,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
 from commerce.locations import Location
-from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, TendersDoNotAddUp
+from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
 from commerce.payments.schemas import ReceiptKind, ReceiptLine, ReceiptRef, Refund, RefundPart, Tender, TenderKind
 from commerce.payments.tables import payments, receipts, refunds
@@ -127,13 +127,11 @@ async def receipt(
     """Write the receipt of a money fact, with the register's next number: amounts are positive, `kind` says which way they
     went. The register's counter stays locked until the commit, so that a refusal leaves no gap. One statement.
 
-    `occurred_at` (now when absent) and the store's time zone make the business date. Raises TendersDoNotAddUp.
+    `occurred_at` (now when absent) and the store's time zone make the business date. Raises ValueError when lines or tenders do not
+    add up to `total`: the caller has checked them before.
     """
-    tendered = sum(tender.amount for tender in tenders)
-    if tendered != total:
-        raise TendersDoNotAddUp(total=Money(total, currency), tendered=Money(tendered, currency))
-    if sum(line.total for line in lines) != total:
-        raise ValueError("the lines of a receipt add up to its total")
+    if sum(line.total for line in lines) != total or sum(tender.amount for tender in tenders) != total:
+        raise ValueError("lines and tenders of a receipt add up to its total")
     number = await tx.scalar(NEXT_NUMBER, code=register, location=location.id)
     happened = occurred_at or tx.at
     receipt_id = uuid7()

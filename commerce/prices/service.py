@@ -28,11 +28,13 @@ WITH given AS (
     ON CONFLICT (variant_id, valid_from) DO UPDATE
         SET amount = excluded.amount, currency = excluded.currency, set_by = excluded.set_by, recorded_at = clock_timestamp()
         WHERE p.valid_from >= :at AND (p.amount, p.currency) IS DISTINCT FROM (excluded.amount, excluded.currency)
-    RETURNING p.variant_id
+    RETURNING p.variant_id, p.valid_from
 )
 SELECT g.variant_id, bool_or(p.variant_id IS NOT NULL AND p.amount <> g.amount AND p.valid_from < :at) AS past,
-       (SELECT count(*) FROM put WHERE put.variant_id = g.variant_id) AS put
-FROM given g LEFT JOIN prices.prices p ON p.variant_id = g.variant_id AND p.valid_from = g.valid_from
+       count(put.variant_id) AS put
+FROM given g
+LEFT JOIN prices.prices p ON p.variant_id = g.variant_id AND p.valid_from = g.valid_from
+LEFT JOIN put ON put.variant_id = g.variant_id AND put.valid_from = g.valid_from
 GROUP BY g.variant_id
 """
 SET_TAX_RATES = """

@@ -33,6 +33,7 @@ from commerce.returns.schemas import (
     ReturnSummary,
     ReturnView,
 )
+from commerce.stock import LevelTooHigh
 
 REFUSALS = (
     UnknownLocation,
@@ -53,7 +54,7 @@ REFUSALS = (
     tags=["store"],
     guards=[auth.at_store("returns.accept")],
     status_code=201,
-    responses=writes(*REFUSALS, CardNumberRefused, RefundExceedsPayment),
+    responses=writes(*REFUSALS, CardNumberRefused, RefundExceedsPayment, LevelTooHigh),
 )
 async def accept_return(
     db: NamedDependency[Database],

@@ -66,6 +66,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     movements: Sequence[Movement]
     reason: str | None = None
+    business_date: date | None = None
+    """Its own, when acts of several locations are booked together."""
     id: UUID = msgspec.field(default_factory=uuid7)
 
 
@@ -134,9 +136,11 @@ fits AS MATERIALIZED (
     FROM delta d LEFT JOIN locked l ON l.location_id = d.location_id AND l.variant_id = d.variant_id
 ), posting AS (
     INSERT INTO stock.postings (id, cause_kind, cause_id, actor, reason, occurred_at, business_date)
-    SELECT p.id, p.cause_kind, p.cause_id, CAST(:actor AS jsonb), p.reason, :occurred_at, :business_date
-    FROM unnest(CAST(:act_ids AS uuid[]), CAST(:cause_kinds AS text[]), CAST(:cause_ids AS uuid[]), CAST(:reasons AS text[]))
-        AS p(id, cause_kind, cause_id, reason), fits
+    SELECT p.id, p.cause_kind, p.cause_id, CAST(:actor AS jsonb), p.reason, :occurred_at, p.business_date
+    FROM unnest(
+        CAST(:act_ids AS uuid[]), CAST(:cause_kinds AS text[]), CAST(:cause_ids AS uuid[]), CAST(:reasons AS text[]),
+        CAST(:business_dates AS date[])
+    ) AS p(id, cause_kind, cause_id, reason, business_date), fits
     WHERE fits.yes
     ON CONFLICT (cause_kind, cause_id) DO NOTHING
     RETURNING id
@@ -312,7 +316,7 @@ async def book(
         "keep_safety": keep_safety,
         "actor": msgspec.json.encode(actor_record(actor)).decode(),
         "occurred_at": happened,
-        "business_date": business_date or happened.astimezone(UTC).date(),
+        "business_dates": [act.business_date or business_date or happened.astimezone(UTC).date() for act in acts],
         "act_ids": [act.id for act in acts],
         "cause_kinds": [act.cause.kind for act in acts],
         "cause_ids": [act.cause.id for act in acts],
@@ -369,6 +373,35 @@ async def book(
         replayed=fits and written == 0,
         levels={(row.location_id, row.variant_id): Standing(*row[4:]) for row in rows},
     )
+
+
+LOCK = """
+SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed
+FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)
+JOIN stock.levels l ON l.location_id = d.location_id AND l.variant_id = d.variant_id
+ORDER BY l.location_id, l.variant_id FOR NO KEY UPDATE OF l
+"""
+POSTED = """
+SELECT p.cause_id FROM unnest(CAST(:ids AS uuid[])) AS d(id)
+JOIN stock.postings p ON p.cause_kind = :kind AND p.cause_id = d.id
+"""
+
+
+async def lock(tx: Tx, spots: Iterable[Spot]) -> dict[Spot, Standing]:
+    """Lock levels in order and read what is on the shelf for sale; a level that does not exist is absent."""
+    keys = sorted(set(spots))
+    rows = await tx.rows(LOCK, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
+    return {
+        (row.location_id, row.variant_id): Standing(
+            available=row.available, reserved=row.reserved, committed=row.committed
+        )
+        for row in rows
+    }
+
+
+async def posted_of(tx: Tx, kind: str, ids: Sequence[UUID]) -> set[UUID]:
+    """Which causes of a kind have been posted."""
+    return {row.cause_id for row in await tx.rows(POSTED, kind=kind, ids=list(ids))}
 
 
 RESERVATION = """

@@ -417,6 +417,14 @@ async def adjust(
         raise BelowZero(left=getattr(outcome.levels[location_id, variant_id], bucket), bucket=bucket)
 
 
+async def book_fact(tx: Tx, actor: Actor, act: Act) -> None:
+    """Book an act on `available` as a physical fact: what it takes breaks promises like `sell`, but never more than is known.
+
+    Raises BelowZero.
+    """
+    await _take(tx, actor, act.cause, act.movements, None, act.business_date, reason=act.reason, known_only=True)
+
+
 async def sweep(tx: Tx, actor: Actor, *, limit: int = 500) -> int:
     """Give back reservations that have expired, at most `limit` of them, those longest expired first; how many."""
     for _ in range(ATTEMPTS):
@@ -433,7 +441,6 @@ async def sweep(tx: Tx, actor: Actor, *, limit: int = 500) -> int:
 EXPIRED = """
 SELECT * FROM stock.reservations WHERE state = 'reserved' AND expires_at <= :at ORDER BY expires_at LIMIT :limit
 """
-POSTED = "SELECT EXISTS (SELECT FROM stock.postings WHERE cause_kind = :kind AND cause_id = :id)"
 MOVED = """
 SELECT m.line_id, m.variant_id, sum(m.quantity)::integer AS quantity, max(m.unit_cost) AS unit_cost
 FROM stock.postings p JOIN stock.movements m ON m.posting_id = p.id
@@ -443,7 +450,7 @@ GROUP BY m.line_id, m.variant_id ORDER BY min(m.n)
 
 
 async def _is_posted(tx: Tx, cause: Cause) -> bool:
-    return bool(await tx.scalar(POSTED, kind=cause.kind, id=cause.id))
+    return cause.id in await ledger.posted_of(tx, cause.kind, [cause.id])
 
 
 async def _handed_over(tx: Tx, cause: Cause) -> list[HandedOver]:
@@ -627,9 +634,9 @@ async def _take(
             return outcome
         wanted: dict[Spot, int] = {}
         for movement in movements:
-            assert movement.from_location_id is not None  # noqa: S101
-            spot = (movement.from_location_id, movement.variant_id)
-            wanted[spot] = wanted.get(spot, 0) + movement.quantity
+            if movement.from_location_id is not None:
+                spot = (movement.from_location_id, movement.variant_id)
+                wanted[spot] = wanted.get(spot, 0) + movement.quantity
         lacking = {spot: quantity - outcome.levels[spot].available for spot, quantity in wanted.items()}
         lacking = {spot: lack for spot, lack in lacking.items() if lack > 0}
         found = await ledger.on_levels(tx, lacking, cause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 
 import pytest
 from litestar import Litestar
@@ -60,19 +61,25 @@ async def test_without_credentials_nothing_but_the_public_list(shop: Shop, handl
 
 async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:
     genuine = (await shop.shopper()).token or ""
-    for token in ("nonsense", "pk_" + "x" * 32, genuine[:-4] + ("AAAA" if genuine[-4:] != "AAAA" else "BBBB")):
+    tokens = {
+        "nonsense": handlers,
+        genuine[:-4] + ("AAAA" if genuine[-4:] != "AAAA" else "BBBB"): handlers,
+        "pk_" + "x" * 32: handlers[:3],
+        "dk_" + "x" * 32: handlers[-3:],
+    }
+    for token, called in tokens.items():
         forged = Client(shop.http, token)
-        for handler in handlers:
+        for handler in called:
             status, kind = await call(forged, handler, "nowhere")
             assert (status, kind) == (401, "/problems/sign-in-required"), (handler.operation_id, token)
 
 
 PASSES = {
-    "client": ("public", "caller", "client"),
-    "anonymous shopper": ("public", "caller", "shopper"),
-    "known shopper": ("public", "caller", "shopper", "known_shopper"),
-    "kiosk": ("public", "caller", "client"),
-    "call center": ("public", "caller", "staff"),
+    "client": ("public", "caller", "client", "visitor"),
+    "anonymous shopper": ("public", "caller", "shopper", "visitor", "signed_in"),
+    "known shopper": ("public", "caller", "shopper", "visitor", "signed_in", "known_shopper"),
+    "kiosk": ("public", "caller", "client", "visitor"),
+    "call center": ("public", "caller", "signed_in", "staff"),
 }
 """Guards that let each caller through, whatever permissions it holds."""
 
@@ -80,14 +87,14 @@ PASSES = {
 @pytest.mark.parametrize("who", list(PASSES))
 async def test_the_wrong_kind_of_caller_is_refused(shop: Shop, handlers: list[HTTPRouteHandler], who: str) -> None:
     store = await shop.store()
-    callers = {
+    callers: dict[str, Callable[[], Awaitable[Client]]] = {
         "client": shop.client,
         "anonymous shopper": shop.shopper,
         "known shopper": lambda: shop.shopper(known=True),
         "kiosk": lambda: shop.device("kiosk", store.code),
         "call center": lambda: shop.staff("call_center", channel="call_center"),
     }
-    caller = await callers[who]()  # type: ignore[operator]
+    caller = await callers[who]()
     wrong = {}
     for handler in handlers:
         guard = access(handler)

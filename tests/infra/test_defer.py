@@ -55,12 +55,15 @@ async def test_a_refusal_and_a_savepoint_undo_them(app: Litestar) -> None:
     with pytest.raises(Conflict):
         await db.write(refused)
 
+    async def inner(tx: Tx) -> None:
+        async with tx.savepoint():
+            tx.defer(BUMP, key=key, done=9)
+            raise Conflict
+
     async def halfway(tx: Tx) -> None:
         tx.defer(BUMP, key=other, done=5)
         with pytest.raises(Conflict):
-            async with tx.savepoint():
-                tx.defer(BUMP, key=key, done=9)
-                raise Conflict
+            await inner(tx)
 
     await db.write(halfway)
     assert await done(db, key) == 1

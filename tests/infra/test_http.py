@@ -57,10 +57,15 @@ async def broken(n: FromQuery[int] = 0) -> int:
     return 1 // n
 
 
+@post("/left")
+async def leave() -> None:
+    raise Left(left=2)
+
+
 @pytest.fixture(scope="module")
 async def edge() -> AsyncIterator[AsyncTestClient[Api]]:
     app = Api(
-        [body, left, busy, broken],
+        [body, left, leave, busy, broken],
         request_class=StrictRequest,
         exception_handlers=EXCEPTION_HANDLERS,
         after_request=add_entity_tag,
@@ -166,3 +171,8 @@ async def test_a_well_formed_request_id_is_kept_and_another_replaced(edge: Async
 )
 def test_pointers(path: str, pointer: str) -> None:
     assert pointer_of(path) == pointer
+
+
+async def test_options_names_every_method_of_the_resource(edge: AsyncTestClient[Api]) -> None:
+    assert (await edge.options("/left")).headers["allow"] == "GET, OPTIONS, POST"
+    assert (await edge.options("/body")).headers["allow"] == "OPTIONS, POST"

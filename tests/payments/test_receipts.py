@@ -10,7 +10,6 @@ import pytest
 from commerce import locations, payments
 from commerce.infra.db import Database, Tx
 from commerce.kernel.ids import uuid7
-from commerce.kernel.money import Money
 from commerce.payments import Tender
 from tests.payments.test_payments import line, money_of, paid
 from tests.support import Shop, clock
@@ -44,7 +43,7 @@ async def test_numbers_of_sales_at_once_have_no_gap(shop: Shop, db: Database) ->
     assert sorted(numbers) == list(range(1, 13))
 
 
-async def test_tenders_that_do_not_add_up_are_refused(shop: Shop, db: Database) -> None:
+async def test_a_receipt_that_does_not_add_up_is_never_written(shop: Shop, db: Database) -> None:
     store = await shop.store()
     order = uuid7()
 
@@ -58,9 +57,8 @@ async def test_tenders_that_do_not_add_up_are_refused(shop: Shop, db: Database) 
             total=100, currency="RUB", lines=[line(100)], tenders=[Tender(kind="cash", amount=99)],
         )  # fmt: skip
 
-    with pytest.raises(payments.TendersDoNotAddUp) as refused:
+    with pytest.raises(ValueError, match="add up to its total"):
         await db.write(work)
-    assert refused.value.members == {"total": Money(100, "RUB"), "tendered": Money(99, "RUB")}
     assert await money_of(db, order) == payments.OrderMoney(payments=[], refunds=[], receipts=[])
 
 
