@@ -118,6 +118,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
                     css_url="/docs/assets/swagger-ui.css",
                     standalone_preset_js_url="/docs/assets/swagger-ui-standalone-preset.js",
                     path="/",
+                    favicon="<link rel='icon' href='data:,'>",
                 )
             ],
         ),

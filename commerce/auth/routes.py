@@ -70,7 +70,7 @@ async def sign_in_anonymously(
     db: NamedDependency[Database],
     settings: NamedDependency[Settings],
     actor: NamedDependency[Actor],
-    data: JSONBody[SignInAnonymously],
+    data: JSONBody[SignInAnonymously] = SignInAnonymously(),  # noqa: B008
 ) -> Tokens:
     """Get a shopper's token before anybody has said who he is, so that nothing is lost before he does."""
     return await flow.sign_in_anonymously(db, settings, actor, command=data)

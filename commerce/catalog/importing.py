@@ -172,7 +172,9 @@ async def load(tx: Tx, actor: Actor, items: Sequence[Item[Entry]]) -> Loaded:
     await service.lock(tx)
     products = [item.value.product for item in items]
     line_of = {item.value.product.slug: min(item.value.lines.values()) for item in items}
-    lines = {sku: line for item in items for sku, line in item.value.lines.items()}
+    lines = {
+        (item.value.product.slug, sku): line for item in items for sku, line in item.value.lines.items()
+    }
     found = service.faults_within(products)
     found += await service.faults_against(tx, products)
     wrong = {(fault.slug, fault.sku) for fault in found}
@@ -190,7 +192,7 @@ async def load(tx: Tx, actor: Actor, items: Sequence[Item[Entry]]) -> Loaded:
     done = await service.put_products(tx, actor, good) if good else None
     faults = [
         Fault(
-            line=lines.get(fault.sku, line_of[fault.slug]) if fault.sku else line_of[fault.slug],
+            line=lines[fault.slug, fault.sku] if fault.sku else line_of[fault.slug],
             field="barcodes" if fault.kind == "barcode_elsewhere" else fault.field, reason=fault.reason,
         )
         for fault in found

@@ -180,6 +180,8 @@ def _invalid(extra: Any) -> list[Invalid]:
     found = []
     for item in extra if isinstance(extra, list) else []:
         message, key = str(item.get("message", "")), str(item.get("key", ""))
+        if message == "'data'":
+            message = "The request needs a JSON body"
         if item.get("source") in ("query", "path", "header", "cookie"):
             found.append(Invalid(pointer=key, detail=_from_message(message).detail))
         else:

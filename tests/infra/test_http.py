@@ -113,6 +113,11 @@ async def test_a_body_that_does_not_parse_names_the_place(
     assert error["detail"]
 
 
+async def test_a_missing_body_is_said_to_be_missing(edge: AsyncTestClient[Api]) -> None:
+    (error,) = problem(await edge.post("/body"), 400, "bad-input")["errors"]
+    assert error == {"pointer": "", "detail": "The request needs a JSON body"}
+
+
 async def test_a_parameter_that_does_not_parse_is_named(edge: AsyncTestClient[Api]) -> None:
     (error,) = problem(await edge.get("/broken?n=x"), 400, "bad-input")["errors"]
     assert error["pointer"] == "n"
