@@ -172,9 +172,7 @@ async def load(tx: Tx, actor: Actor, items: Sequence[Item[Entry]]) -> Loaded:
     await service.lock(tx)
     products = [item.value.product for item in items]
     line_of = {item.value.product.slug: min(item.value.lines.values()) for item in items}
-    lines = {
-        (item.value.product.slug, sku): line for item in items for sku, line in item.value.lines.items()
-    }
+    lines = {(item.value.product.slug, sku): line for item in items for sku, line in item.value.lines.items()}
     found = service.faults_within(products)
     found += await service.faults_against(tx, products)
     wrong = {(fault.slug, fault.sku) for fault in found}

@@ -157,7 +157,7 @@ UPDATE catalog.products p SET
         || setweight(to_tsvector('english', coalesce(p.title->>'en', '')), 'A')
         || setweight(to_tsvector('russian', coalesce(p.brand, '')), 'B')
         || setweight(to_tsvector('russian', w.ru), 'C') || setweight(to_tsvector('english', w.en), 'C')
-        || setweight(to_tsvector('simple', w.skus), 'C')
+        || setweight(to_tsvector('russian', w.skus), 'C')
         || setweight(to_tsvector('russian', coalesce(p.description->>'ru', '')), 'D')
         || setweight(to_tsvector('english', coalesce(p.description->>'en', '')), 'D'),
     version = p.version + CASE WHEN p.id = ANY(CAST(:created AS uuid[])) THEN 0 ELSE 1 END, updated_at = :at

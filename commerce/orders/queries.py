@@ -55,7 +55,10 @@ async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderVi
 
 
 async def timeline(tx: Tx, actor: Actor, *, number: str) -> Timeline:
-    """What happened to an order and its fulfillments, oldest first. Raises UnknownOrder, OrderNotAllowed."""
+    """What happened to an order and its fulfillments, oldest first; staff's notes to each other are not the customer's.
+
+    Raises UnknownOrder, OrderNotAllowed.
+    """
     order = await _readable(tx, actor, number)
     found = [
         _entry(row.what, None, row.actor, row.data, row.occurred_at) for row in await tx.rows(ENTRIES, order=order.id)
@@ -65,6 +68,9 @@ async def timeline(tx: Tx, actor: Actor, *, number: str) -> Timeline:
         for step in await fulfillment.steps_of(tx, order_id=order.id)
     ]
     found.sort(key=lambda entry: entry.occurred_at)
+    if actor.kind == "shopper":
+        for entry in found:
+            entry.data.pop("note", None)
     return Timeline(number=order.number, entries=found)
 
 

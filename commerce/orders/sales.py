@@ -14,6 +14,7 @@ from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
+from commerce.kernel.text import Language
 from commerce.locations import Location
 from commerce.orders import books
 from commerce.orders.books import Order
@@ -48,7 +49,7 @@ async def book(
     location = await locations.one(tx, code)
     kind = charged_as or ("offline_price" if tx.at - happened > LIVE else "shelf_price")
     wanted = await _priced(tx, command, location, kind)
-    customer_id = await _customer(tx, command.customer)
+    language = await _language(tx, command.customer)
     register = await register_of(tx, actor, location)
     lines = draft(wanted, bought_location_id=location.id)
     sums = totals(lines)
@@ -56,9 +57,9 @@ async def book(
     tenders = tenders_for(command.tenders, Money(sums.total, currency))
     associate = actor.subject if actor.kind == "staff" else None
     order = Order(
-        id=uuid7(), number=new_number(), kind="till_sale", state="completed", customer_id=customer_id, cart_id=None,
+        id=uuid7(), number=new_number(), kind="till_sale", state="completed", customer_id=command.customer, cart_id=None,
         client_sale_id=command.id, device_sequence=command.device_sequence, channel=actor.channel, device_id=actor.device,
-        associate_id=associate, sales_credit_id=associate, bought_location_id=location.id, sold="on_premises", language="ru",
+        associate_id=associate, sales_credit_id=associate, bought_location_id=location.id, sold="on_premises", language=language,
         currency=currency, subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total,
         tax_total=sums.tax_total, placed_at=happened, completed_at=happened, lines=lines,
     )  # fmt: skip
@@ -91,7 +92,7 @@ async def book(
     books.enter(
         tx, actor, order, "sold", _remarks(order, wanted, work.number, receipt),
         SaleBooked(
-            aggregate_id=order.id, version=1, number=order.number, customer_id=customer_id, location_id=location.id,
+            aggregate_id=order.id, version=1, number=order.number, customer_id=order.customer_id, location_id=location.id,
             currency=currency, total=order.total, lines=ordered_lines(order),
         ),
         OrderCompleted(aggregate_id=order.id, version=1, number=order.number),
@@ -172,14 +173,14 @@ def _article(line: SaleLineIn, by_sku: Mapping[str, Article], by_scan: Mapping[s
     return by_sku.get(line.sku) if line.sku else by_scan.get(line.barcode or "")
 
 
-async def _customer(tx: Tx, person: UUID | None) -> UUID | None:
-    """The profile that the sale counts for, the winner of a merge. Raises NoSuchCustomer."""
+async def _language(tx: Tx, person: UUID | None) -> Language:
+    """The language of the person that the sale counts for; Russian for somebody unknown. Raises NoSuchCustomer."""
     if person is None:
-        return None
+        return "ru"
     found = await customers.contacts(tx, person)
     if found.name is None and found.email is None and found.phone is None:
         raise NoSuchCustomer(customer=str(person))
-    return person
+    return "en" if found.language == "en" else "ru"
 
 
 def _remarks(order: Order, wanted: Sequence[Wanted], number: str, receipt: payments.ReceiptRef) -> dict[str, Any]:

@@ -13,10 +13,10 @@ INVARIANTS = [
     ),
     Invariant(
         9,
-        "a variant with a price has a tax rate from that moment on",
+        "the tax class of every priced variant has a rate",
         """
         SELECT DISTINCT v.tax_class FROM catalog.variants v JOIN prices.prices p ON p.variant_id = v.id
-        WHERE NOT EXISTS (SELECT 1 FROM prices.tax_rates t WHERE t.tax_class = v.tax_class AND t.valid_from <= p.valid_from)
+        WHERE NOT EXISTS (SELECT 1 FROM prices.tax_rates t WHERE t.tax_class = v.tax_class)
         """,
     ),
 ]

@@ -6,6 +6,7 @@ are. Goods of an expired reservation count as free, swept or not (DESIGN 6).
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -25,7 +26,9 @@ from commerce.storefront.schemas import (
     VariantOffer,
 )
 
-QUERY = """(websearch_to_tsquery('russian', :q) || websearch_to_tsquery('english', :q) || websearch_to_tsquery('simple', :q))"""
+QUERY = "(websearch_to_tsquery('russian', :q) || websearch_to_tsquery('english', :plain))"
+EXCLUDED = re.compile(r"(^|\s)-(\"[^\"]*\"?|\S+)")
+RANKED = "(websearch_to_tsquery('russian', :wanted) || websearch_to_tsquery('english', :wanted))"
 CATEGORY = "c.path @> ARRAY[CAST(:category AS text)]"
 BRAND = "p.brand = CAST(:brand AS text)"
 SEARCH = f"p.search @@ {QUERY}"
@@ -81,7 +84,7 @@ def cards_statement(*, category: bool, brand: bool, search: bool, ranked: bool, 
     ]  # fmt: skip
     return CARDS.format(
         rank="r.rank" if ranked else "0",
-        ranking=f"CROSS JOIN LATERAL (SELECT CAST(ts_rank(p.search, {QUERY}) * 1000000 AS int) AS rank) r"
+        ranking=f"CROSS JOIN LATERAL (SELECT CAST(ts_rank(p.search, {RANKED}) * 1000000 AS int) AS rank) r"
         if ranked
         else "",
         conditions="".join(f" AND {condition}" for condition in conditions),
@@ -117,7 +120,7 @@ async def products(
     after = decode_cursor(cursor, UUID)[0] if cursor is not None else None
     rows = await tx.rows(
         statement,
-        _given(category=category, brand=brand, q=q, after=after) | {"at": tx.at, "most": limit + 1},
+        _given(category=category, brand=brand, q=q, plain=plain(q), after=after) | {"at": tx.at, "most": limit + 1},
     )
     return page_of(rows, limit, card_of, lambda row: (row.id,))
 
@@ -126,8 +129,17 @@ async def search(tx: Tx, *, q: str, limit: int, cursor: str | None) -> Page[Prod
     """Published products that match a text in Russian or English, the best first. One statement."""
     statement = cards_statement(category=False, brand=False, search=True, ranked=True, later=cursor is not None)
     rank, after = decode_cursor(cursor, int, UUID) if cursor is not None else (None, None)
-    rows = await tx.rows(statement, _given(q=q, rank=rank, after=after) | {"at": tx.at, "most": limit + 1})
+    rows = await tx.rows(
+        statement,
+        _given(q=q, plain=plain(q), wanted=EXCLUDED.sub(" ", q), rank=rank, after=after)
+        | {"at": tx.at, "most": limit + 1},
+    )
     return page_of(rows, limit, card_of, lambda row: (row.rank, row.id))
+
+
+def plain(q: str | None) -> str | None:
+    """The words to look up in English too: none when some are excluded, for what one language excludes the other would let in."""
+    return "" if q is not None and EXCLUDED.search(q) else q
 
 
 def _given(**values: Any) -> dict[str, Any]:

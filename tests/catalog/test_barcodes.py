@@ -52,13 +52,16 @@ def test_counts_and_measures_of_element_strings() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["4006381333930", "73513538", "0104006381333930", "(01)04006381333930", "https://x.example/01/04006381333930"]
+    "data",
+    ["4006381333930", "73513538", "0104006381333930", "(01)04006381333930", "https://x.example/01/04006381333930"],
 )
 def test_wrong_check_digits(data: str) -> None:
     read = barcodes.parse(data)
     assert (read.gtin, read.bad_check_digit) == (None, True)
 
 
-@pytest.mark.parametrize("data", ["TEE101-BLK-46", "1234", "https://example.com/", "http://[", "]", "Ä", "12345678901234567890"])
+@pytest.mark.parametrize(
+    "data", ["TEE101-BLK-46", "1234", "https://example.com/", "http://[", "]", "Ä", "12345678901234567890"]
+)
 def test_everything_else_stands_as_it_is(data: str) -> None:
     assert barcodes.parse(data) == Scan(gtin=None, text=data)

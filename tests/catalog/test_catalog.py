@@ -93,7 +93,11 @@ async def test_what_a_product_may_not_be(office: Client) -> None:
     moved = await office.put(f"/v1/products/{slug}", product(taken))
     assert (moved.status_code, moved.json()["type"], moved.json()["slug"]) == (409, "/problems/sku-elsewhere", other)
     worn = await office.put(f"/v1/products/{slug}", product(variant(barcodes=[{"code": code}])))
-    assert (worn.status_code, worn.json()["type"], worn.json()["sku"]) == (409, "/problems/barcode-elsewhere", taken["sku"])
+    assert (worn.status_code, worn.json()["type"], worn.json()["sku"]) == (
+        409,
+        "/problems/barcode-elsewhere",
+        taken["sku"],
+    )
     for body in (product(colour="red"), product(variant(weight_grams=-1)), product(variants=[])):
         assert (await office.put(f"/v1/products/{slug}", body)).status_code == 400
     assert (await office.get(f"/v1/products/{slug}")).status_code == 404
@@ -189,7 +193,10 @@ async def test_categories_are_a_tree(shop: Shop, db: Database) -> None:
     await office.put(f"/v1/products/{unique('leaf')}", product(category=left))
     tree = (await (await shop.client()).get("/v1/catalog/categories")).json()
     branch = next(entry for entry in tree if entry["code"] == top)
-    assert (branch["products"], [(c["code"], c["products"]) for c in branch["children"]]) == (1, [(right, 0), (left, 1)])
+    assert (branch["products"], [(c["code"], c["products"]) for c in branch["children"]]) == (
+        1,
+        [(right, 0), (left, 1)],
+    )
     with pytest.raises(catalog.BadProduct):
         await db.write(made, node(top, left))
     with pytest.raises(catalog.BadProduct):
@@ -203,7 +210,12 @@ async def test_the_front_door_reads_in_one_statement_each(shop: Shop, db: Databa
     assert list(by_sku) == [item.sku]
     assert by_sku[item.sku] == by_id[item.id]
     found = by_id[item.id]
-    assert (found.id, found.product_id, found.change_of_mind_days, found.defect_days) == (item.id, item.product_id, 14, 730)
+    assert (found.id, found.product_id, found.change_of_mind_days, found.defect_days) == (
+        item.id,
+        item.product_id,
+        14,
+        730,
+    )
     assert (found.tax_class, found.maximum_per_order, found.refusal(db.clock())) == ("standard", 3, None)
     with pytest.raises(catalog.UnknownSku):
         await db.read(catalog.by_sku, "nothing")

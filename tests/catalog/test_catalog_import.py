@@ -73,7 +73,7 @@ async def test_good_lines_are_imported_and_bad_ones_named(shop: Shop, db: Databa
     assert sorted((line, field) for line, field, _ in faults[2:]) == [
         (4, "tax_class"), (5, "sku"), (6, "sku"), (7, "category"), (8, "barcodes"),
     ]  # fmt: skip
-    assert dict((line, reason) for line, _, reason in faults)[7] == "there is no category nothing"
+    assert {line: reason for line, _, reason in faults}[7] == "there is no category nothing"
     assert (report.lines, report.faults, report.counts["products created"]) == (8, len(faults), report.rows)
     found = await db.read(catalog.by_skus, [a, b, c, item.sku])
     assert a in found
@@ -95,7 +95,12 @@ async def test_rows_of_a_table_become_products(db: Database, shop: Shop, tmp_pat
         ["Bad Slug", unique("X").upper(), "things", "standard", "standard", "Шапка", "", "", "", "", ""],
     )
     report, faults = await run(db, path)
-    assert sorted((line, field) for line, field, _ in faults) == [(3, "weight_grams"), (4, "brand"), (5, ""), (8, "slug")]
+    assert sorted((line, field) for line, field, _ in faults) == [
+        (3, "weight_grams"),
+        (4, "brand"),
+        (5, ""),
+        (8, "slug"),
+    ]
     assert (report.rows, report.faults) == (2, 4)
     found = await db.read(catalog.by_skus, [a, b, c, d])
     assert set(found) == {a, d}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.orders.story import cash, levels, make_ready, pickup_code, place, rub, step
-from tests.support import Shop
+from tests.support import Client, Shop
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -88,3 +90,67 @@ async def test_from_the_cart_in_the_app_to_the_goods_in_hand(shop: Shop) -> None
     assert [(entry["number"], entry["units"], entry["fulfillment_status"]) for entry in mine] == [
         (order["number"], 3, "fulfilled")
     ]
+
+
+async def test_signed_up_in_the_app_bought_from_the_site_brought_back_in_another_city(shop: Shop) -> None:
+    """The whole life of an order and of one unit, with real credentials of every caller but the staff."""
+    kazan, tver, item = await shop.store(), await shop.store(), await shop.item(price=61_000)
+    await shop.stock(kazan, item, 3)
+    app, site = await shop.client("app"), await shop.client("site")
+    visitor = (await app.post("/v1/auth/anonymous", {})).json()
+    in_app = Client(shop.http, visitor["access_token"])
+    assert (await in_app.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 2})).status_code == 200
+    email, password = f"{item.sku.lower()}@example.org", "correct horse battery"
+    sign_up = {"email": email, "password": password, "name": "Анна"}
+    joined = await in_app.post("/v1/auth/sign-up", sign_up)
+    assert joined.status_code == 201, joined.text
+    signed_in = await site.post("/v1/auth/sign-in", {"email": email, "password": password})
+    on_site = Client(shop.http, signed_in.json()["access_token"])
+    cart = (await on_site.get("/v1/carts/current")).json()
+    assert [(line["sku"], line["quantity"]) for line in cart["lines"]] == [(item.sku, 2)]
+
+    near = (await on_site.get(f"/v1/availability?sku={item.sku}&near=55.79,49.12")).json()["items"][0]["locations"]
+    offer = next(entry for entry in near if entry["location"] == kazan.code)
+    assert (offer["band"], offer["left"]) == ("few_left", 3)
+    body = {"expected_total": cart["subtotal"], "pickup": {"location": kazan.code}, "cart_version": cart["version"]}
+    placed = await on_site.post("/v1/orders", body)
+    assert placed.status_code == 201, placed.text
+    order = placed.json()
+    assert order["contact"] == {"name": "Анна", "email": email, "phone": None}
+    promised = order["fulfillments"][0]["promise"]
+    assert promised["from_at"] >= offer["pickup"]["from_at"]
+    assert promised["until_at"] == offer["pickup"]["until_at"]
+
+    in_kazan, in_tver = await shop.staff("associate", kazan.code), await shop.staff("associate", tver.code)
+    number = await make_ready(in_kazan, kazan, order)
+    code = await pickup_code(on_site, order)
+    early = await in_tver.post(f"/v1/stores/{tver.code}/returns", back(order, item.sku, 1))
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/not-handed-over")
+    card = {"kind": "card_terminal", "amount": rub(122_000), "reference": "slip 0042"}
+    assert (await step(in_kazan, kazan, number, "collect", {"code": code, "tenders": [card]})).status_code == 200
+
+    returned = await in_tver.post(f"/v1/stores/{tver.code}/returns", back(order, item.sku, 1))
+    assert returned.status_code == 201, returned.text
+    assert returned.json()["refund_total"] == rub(61_000)
+    assert await levels(shop, item, kazan) == (1, 0)
+    assert await levels(shop, item, tver) == (1, 0)
+    too_many = await in_tver.post(f"/v1/stores/{tver.code}/returns", back(order, item.sku, 2))
+    assert too_many.status_code == 409, too_many.text
+    seen = (await on_site.get(f"/v1/orders/{order['number']}")).json()
+    assert (seen["state"], seen["payment_status"], seen["return_status"]) == (
+        "completed", "partially_refunded", "partially_returned"
+    )  # fmt: skip
+    assert [(line["handed_over"], line["returned"]) for line in seen["lines"]] == [(2, 1)]
+    told = [
+        (entry["what"], entry["who"], entry["channel"])
+        for entry in (await on_site.get(f"/v1/orders/{order['number']}/timeline")).json()["entries"]
+        if entry["fulfillment"] is None
+    ]
+    assert told == [("placed", "shopper", "site"), ("collected", "staff", "till"), ("returned", "staff", "till")]
+
+
+def back(order: dict[str, Any], sku: str, quantity: int) -> dict[str, Any]:
+    """Units of an order over the counter, as good as new, money back on the card."""
+    line = {"sku": sku, "quantity": quantity, "ground": "change_of_mind", "condition": "sellable"}
+    refund = {"tender": "card_terminal", "reference": "slip 0043"}
+    return {"order": order["number"], "lines": [line], "refund": refund}

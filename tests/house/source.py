@@ -101,3 +101,8 @@ def operations(app: Litestar) -> list[HTTPRouteHandler]:
             if handler.fn.__module__.startswith("commerce.") and handler.resolve_include_in_schema():
                 found[str(handler.operation_id)] = handler
     return [found[name] for name in sorted(found)]
+
+
+for _module in modules():
+    if _module.file in ("tables", "events"):
+        _module.load()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from litestar import Litestar
 
 from commerce.infra.db import Database, Tx
 from commerce.infra.tables import long_work
@@ -21,14 +20,15 @@ async def make(tx: Tx, *keys: str) -> None:
 
 async def done(db: Database, key: str) -> int | None:
     async def read(tx: Tx) -> int | None:
-        value: int | None = await tx.scalar("SELECT done FROM infra.long_work WHERE kind = 'test' AND key = :key", key=key)
+        value: int | None = await tx.scalar(
+            "SELECT done FROM infra.long_work WHERE kind = 'test' AND key = :key", key=key
+        )
         return value
 
     return await db.read(read)
 
 
-async def test_changes_and_queued_rows_go_in_one_statement(app: Litestar) -> None:
-    db: Database = app.state.db
+async def test_changes_and_queued_rows_go_in_one_statement(db: Database) -> None:
     first, second, third = unique("key"), unique("key"), unique("key")
     await db.write(make, first, second)
 
@@ -43,8 +43,7 @@ async def test_changes_and_queued_rows_go_in_one_statement(app: Litestar) -> Non
     assert [await done(db, key) for key in (first, second, third)] == [7, 8, 3]
 
 
-async def test_a_refusal_and_a_savepoint_undo_them(app: Litestar) -> None:
-    db: Database = app.state.db
+async def test_a_refusal_and_a_savepoint_undo_them(db: Database) -> None:
     key, other = unique("key"), unique("key")
     await db.write(make, key, other)
 

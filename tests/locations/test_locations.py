@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from commerce.infra.db import Database
-from tests.support import EVERY_DAY, Shop, clock, unique
+from tests.support import Shop, clock, unique
 
 
 def command(**values: Any) -> dict[str, Any]:
@@ -85,7 +85,12 @@ async def test_contradictions_are_refused(shop: Shop) -> None:
     for values, field in wrong:
         answer = await office.post("/v1/locations", command(**values))
         assert (answer.status_code, answer.json()["field"]) == (422, field), values
-    malformed: list[dict[str, Any]] = [{"roles": ["flies"]}, {"latitude_e6": 90_000_001}, {"colour": "red"}, {"code": "Ä"}]
+    malformed: list[dict[str, Any]] = [
+        {"roles": ["flies"]},
+        {"latitude_e6": 90_000_001},
+        {"colour": "red"},
+        {"code": "Ä"},
+    ]
     for values in malformed:
         assert (await office.post("/v1/locations", command(**values))).status_code == 400, values
     unknown = await office.patch("/v1/locations/nowhere", {"kept_days": 3})
@@ -93,13 +98,16 @@ async def test_contradictions_are_refused(shop: Shop) -> None:
 
 
 async def test_the_nearest_come_first_in_pages(shop: Shop) -> None:
-    role = {"roles": ("ships",), "hours": EVERY_DAY}
-    far = await shop.store(latitude_e6=-40_000_000, longitude_e6=175_000_000, **role)
-    middle = await shop.store(latitude_e6=-45_000_000, longitude_e6=170_000_000, **role)
-    close = await shop.store(latitude_e6=-45_100_000, longitude_e6=170_000_000, **role)
+    ships = ("ships",)
+    far = await shop.store(latitude_e6=-40_000_000, longitude_e6=175_000_000, roles=ships)
+    middle = await shop.store(latitude_e6=-45_000_000, longitude_e6=170_000_000, roles=ships)
+    close = await shop.store(latitude_e6=-45_100_000, longitude_e6=170_000_000, roles=ships)
     reader = await shop.client()
     first = (await reader.get("/v1/locations?near=-45.2,170&role=ships&limit=2")).json()
-    assert [(item["code"], item["distance_metres"]) for item in first["items"]] == [(close.code, 11_120), (middle.code, 22_239)]
+    assert [(item["code"], item["distance_metres"]) for item in first["items"]] == [
+        (close.code, 11_120),
+        (middle.code, 22_239),
+    ]
     second = (await reader.get(f"/v1/locations?near=-45.2,170&role=ships&limit=1&cursor={first['next_cursor']}")).json()
     assert [item["code"] for item in second["items"]] == [far.code]
     none = (await reader.get("/v1/locations?near=-45.2,170&role=accepts_returns&limit=200")).json()

@@ -72,7 +72,8 @@ def test_pickup_hours_are_the_doors_when_there_are_none_of_their_own() -> None:
 
 def test_twenty_four_hours_end_at_midnight_of_the_place() -> None:
     always = place(
-        hours=[{"weekday": day, "opens": "00:00", "closes": "24:00"} for day in range(1, 8)], time_zone="Asia/Vladivostok"
+        hours=[{"weekday": day, "opens": "00:00", "closes": "24:00"} for day in range(1, 8)],
+        time_zone="Asia/Vladivostok",
     )
     assert schedule.close_of(always, utc("2026-05-06T13:59")) == utc("2026-05-06T14:00")
     assert schedule.close_of(always, utc("2026-05-06T14:00")) == utc("2026-05-07T14:00")
@@ -121,7 +122,10 @@ def test_minutes_run_only_while_open() -> None:
 
 def test_why_a_role_cannot_be_used() -> None:
     shop = place(
-        time_zone="Asia/Vladivostok", opened_on="2026-05-06", closed_on="2026-06-01", paused_until="2026-05-10T00:00:00Z"
+        time_zone="Asia/Vladivostok",
+        opened_on="2026-05-06",
+        closed_on="2026-06-01",
+        paused_until="2026-05-10T00:00:00Z",
     )
     assert shop.refusal("ships", utc("2026-05-20T00:00")) == "no_role"
     assert shop.refusal("pickup", utc("2026-05-05T13:59")) == "not_open_yet"

@@ -140,6 +140,14 @@ async def test_what_is_promised_can_be_sold_and_the_pickup_is_at_risk(shop: Shop
     number = seen["fulfillments"][0]["number"]
     gone = await step(staff, store, number, "cancel", {"reason": "out_of_stock", "note": "Sold at the till"})
     assert (gone.status_code, gone.json()["state"]) == (200, "cancelled")
+    entries = {}
+    for reader in (customer, staff):
+        found = (await reader.get(f"/v1/orders/{order['number']}/timeline")).json()["entries"]
+        entries[reader] = next(
+            entry["data"] for entry in found if entry["what"] == "cancelled" and entry["fulfillment"]
+        )
+    assert entries[customer]["reason"] == entries[staff]["reason"] == "out_of_stock"
+    assert ("note" in entries[customer], entries[staff]["note"]) == (False, "Sold at the till")
     final = (await customer.get(f"/v1/orders/{order['number']}")).json()
     assert (final["state"], final["cancel_reason"]) == ("cancelled", "out_of_stock")
 

@@ -23,7 +23,7 @@ SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 async def amounts(db: Database, item: Item, *moments: datetime) -> list[int | None]:
     found: list[int | None] = []
     for at in moments:
-        quoted = await db.read(prices.quote, [item.id], at=at, tax_classes=["standard"])
+        quoted = await db.read(prices.quote, [item.id], at=at, tax_classes=["standard"], zone="RU")
         found.append(quoted[item.id].amount if item.id in quoted else None)
     return found
 
@@ -41,20 +41,27 @@ def change(item: Item, amount: int, valid_from: datetime | None = None, currency
 
 
 async def test_a_quote_is_the_newest_price_and_tax_rate_of_the_moment(shop: Shop, db: Database) -> None:
-    item, cheap, unpriced = await shop.item(price=129_900), await shop.item(price=5, tax_class="reduced"), await shop.item(price=None)
+    item, cheap, unpriced = (
+        await shop.item(price=129_900),
+        await shop.item(price=5, tax_class="reduced"),
+        await shop.item(price=None),
+    )
     asked = [item.id, cheap.id, unpriced.id]
-    quoted = await db.read(prices.quote, asked, at=clock(), tax_classes=["standard", "reduced", "standard"])
+    quoted = await db.read(prices.quote, asked, at=clock(), tax_classes=["standard", "reduced", "standard"], zone="RU")
     assert set(quoted) == {item.id, cheap.id}
     assert quoted[item.id] == prices.Price(
         variant_id=item.id, amount=129_900, currency="RUB", valid_from=SINCE, tax_basis_points=2200
     )
     assert (quoted[cheap.id].amount, quoted[cheap.id].tax_basis_points) == (5, 1000)
     december = datetime(2025, 12, 31, 20, 59, 59, tzinfo=UTC)
-    before = await db.read(prices.quote, [item.id], at=december, tax_classes=["standard"])
+    before = await db.read(prices.quote, [item.id], at=december, tax_classes=["standard"], zone="RU")
     assert before[item.id].tax_basis_points == 2000
-    assert await db.read(prices.quote, [item.id], at=SINCE - timedelta(seconds=1), tax_classes=["standard"]) == {}
+    assert (
+        await db.read(prices.quote, [item.id], at=SINCE - timedelta(seconds=1), tax_classes=["standard"], zone="RU")
+        == {}
+    )
     assert await db.read(prices.quote, [item.id], at=clock(), tax_classes=["standard"], zone="DE") == {}
-    assert await db.read(prices.quote, [], at=clock(), tax_classes=[]) == {}
+    assert await db.read(prices.quote, [], at=clock(), tax_classes=[], zone="RU") == {}
 
 
 async def test_a_price_changes_now_or_later(shop: Shop, db: Database, office: Client, audited: None) -> None:
@@ -64,7 +71,12 @@ async def test_a_price_changes_now_or_later(shop: Shop, db: Database, office: Cl
     assert (await office.post("/v1/prices", change(item, 900))).json() == {"set": 1}
     assert (await office.post("/v1/prices", change(item, 800, later))).json() == {"set": 1}
     assert (await office.post("/v1/prices", change(item, 800, later))).json() == {"set": 0}
-    assert await amounts(db, item, now - timedelta(seconds=1), now, later - timedelta(seconds=1), later) == [1000, 900, 900, 800]
+    assert await amounts(db, item, now - timedelta(seconds=1), now, later - timedelta(seconds=1), later) == [
+        1000,
+        900,
+        900,
+        800,
+    ]
     assert (await office.post("/v1/prices", change(item, 850, later))).json() == {"set": 1}
     history = (await office.get(f"/v1/prices/{item.sku}/history")).json()
     assert [(entry["price"]["amount"], entry["state"]) for entry in history["prices"]] == [
@@ -78,9 +90,15 @@ async def test_the_past_stays_as_it_was(shop: Shop, db: Database, office: Client
     item = await shop.item(price=1000)
     clock.stand_at(now := clock())
     late = await office.post("/v1/prices", change(item, 1, now - timedelta(seconds=1)))
-    assert (late.status_code, late.json()["type"], late.json()["variants"]) == (422, "/problems/price-in-past", [item.sku])
+    assert (late.status_code, late.json()["type"], late.json()["variants"]) == (
+        422,
+        "/problems/price-in-past",
+        [item.sku],
+    )
     with pytest.raises(prices.PriceInPast):
-        await db.write(prices.set_prices, office.actor, prices=[new(item.id, 1, now - timedelta(days=1))], currency="RUB")
+        await db.write(
+            prices.set_prices, office.actor, prices=[new(item.id, 1, now - timedelta(days=1))], currency="RUB"
+        )
     with pytest.raises(prices.PriceInPast):
         await db.write(prices.set_prices, system(), prices=[new(item.id, 1, SINCE)], currency="RUB")
     assert await db.write(prices.set_prices, system(), prices=[new(item.id, 1000, SINCE)], currency="RUB") == 0
@@ -98,7 +116,11 @@ def new(variant_id: UUID, amount: int, valid_from: datetime) -> prices.NewPrice:
 async def test_what_is_refused(shop: Shop, db: Database, office: Client) -> None:
     item = await shop.item(price=1000)
     euros = await office.post("/v1/prices", change(item, 5, currency="EUR"))
-    assert (euros.status_code, euros.json()["type"], euros.json()["currency"]) == (422, "/problems/wrong-currency", "RUB")
+    assert (euros.status_code, euros.json()["type"], euros.json()["currency"]) == (
+        422,
+        "/problems/wrong-currency",
+        "RUB",
+    )
     both = change(item, 5)
     both["prices"] = [{"sku": item.sku, "amount": 5}, {"sku": "NOTHING", "amount": 5}]
     unknown = await office.post("/v1/prices", both)
