@@ -254,6 +254,12 @@ def program(bench: Bench) -> type[RuleBasedStateMachine]:
 
             self.stores, self.items = bench.run(make())
 
+        def teardown(self) -> None:
+            """Leaves nothing that the next program's sweep would find."""
+            clock.stand_at(self.at + timedelta(days=1))
+            while bench.run(bench.db.write(stock.sweep, bench.shop.system)):
+                pass
+
         def ids(self, spot: Spot) -> tuple[UUID, UUID]:
             return self.stores[spot[0]].id, self.items[spot[1]].id
 

@@ -1,0 +1,509 @@
+"""The OpenAPI document and the page that shows it, for whoever writes a site, an app, a till or an integration.
+
+Litestar walks the routes; what it cannot know is put in here, for all operations alike: exact JSON Schemas of every Struct
+(bounds, unknown fields, what a field means), one schema per problem with its members, who may call, which headers are needed.
+Nothing here decides anything: it only says what the code does.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import OpenAPI
+
+from commerce.infra.http import KEY, PROBLEM_JSON, BodyTooLarge, Refusals, VersionRequired
+from commerce.kernel.errors import Problem
+
+REFERENCE = "#/components/schemas/{name}"
+JSON = "application/json"
+
+INTRODUCTION = """\
+One retailer's backend: site, app, kiosk, till and staff see one catalog, one price list, one stock, one cart, one order history.
+
+**Who calls.** Send `Authorization: Bearer` with one of: the publishable key of a frontend, the key of a till or kiosk, the token of a
+shopper (`POST /v1/auth/anonymous`, `…/sign-up`, `…/sign-in`), the token of a member of staff (`POST /v1/auth/staff/sign-in`). The
+channel of everything you do follows from the credential. Access tokens live for ten minutes: `POST /v1/auth/refresh`.
+
+**Doing things once.** Every unsafe request but those that hand out tokens needs an `Idempotency-Key`, new for each act and the same on
+each retry of it: however often it arrives, it happens once, and each answer is the first one's. Keys are kept for 24 hours.
+
+**Nobody overwrites what he has not seen.** Things that change have a `version` and answer with it as `ETag`; send it back in
+`If-Match`. When somebody was faster you get 412.
+
+**Refusals** are `application/problem+json` (RFC 9457): `type` never changes and is what programs read; `title` and `detail` speak
+Russian or English by `Accept-Language`; further members say which lines, how many are left, where else it is. `instance` is the request
+id, which every answer also has in `X-Request-Id` (send your own to find it in the logs). After a refusal nothing has changed.
+
+**Forms.** JSON in snake_case; times RFC 3339 in UTC; money in integer minor units with its currency; quantities in steps of the
+variant's unit (pieces when it has none); lists in pages: pass `next_cursor` as `cursor` until it is null. Unknown fields are refused.\
+"""
+
+TAGS = {
+    "shop": "What a customer sees and does in any channel: catalog, prices, availability, cart, orders, returns.",
+    "store": "What staff and devices do in one store: pickups, till sales, returns, stock. Limited to their own locations.",
+    "back office": "Products, prices, locations, staff, clients and devices of the whole chain, and the feed of events.",
+    "auth": "Tokens: anonymous shoppers, customers, staff; sessions and signing out.",
+    "system": "For whoever keeps the application running.",
+}
+
+CREDENTIALS = {
+    "publishable_key": "Key of a frontend (`pk_…`): names the channel. Not a secret.",
+    "device_key": "Key of a till or kiosk (`dk_…`), bound to one location. A secret.",
+    "shopper_token": "Access token of a shopper, anonymous or signed in.",
+    "staff_token": "Access token of a member of staff.",
+}
+
+WHO: dict[str, tuple[tuple[str, ...], str]] = {
+    "public": ((), "anybody, without credentials"),
+    "caller": (tuple(CREDENTIALS), "any credential"),
+    "client": (("publishable_key", "device_key"), "a frontend or a device with its key"),
+    "shopper": (("shopper_token",), "a shopper, anonymous or signed in"),
+    "known_shopper": (("shopper_token",), "a shopper who has signed in"),
+    "visitor": (
+        ("publishable_key", "device_key", "shopper_token"),
+        "a frontend or a device with its key, or a shopper there",
+    ),
+    "signed_in": (("shopper_token", "staff_token"), "a shopper or a member of staff"),
+    "staff": (("staff_token",), "any member of staff"),
+}
+STAFF_OR_DEVICE = ("staff_token", "device_key")
+
+PARAMETERS = {
+    "after": "`next_after` of the page before; left out: from the beginning",
+    "brand": "Exactly this brand",
+    "cursor": "`next_cursor` of the page before; left out: the first page",
+    "limit": "At most so many items",
+    "location": "Code of a location",
+    "login": "Name by which the member of staff signs in",
+    "near": "latitude,longitude in degrees: nearest first",
+    "role": "Only locations with this role now",
+    "session_id": "Id of a session, as listed",
+    "sku": "Repeat it for several SKUs",
+}
+"""For parameters whose type does not describe them itself."""
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "sign_in_anonymously": {"device_name": "iPhone"},
+    "sign_up": {"email": "anna@example.com", "password": "klyukva-fonar-7", "name": "Анна Иванова", "language": "ru"},
+    "sign_in": {"email": "irina.sokolova@example.com", "password": "beryoza-fonar-111"},
+    "sign_in_staff": {"login": "olga.msk", "password": "klyukva-veslo-11"},
+    "change_me": {"name": "Анна Петрова", "phone": None},
+    "put_cart_line": {"quantity": 2},
+    "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
+    "place_order": {
+        "expected_total": {"amount": 759800, "currency": "RUB"},
+        "pickup": {"location": "msk-tverskaya"},
+        "contact": {"name": "Анна Иванова", "phone": "+79000000101"},
+    },
+    "cancel_order": {"reason": "changed_mind"},
+    "pick_fulfillment": {"scans": [{"barcode": "2929850748994"}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
+    "collect_fulfillment": {
+        "code": "048213",
+        "tenders": [{"kind": "card_terminal", "amount": {"amount": 759800, "currency": "RUB"}, "reference": "304117"}],
+    },
+    "cancel_fulfillment": {"reason": "out_of_stock", "note": "The last one was sold at the till"},
+    "book_sale": {
+        "id": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10",
+        "occurred_at": "2026-11-21T12:30:00+03:00",
+        "lines": [
+            {"barcode": "2929850748994", "quantity": 1, "unit_price": {"amount": 129900, "currency": "RUB"}},
+        ],
+        "tenders": [{"kind": "cash", "amount": {"amount": 129900, "currency": "RUB"}}],
+        "device_sequence": 1042,
+    },
+    "accept_return": {
+        "order": "4821-3059-1768",
+        "lines": [
+            {"sku": "TEE101-BLK-46", "quantity": 1, "ground": "change_of_mind", "condition": "sellable"},
+        ],
+        "refund": {"tender": "cash"},
+    },
+    "preview_return": {
+        "receipt": {"register": "counter-msk-tverskaya", "number": 17},
+        "lines": [{"n": 1, "quantity": 1, "ground": "defect", "condition": "defective"}],
+    },
+    "book_stock_receipt": {
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": {"amount": 52000, "currency": "RUB"}}],
+        "note": "Delivery note 1187",
+    },
+    "book_stock_adjustment": {"sku": "TEE101-BLK-46", "delta": -1, "reason": "damage", "note": "Torn seam"},
+    "set_prices": {
+        "prices": [{"sku": "TEE101-BLK-46", "amount": 119900, "valid_from": "2027-01-15T00:00:00+03:00"}],
+        "currency": "RUB",
+    },
+    "stop_sale": {"reason": "Recall: the battery overheats"},
+    "create_staff": {
+        "login": "anna.msk",
+        "name": "Анна Иванова",
+        "password": "beryoza-vesna-12",
+        "roles": [{"role": "associate", "locations": ["msk-tverskaya"]}],
+    },
+    "create_device": {"code": "till-7", "kind": "till", "location": "msk-tverskaya", "name": "Till 7"},
+    "create_client": {"code": "site-2", "channel": "site", "name": "The new site"},
+    "change_location": {"paused_until": "2026-12-01T09:00:00+03:00", "paused_reason": "Flood"},
+}
+"""Bodies that make sense in the demonstration retailer. A test reads each with its command."""
+
+ENTITY_TAG = {
+    "description": 'The version in quotes, e.g. `"7"`; send it in `If-Match`.',
+    "required": True,
+    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+}
+RETRY_AFTER = {
+    "description": "Seconds after which it makes sense to try again.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "New for each act, repeated on each retry of it; a uuid is a good one. Kept for 24 hours.",
+    "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": KEY.pattern},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": 'The ETag of the state you saw, e.g. `"7"`: refused with 412 when it has changed. `*` for any state.',
+    "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'},
+}
+
+Schema = dict[str, Any]
+
+
+@dataclass
+class Documentation(OpenAPIConfig):
+    """Litestar's configuration of the document, finished by us."""
+
+    handlers: Sequence[Any] = field(default=())
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """The document without paths; Litestar puts them in, `to_schema` finishes them."""
+        plain = super().to_openapi_schema()
+        described = Described(**{name: getattr(plain, name) for name in plain.__dataclass_fields__})
+        described.handlers = self.handlers
+        return described
+
+
+class Described(OpenAPI):
+    """The document as it is served."""
+
+    handlers: Sequence[Any] = ()
+
+    def to_schema(self) -> Schema:
+        """Plain JSON values."""
+        return finished(msgspec.to_builtins(super().to_schema()), self.handlers)
+
+
+def finished(document: Schema, handlers: Sequence[Any]) -> Schema:
+    """Litestar's document with our schemas, problems, headers, tags, credentials and examples."""
+    by_operation = {str(handler.operation_id): handler for handler in handlers if isinstance(handler, HTTPRouteHandler)}
+    operations = [_Operation(raw, by_operation[raw["operationId"]]) for raw in _operations(document)]
+    refusals = {kind.code: kind for operation in operations for kind in operation.problems()}
+    commands_and_views = [kind for operation in operations for kind in operation.types()]
+    members = [kind for refusal in refusals.values() for kind in refusal.members_schema.values()]
+    kinds = list(dict.fromkeys([*commands_and_views, *members], None))
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
+    schema_of = {_key(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
+    describe_fields(components, kinds)
+    components |= problem_schemas(refusals.values(), schema_of)
+    for operation in operations:
+        operation.finish(schema_of)
+    document["info"]["description"] = INTRODUCTION
+    document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    document["components"] = {
+        "schemas": dict(sorted(components.items())),
+        "securitySchemes": {
+            name: {"type": "http", "scheme": "bearer", "description": text} for name, text in CREDENTIALS.items()
+        },
+    }
+    document["security"] = [{name: []} for name in CREDENTIALS]
+    return document
+
+
+def _operations(document: Schema) -> Iterator[Schema]:
+    for item in document["paths"].values():
+        for operation in item.values():
+            if isinstance(operation, dict) and "operationId" in operation:
+                yield operation
+
+
+def _key(kind: Any) -> Any:
+    try:
+        hash(kind)
+    except TypeError:
+        return repr(kind)
+    return kind
+
+
+class _Operation:
+    """One operation of the document and the handler behind it."""
+
+    def __init__(self, raw: Schema, handler: Any) -> None:
+        self.raw = raw
+        self.handler = handler
+        self.hints = get_type_hints(handler.fn.value if hasattr(handler.fn, "value") else handler.fn, include_extras=True)
+        self.signature = inspect.signature(handler.fn)
+
+    def problems(self) -> list[type[Problem]]:
+        found = [
+            kind
+            for spec in (self.handler.responses or {}).values()
+            if isinstance(spec, Refusals)
+            for kind in spec.kinds
+        ]
+        return found + ([BodyTooLarge] if "data" in self.hints else [])
+
+    @property
+    def returns(self) -> Any:
+        """The view, or None where nothing of ours is answered (no content, a stream)."""
+        kind = self.hints.get("return")
+        if get_origin(kind) is not None and getattr(get_origin(kind), "__name__", "") == "Response":
+            kind = get_args(kind)[0]
+        plain = kind is None or kind is type(None)
+        module = getattr(kind, "__module__", "")
+        return None if plain or module.startswith("litestar") else kind
+
+    def parameters(self) -> dict[str, Any]:
+        """Path and query parameters: name -> type, without the None that stands for absence."""
+        return {
+            name: _present(hint)
+            for name, hint in self.hints.items()
+            if name not in ("data", "return") and f"/{{{name}" in "".join(self.handler.paths) or _is_query(hint)
+        }
+
+    def types(self) -> list[Any]:
+        found = [_bare(self.hints["data"])] if "data" in self.hints else []
+        if self.returns is not None:
+            found.append(self.returns)
+        return [*found, *self.parameters().values()]
+
+    def finish(self, schema_of: Mapping[Any, Schema]) -> None:
+        raw = self.raw
+        name = str(raw["operationId"])
+        raw.pop("deprecated", None)
+        raw["summary"] = name.replace("_", " ").capitalize()
+        self._say_who()
+        self._finish_parameters(schema_of)
+        if "data" in self.hints:
+            content: Schema = {"schema": schema_of[_key(_bare(self.hints["data"]))]}
+            if name in EXAMPLES:
+                content["example"] = EXAMPLES[name]
+            optional = self.signature.parameters["data"].default is not inspect.Parameter.empty
+            raw["requestBody"] = {"required": not optional, "content": {JSON: content}}
+        self._finish_responses(schema_of)
+
+    def _say_who(self) -> None:
+        access = next((str(guard.access) for guard in self.handler.guards or () if hasattr(guard, "access")), "public")
+        kind, _, permission = access.partition(":")
+        if permission:
+            credentials, where = STAFF_OR_DEVICE, "this store" if kind == "store" else "some location"
+            words = f"staff or a device with the permission `{permission}` at {where}"
+        else:
+            credentials, words = WHO[access]
+        text = textwrap.dedent(self.raw.get("description", "")).strip()
+        self.raw["description"] = f"{text}\n\n**Who:** {words}."
+        self.raw["security"] = [{name: []} for name in credentials] or [{}]
+
+    def _finish_parameters(self, schema_of: Mapping[Any, Schema]) -> None:
+        types_of, finished_ones = self.parameters(), []
+        for parameter in self.raw.get("parameters", ()):
+            if parameter["name"] == "Idempotency-Key":
+                finished_ones.append(IDEMPOTENCY_KEY)
+            elif parameter["name"] == "If-Match":
+                finished_ones.append({**IF_MATCH, "required": VersionRequired in self.problems()})
+            else:
+                finished_ones.append(self._finish_parameter(parameter, schema_of[_key(types_of[parameter["name"]])]))
+        self.raw["parameters"] = sorted(finished_ones, key=lambda one: ("path", "query", "header").index(one["in"]))
+        if not finished_ones:
+            del self.raw["parameters"]
+
+    def _finish_parameter(self, parameter: Schema, schema: Schema) -> Schema:
+        schema = dict(schema)
+        name = parameter["name"]
+        described = schema.pop("description", None)
+        if name in ("sku", "location") and schema.get("type") == "array":
+            described = None
+        text = described or PARAMETERS.get(name)
+        default = self.signature.parameters[name].default
+        if default is not inspect.Parameter.empty and default is not None:
+            schema["default"] = msgspec.to_builtins(default)
+        required = default is inspect.Parameter.empty
+        found = {"name": name, "in": parameter["in"], "required": required, "schema": schema}
+        return found | ({"description": text} if text else {})
+
+    def _finish_responses(self, schema_of: Mapping[Any, Schema]) -> None:
+        finished_ones: Schema = {}
+        success = str(self.handler.status_code)
+        for status, response in sorted(self.raw["responses"].items()):
+            if status == success:
+                finished_ones[status] = self._success(response, schema_of)
+        by_status: dict[int, list[type[Problem]]] = {}
+        for kind in self.problems():
+            if kind not in by_status.setdefault(kind.status, []):
+                by_status[kind.status].append(kind)
+        for status_code, kinds in sorted(by_status.items()):
+            finished_ones[str(status_code)] = problem_response(kinds)
+        if self.raw["operationId"] == "health_ready":
+            finished_ones["503"] = {**finished_ones["200"], "description": "It cannot do its work; see which part."}
+        self.raw["responses"] = finished_ones
+
+    def _success(self, response: Schema, schema_of: Mapping[Any, Schema]) -> Schema:
+        view = self.returns
+        if view is None:
+            nothing = {"description": "Done; nothing to say"}
+            return {"description": response["description"], "content": response["content"]} if "content" in response else nothing
+        named = inspect.getdoc(get_origin(view) or view) if isinstance(get_origin(view) or view, type) else None
+        found: Schema = {
+            "description": (named or "").split("\n")[0] if msgspec_struct(view) else "All of them",
+            "content": {JSON: {"schema": schema_of[_key(view)]}},
+        }
+        headers: Schema = {}
+        if msgspec_struct(view) and any(one.name == "version" for one in msgspec.structs.fields(view)):
+            headers["ETag"] = ENTITY_TAG
+        if "cache-control" in {name.lower() for name in response.get("headers", {})}:
+            headers["Cache-Control"] = {"schema": {"type": "string"}, "description": "`no-store`: it holds a secret"}
+        return found | ({"headers": headers} if headers else {})
+
+
+def _is_query(hint: Any) -> bool:
+    return any("Parameter" in type(one).__name__ or "Parameter" in getattr(one, "__name__", "") for one in getattr(hint, "__metadata__", ()))
+
+
+def _bare(hint: Any) -> Any:
+    """The type under Litestar's marker; msgspec's own bounds stay."""
+    if get_origin(hint) is Annotated:
+        inner, *metadata = get_args(hint)
+        bounds = [one for one in metadata if isinstance(one, msgspec.Meta)]
+        inner = _bare(inner)
+        return Annotated[(inner, *bounds)] if bounds else inner
+    return hint
+
+
+def _present(hint: Any) -> Any:
+    """The type of a parameter that is there."""
+    hint = _bare(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        return Union[tuple(kind for kind in get_args(hint) if kind is not type(None))]  # noqa: UP007
+    return hint
+
+
+def msgspec_struct(kind: Any) -> bool:
+    """Whether a type, or what a generic one is made of, is a Struct."""
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and issubclass(origin, msgspec.Struct)
+
+
+def problem_name(kind: type[Problem]) -> str:
+    """Name of a problem's schema."""
+    return f"{kind.__name__}Problem"
+
+
+def problem_schemas(kinds: Any, schema_of: Mapping[Any, Schema]) -> dict[str, Schema]:
+    """What every problem document has, and one schema per problem with its own members."""
+    text = {"type": "string"}
+    found: dict[str, Schema] = {
+        "Problem": {
+            "title": "Problem",
+            "description": "What every refusal says (RFC 9457); `title` and `detail` in the reader's language.",
+            "type": "object",
+            "properties": {
+                "type": {"type": "string", "description": "What happened, for programs; it never changes"},
+                "title": {**text, "description": "What happened, for people"},
+                "status": {"type": "integer", "description": "The HTTP status"},
+                "detail": {**text, "description": "What to do about it"},
+                "instance": {**text, "description": "Id of the request; name it when you report something"},
+            },
+            "required": ["type", "title", "status", "detail", "instance"],
+        }
+    }
+    for kind in kinds:
+        members = {name: schema_of[_key(member)] for name, member in kind.members_schema.items()}
+        found[problem_name(kind)] = {
+            "title": kind.title,
+            "description": f"{kind.detail}\n\n{kind.detail_ru}",
+            "allOf": [{"$ref": REFERENCE.format(name="Problem")}],
+            "type": "object",
+            "properties": {"type": {"const": f"/problems/{kind.code}"}, "status": {"const": kind.status}, **members},
+            "required": ["type", "status", *members],
+        }
+    return found
+
+
+def problem_response(kinds: Sequence[type[Problem]]) -> Schema:
+    """The problems that one status of an operation may mean."""
+    references = [{"$ref": REFERENCE.format(name=problem_name(kind))} for kind in kinds]
+    schema: Schema = references[0]
+    if len(references) > 1:
+        mapping = {f"/problems/{kind.code}": reference["$ref"] for kind, reference in zip(kinds, references, strict=True)}
+        schema = {"oneOf": references, "discriminator": {"propertyName": "type", "mapping": mapping}}
+    found: Schema = {
+        "description": "\n".join(f"- `/problems/{kind.code}` {kind.title}" for kind in kinds),
+        "content": {PROBLEM_JSON: {"schema": schema}},
+    }
+    if kinds[0].status in (429, 503) or any(kind.code == "in-progress" for kind in kinds):
+        found["headers"] = {"Retry-After": RETRY_AFTER}
+    if kinds[0].status == 401:
+        found["headers"] = {"WWW-Authenticate": {"schema": {"const": "Bearer"}, "required": True}}
+    return found
+
+
+def describe_fields(components: dict[str, Schema], kinds: Sequence[Any]) -> None:
+    """What stands under a field of a Struct in the source becomes the description of its property."""
+    for kind in _structs(kinds):
+        properties = components.get(kind.__name__, {}).get("properties", {})
+        for owner in reversed(kind.__mro__):
+            for name, text in _field_texts(owner).items():
+                if name in properties and "description" not in properties[name]:
+                    properties[name] = {**properties[name], "description": text}
+
+
+def _structs(kinds: Sequence[Any]) -> list[type[msgspec.Struct]]:
+    found: dict[type[msgspec.Struct], None] = {}
+
+    def visit(kind: Any) -> None:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            if kind not in found:
+                found[kind] = None
+                for hint in get_type_hints(kind, include_extras=True).values():
+                    visit(hint)
+            return
+        if msgspec_struct(kind):
+            visit(get_origin(kind))
+        for part in get_args(kind):
+            visit(part)
+
+    for kind in kinds:
+        visit(kind)
+    return list(found)
+
+
+def _field_texts(owner: type) -> dict[str, str]:
+    tree = _class_trees(owner.__module__).get(owner.__qualname__) if owner.__module__.startswith("commerce.") else None
+    found: dict[str, str] = {}
+    for statement, after in zip(tree.body, tree.body[1:], strict=False) if tree else ():
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            match after:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    found[statement.target.id] = inspect.cleandoc(text)
+    return found
+
+
+_trees: dict[str, dict[str, ast.ClassDef]] = {}
+
+
+def _class_trees(module: str) -> dict[str, ast.ClassDef]:
+    if module not in _trees:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+        _trees[module] = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    return _trees[module]
