@@ -10,15 +10,15 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, Contact, License, SecurityScheme
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import License
 from litestar.static_files import create_static_files_router
 
 from commerce import auth, parts
+from commerce.documentation import Documentation, documentation_page, problem_instead_of_page
 from commerce.infra import log
 from commerce.infra.db import Database
 from commerce.infra.health import ROUTES as HEALTH
@@ -81,8 +81,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         path="/docs/assets", directories=[documentation_assets()], include_in_schema=False, html_mode=False
     )
     assets.guards = [auth.public]
+    ours = [*HEALTH, *parts.routes()]
     return Api(
-        route_handlers=[*HEALTH, *parts.routes(), assets],
+        route_handlers=[*ours, documentation_page, assets],
         lifespan=[lifespan],
         state=State({"db": db, "live": live}),
         request_class=StrictRequest,
@@ -98,29 +99,16 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "if_match": Provide(if_match_of, sync_to_thread=False),
         },
         request_max_body_size=MAX_BODY_BYTES,
-        openapi_config=OpenAPIConfig(
+        openapi_config=Documentation(
             title="commerce",
             version=version("commerce"),
-            description="One retailer's backend: catalog, prices, stock, carts, orders and returns, the same in every channel.",
-            contact=Contact(name="commerce"),
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
-            path="/docs",
             use_handler_docstrings=True,
-            components=Components(
-                security_schemes={
-                    "bearer": SecurityScheme(type="http", scheme="bearer", description="A key or an access token")
-                }
+            handlers=ours,
+            openapi_router=Router(
+                "/schema", route_handlers=[], include_in_schema=False, after_request=problem_instead_of_page
             ),
-            security=[{"bearer": []}],
-            render_plugins=[
-                SwaggerRenderPlugin(
-                    js_url="/docs/assets/swagger-ui-bundle.js",
-                    css_url="/docs/assets/swagger-ui.css",
-                    standalone_preset_js_url="/docs/assets/swagger-ui-standalone-preset.js",
-                    path="/",
-                    favicon="<link rel='icon' href='data:,'>",
-                )
-            ],
+            render_plugins=[JsonRenderPlugin()],
         ),
         debug=False,
         logging_config=None,

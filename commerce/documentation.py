@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
+from litestar.params import PathParameter, QueryParameter
 
-from commerce.infra.http import KEY, PROBLEM_JSON, BodyTooLarge, Refusals, VersionRequired
+from commerce import auth
+from commerce.infra.http import KEY, PROBLEM_JSON, BodyTooLarge, Refusals, UnknownAddress, VersionRequired
 from commerce.kernel.errors import Problem
 
 REFERENCE = "#/components/schemas/{name}"
@@ -106,6 +108,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "pickup": {"location": "msk-tverskaya"},
         "contact": {"name": "Анна Иванова", "phone": "+79000000101"},
     },
+    "merge_carts": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U", "policy": "sum"},
+    "refresh_session": {"refresh_token": "rt_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
     "cancel_order": {"reason": "changed_mind"},
     "pick_fulfillment": {"scans": [{"barcode": "2929850748994"}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "collect_fulfillment": {
@@ -151,6 +155,42 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "create_device": {"code": "till-7", "kind": "till", "location": "msk-tverskaya", "name": "Till 7"},
     "create_client": {"code": "site-2", "channel": "site", "name": "The new site"},
+    "set_staff_roles": {"roles": [{"role": "store_manager", "locations": ["msk-tverskaya", "msk-arbat"]}]},
+    "create_location": {
+        "code": "tula-lenina",
+        "name": {"ru": "Верстово на Ленина", "en": "Verstovo Lenina"},
+        "kind": "store",
+        "legal_entity": "verstovo",
+        "roles": ["ships", "pickup", "accepts_returns", "sells"],
+        "address": {"country": "RU", "city": "Тула", "city_en": "Tula", "street": "проспект Ленина, 54"},
+        "latitude_e6": 54184700,
+        "longitude_e6": 37594600,
+        "time_zone": "Europe/Moscow",
+        "hours": [{"weekday": day, "opens": "10:00", "closes": "21:00"} for day in range(1, 8)],
+        "opened_on": "2027-02-01",
+    },
+    "promise_fulfillment_again": {
+        "from_at": "2026-11-22T10:00:00+03:00",
+        "until_at": "2026-11-27T21:00:00+03:00",
+        "reason": "The delivery is late",
+    },
+    "save_product": {
+        "brand": "Belogorn",
+        "title": {"ru": "Футболка мужская «Рассвет»", "en": "Rassvet men's T-shirt"},
+        "category": "tops",
+        "options": [{"code": "size", "name": {"ru": "Размер", "en": "Size"}}],
+        "variants": [
+            {
+                "sku": "TEE190-WHT-48",
+                "options": {"size": "48"},
+                "barcodes": [{"code": "2929850748994"}],
+                "weight_grams": 190,
+                "tax_class": "standard",
+                "return_policy": "standard",
+            }
+        ],
+    },
+    "resume_sale": {"reason": "The new batch has passed the test"},
     "change_location": {"paused_until": "2026-12-01T09:00:00+03:00", "paused_reason": "Flood"},
 }
 """Bodies that make sense in the demonstration retailer. A test reads each with its command."""
@@ -179,6 +219,50 @@ IF_MATCH = {
 }
 
 Schema = dict[str, Any]
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>commerce: the API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+<style>body { margin: 0 }</style>
+</head>
+<body>
+<div id="page"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({
+  url: "/schema/openapi.json",
+  dom_id: "#page",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "none",
+  filter: true,
+  persistAuthorization: true,
+  tagsSorter: (a, b) => 0,
+  validatorUrl: null,
+});
+</script>
+</body>
+</html>
+"""
+
+
+@get("/docs", include_in_schema=False, media_type=MediaType.HTML, guards=[auth.public], sync_to_thread=False)
+def documentation_page() -> str:
+    """Swagger UI from our own files: it needs no network."""
+    return PAGE
+
+
+async def problem_instead_of_page(response: Response[Any]) -> Response[Any]:
+    """Litestar answers an unknown address below the document's with a page of its own."""
+    if response.status_code == 404:
+        raise UnknownAddress
+    return response
 
 
 @dataclass
@@ -215,7 +299,7 @@ def finished(document: Schema, handlers: Sequence[Any]) -> Schema:
     kinds = list(dict.fromkeys([*commands_and_views, *members], None))
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
     schema_of = {_key(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
-    describe_fields(components, kinds)
+    describe(components, kinds)
     components |= problem_schemas(refusals.values(), schema_of)
     for operation in operations:
         operation.finish(schema_of)
@@ -246,13 +330,19 @@ def _key(kind: Any) -> Any:
     return kind
 
 
+class _Parameter(msgspec.Struct, frozen=True):
+    kind: Any
+    description: str | None
+    default: Any
+
+
 class _Operation:
     """One operation of the document and the handler behind it."""
 
     def __init__(self, raw: Schema, handler: Any) -> None:
         self.raw = raw
         self.handler = handler
-        self.hints = get_type_hints(handler.fn.value if hasattr(handler.fn, "value") else handler.fn, include_extras=True)
+        self.hints = get_type_hints(handler.fn, include_extras=True)
         self.signature = inspect.signature(handler.fn)
 
     def problems(self) -> list[type[Problem]]:
@@ -274,19 +364,21 @@ class _Operation:
         module = getattr(kind, "__module__", "")
         return None if plain or module.startswith("litestar") else kind
 
-    def parameters(self) -> dict[str, Any]:
-        """Path and query parameters: name -> type, without the None that stands for absence."""
-        return {
-            name: _present(hint)
-            for name, hint in self.hints.items()
-            if name not in ("data", "return") and f"/{{{name}" in "".join(self.handler.paths) or _is_query(hint)
-        }
+    def parameters(self) -> dict[str, _Parameter]:
+        """Path and query parameters by the name they have in a request."""
+        found = {}
+        for name, hint in self.hints.items():
+            for marker in getattr(hint, "__metadata__", ()):
+                if isinstance(marker, PathParameter | QueryParameter):
+                    given = _Parameter(_present(hint), marker.description, self.signature.parameters[name].default)
+                    found[marker.name or name] = given
+        return found
 
     def types(self) -> list[Any]:
         found = [_bare(self.hints["data"])] if "data" in self.hints else []
         if self.returns is not None:
             found.append(self.returns)
-        return [*found, *self.parameters().values()]
+        return [*found, *(parameter.kind for parameter in self.parameters().values())]
 
     def finish(self, schema_of: Mapping[Any, Schema]) -> None:
         raw = self.raw
@@ -307,7 +399,8 @@ class _Operation:
         access = next((str(guard.access) for guard in self.handler.guards or () if hasattr(guard, "access")), "public")
         kind, _, permission = access.partition(":")
         if permission:
-            credentials, where = STAFF_OR_DEVICE, "this store" if kind == "store" else "some location"
+            where = "this store" if kind == "store" else "some location"
+            credentials: tuple[str, ...] = STAFF_OR_DEVICE
             words = f"staff or a device with the permission `{permission}` at {where}"
         else:
             credentials, words = WHO[access]
@@ -316,31 +409,23 @@ class _Operation:
         self.raw["security"] = [{name: []} for name in credentials] or [{}]
 
     def _finish_parameters(self, schema_of: Mapping[Any, Schema]) -> None:
-        types_of, finished_ones = self.parameters(), []
+        ours, found = self.parameters(), []
         for parameter in self.raw.get("parameters", ()):
-            if parameter["name"] == "Idempotency-Key":
-                finished_ones.append(IDEMPOTENCY_KEY)
-            elif parameter["name"] == "If-Match":
-                finished_ones.append({**IF_MATCH, "required": VersionRequired in self.problems()})
+            name, place = parameter["name"], parameter["in"]
+            if name == "Idempotency-Key":
+                found.append(IDEMPOTENCY_KEY)
+            elif name == "If-Match":
+                found.append({**IF_MATCH, "required": VersionRequired in self.problems()})
             else:
-                finished_ones.append(self._finish_parameter(parameter, schema_of[_key(types_of[parameter["name"]])]))
-        self.raw["parameters"] = sorted(finished_ones, key=lambda one: ("path", "query", "header").index(one["in"]))
-        if not finished_ones:
-            del self.raw["parameters"]
-
-    def _finish_parameter(self, parameter: Schema, schema: Schema) -> Schema:
-        schema = dict(schema)
-        name = parameter["name"]
-        described = schema.pop("description", None)
-        if name in ("sku", "location") and schema.get("type") == "array":
-            described = None
-        text = described or PARAMETERS.get(name)
-        default = self.signature.parameters[name].default
-        if default is not inspect.Parameter.empty and default is not None:
-            schema["default"] = msgspec.to_builtins(default)
-        required = default is inspect.Parameter.empty
-        found = {"name": name, "in": parameter["in"], "required": required, "schema": schema}
-        return found | ({"description": text} if text else {})
+                one = ours[name]
+                schema = dict(schema_of[_key(one.kind)])
+                text = one.description or schema.pop("description", None) or PARAMETERS.get(name, "")
+                required = one.default is inspect.Parameter.empty
+                if not required and one.default is not None:
+                    schema["default"] = msgspec.to_builtins(one.default)
+                found.append({"name": name, "in": place, "required": required, "description": text, "schema": schema})
+        if found:
+            self.raw["parameters"] = sorted(found, key=lambda one: ("path", "query", "header").index(one["in"]))
 
     def _finish_responses(self, schema_of: Mapping[Any, Schema]) -> None:
         finished_ones: Schema = {}
@@ -362,7 +447,11 @@ class _Operation:
         view = self.returns
         if view is None:
             nothing = {"description": "Done; nothing to say"}
-            return {"description": response["description"], "content": response["content"]} if "content" in response else nothing
+            return (
+                {"description": response["description"], "content": response["content"]}
+                if "content" in response
+                else nothing
+            )
         named = inspect.getdoc(get_origin(view) or view) if isinstance(get_origin(view) or view, type) else None
         found: Schema = {
             "description": (named or "").split("\n")[0] if msgspec_struct(view) else "All of them",
@@ -374,10 +463,6 @@ class _Operation:
         if "cache-control" in {name.lower() for name in response.get("headers", {})}:
             headers["Cache-Control"] = {"schema": {"type": "string"}, "description": "`no-store`: it holds a secret"}
         return found | ({"headers": headers} if headers else {})
-
-
-def _is_query(hint: Any) -> bool:
-    return any("Parameter" in type(one).__name__ or "Parameter" in getattr(one, "__name__", "") for one in getattr(hint, "__metadata__", ()))
 
 
 def _bare(hint: Any) -> Any:
@@ -445,7 +530,9 @@ def problem_response(kinds: Sequence[type[Problem]]) -> Schema:
     references = [{"$ref": REFERENCE.format(name=problem_name(kind))} for kind in kinds]
     schema: Schema = references[0]
     if len(references) > 1:
-        mapping = {f"/problems/{kind.code}": reference["$ref"] for kind, reference in zip(kinds, references, strict=True)}
+        mapping = {
+            f"/problems/{kind.code}": reference["$ref"] for kind, reference in zip(kinds, references, strict=True)
+        }
         schema = {"oneOf": references, "discriminator": {"propertyName": "type", "mapping": mapping}}
     found: Schema = {
         "description": "\n".join(f"- `/problems/{kind.code}` {kind.title}" for kind in kinds),
@@ -458,14 +545,38 @@ def problem_response(kinds: Sequence[type[Problem]]) -> Schema:
     return found
 
 
-def describe_fields(components: dict[str, Schema], kinds: Sequence[Any]) -> None:
-    """What stands under a field of a Struct in the source becomes the description of its property."""
+def describe(components: dict[str, Schema], kinds: Sequence[Any]) -> None:
+    """What msgspec does not say: the text under a field in the source, and that an answer always has all of its members."""
     for kind in _structs(kinds):
-        properties = components.get(kind.__name__, {}).get("properties", {})
-        for owner in reversed(kind.__mro__):
-            for name, text in _field_texts(owner).items():
-                if name in properties and "description" not in properties[name]:
-                    properties[name] = {**properties[name], "description": text}
+        for name, schema in components.items():
+            if name == kind.__name__ or name.startswith(f"{kind.__name__}_"):
+                _describe_struct(kind, schema)
+    for schema in _walk(components):
+        values = schema.get("enum")
+        if isinstance(values, list) and "type" not in schema and all(isinstance(value, str) for value in values):
+            schema["type"] = "string"
+
+
+def _describe_struct(kind: type[msgspec.Struct], schema: Schema) -> None:
+    schema["description"] = inspect.cleandoc(schema.get("description", ""))
+    properties = schema["properties"]
+    for owner in reversed(kind.__mro__):
+        for name, text in _field_texts(owner).items():
+            if name in properties and "description" not in properties[name]:
+                properties[name] = {**properties[name], "description": text}
+    config = kind.__struct_config__
+    if not config.forbid_unknown_fields and not config.omit_defaults:
+        schema["required"] = list(properties)
+        for name in properties:
+            properties[name] = {key: value for key, value in properties[name].items() if key != "default"}
+
+
+def _walk(value: Any) -> Iterator[Schema]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        yield from _walk(part)
 
 
 def _structs(kinds: Sequence[Any]) -> list[type[msgspec.Struct]]:

@@ -170,7 +170,11 @@ async def availability(tx: Tx, actor: Actor, *, skus: Sequence[str], near: str |
     for sku in skus:
         if sku not in variants:
             raise catalog.UnknownSku(sku=sku)
-    stores = await locations.all_with_role(tx, "pickup")
+    stores = [
+        store
+        for store in await locations.all_with_role(tx, "pickup")
+        if store.refusal("pickup", tx.at) not in ("closed", "not_open_yet")
+    ]
     levels = await stock.levels(
         tx, variant_ids=[variant.id for variant in variants.values()], location_ids=[store.id for store in stores]
     )

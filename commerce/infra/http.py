@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
@@ -98,6 +99,15 @@ class VersionRequired(PreconditionRequired):
     detail_ru = "Передайте `If-Match` с ETag того состояния, которое вы видели."
 
 
+class BodyTooLarge(Problem):
+    status = 413
+    code = "body-too-large"
+    title = "The body is too large"
+    title_ru = "Слишком большое тело запроса"
+    detail = "A request may have 2 MiB. Send it in several parts, each with an Idempotency-Key of its own."
+    detail_ru = "Размер запроса — не больше 2 МиБ. Разделите его на части, каждую со своим Idempotency-Key."
+
+
 STATUS_CODES: dict[int, tuple[str, str, str]] = {
     400: ("bad-request", "Bad request", "Некорректный запрос"),
     401: ("sign-in-required", "Credentials are missing", "Нужен вход"),
@@ -105,7 +115,6 @@ STATUS_CODES: dict[int, tuple[str, str, str]] = {
     404: ("unknown-address", "No such address", "Нет такого адреса"),
     405: ("method-not-allowed", "Method not allowed", "Метод не поддерживается"),
     406: ("not-acceptable", "Not acceptable", "Формат не поддерживается"),
-    413: ("body-too-large", "The body is too large", "Слишком большое тело запроса"),
     415: ("unsupported-media-type", "Unsupported media type", "Формат тела не поддерживается"),
     429: ("too-many-requests", "Too many requests", "Слишком много запросов"),
 }
@@ -203,8 +212,8 @@ def render_http_exception(request: Request[Any, Any, Any], error: HTTPException)
     if error.status_code >= 500:
         return render_unexpected(request, error)
     code, title, title_ru = STATUS_CODES.get(error.status_code, ("refused", "Refused", "Отказано"))
-    if error.status_code == 404:
-        return render_problem(request, UnknownAddress())
+    if error.status_code in (404, 413):
+        return render_problem(request, UnknownAddress() if error.status_code == 404 else BodyTooLarge())
     headers = dict(error.headers or {})
     return _answer(request, error.status_code, code, title_ru if russian else title, error.detail or title, {}, headers)
 
@@ -225,6 +234,13 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
 }
 
 
+@dataclass
+class Refusals(ResponseSpec):
+    """The problems that one status of a route may mean."""
+
+    kinds: tuple[type[Problem], ...] = ()
+
+
 def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     """The `responses=` of a route: the problems it declares by status, with those that every route may answer."""
     by_status: dict[int, list[type[Problem]]] = {}
@@ -233,11 +249,8 @@ def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
         if kind not in by_status.setdefault(kind.status, []):
             by_status[kind.status].append(kind)
     return {
-        status: ResponseSpec(
-            data_container=ProblemDocument,
-            generate_examples=False,
-            media_type=PROBLEM_JSON,
-            description="; ".join(f"`/problems/{kind.code}` {kind.title}" for kind in found),
+        status: Refusals(
+            data_container=ProblemDocument, generate_examples=False, media_type=PROBLEM_JSON, kinds=tuple(found)
         )
         for status, found in sorted(by_status.items())
     }
@@ -311,9 +324,9 @@ def if_match_of(seen: IfMatchHeader = None) -> int | None:
     return int(match[1])
 
 
-def add_entity_tag(response: Response[Any]) -> Response[Any]:
-    """`ETag` of every answer whose view has a `version`."""
-    version = getattr(response.content, "version", None)
+async def add_entity_tag(response: Response[Any]) -> Response[Any]:
+    """`ETag` of every answer whose view has a `version`. A coroutine, because Litestar runs a plain hook in a thread."""
+    version = getattr(getattr(response, "content", None), "version", None)
     if isinstance(version, int):
         response.headers["ETag"] = f'"{version}"'
     return response
@@ -401,10 +414,12 @@ __all__ = [
     "PROBLEM_JSON",
     "Api",
     "BadInput",
+    "BodyTooLarge",
     "Invalid",
     "KeyRequired",
     "NotAllowed",
     "ProblemDocument",
+    "Refusals",
     "SignInRequired",
     "StrictRequest",
     "UnknownAddress",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, Malformed, NotFound, Stale, Unprocessable
 
 
 class UnknownLocation(NotFound):
@@ -41,7 +41,7 @@ class BadLocation(Unprocessable):
     members_schema = {"field": str, "reason": str}
 
 
-class BadNear(Unprocessable):
+class BadNear(Malformed):
     code = "bad-near"
     title = "The point does not parse"
     title_ru = "Не удалось разобрать точку"

@@ -52,8 +52,8 @@ async def test_refusals(shop: Shop) -> None:
     item, shopper = await shop.item(), await shop.shopper()
     for query, status, kind in (
         ("sku=NO-SUCH", 404, "unknown-sku"),
-        (f"sku={item.sku}&near=far", 422, "bad-near"),
-        (f"sku={item.sku}&near=91,0", 422, "bad-near"),
+        (f"sku={item.sku}&near=far", 400, "bad-near"),
+        (f"sku={item.sku}&near=91,0", 400, "bad-near"),
         ("", 400, "bad-input"),
         ("&".join(f"sku=S{n}" for n in range(101)), 400, "bad-input"),
     ):

@@ -16,6 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from commerce.auth import guards
 from commerce.infra import health
+from commerce.infra.http import Refusals
 from commerce.kernel.errors import Problem
 from tests.house.source import modules_of_rooms, operations, problems
 
@@ -114,8 +115,8 @@ def _loose(annotation: Any, seen: set[type], loose: list[str], struct: type) -> 
 
 def declared(handler: HTTPRouteHandler) -> set[str]:
     """The codes of the problems that an operation declares."""
-    texts = [spec.description for spec in (handler.responses or {}).values()]
-    return {code for text in texts for code in re.findall(r"`/problems/([a-z0-9-]+)`", text)}
+    specs = (handler.responses or {}).values()
+    return {kind.code for spec in specs if isinstance(spec, Refusals) for kind in spec.kinds}
 
 
 def test_every_problem_is_declared_by_some_operation(app: Litestar) -> None:

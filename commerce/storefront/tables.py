@@ -1,1 +1,0 @@
-"""`storefront` keeps no tables: it only reads those of the rooms below."""
