@@ -24,7 +24,7 @@ from litestar.openapi.spec import OpenAPI
 from litestar.params import PathParameter, QueryParameter
 
 from commerce import auth
-from commerce.infra.http import KEY, PROBLEM_JSON, BodyTooLarge, Refusals, UnknownAddress, VersionRequired
+from commerce.infra.http import KEY, PROBLEM_JSON, BodyTooLarge, Refusals, StaleTag, UnknownAddress, VersionRequired
 from commerce.kernel.errors import Problem
 
 REFERENCE = "#/components/schemas/{name}"
@@ -89,7 +89,6 @@ PARAMETERS = {
     "location": "Code of a location",
     "login": "Name by which the member of staff signs in",
     "near": "latitude,longitude in degrees: nearest first",
-    "role": "Only locations with this role now",
     "session_id": "Id of a session, as listed",
     "sku": "Repeat it for several SKUs",
 }
@@ -138,7 +137,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "lines": [{"n": 1, "quantity": 1, "ground": "defect", "condition": "defective"}],
     },
     "book_stock_receipt": {
-        "lines": [{"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": {"amount": 52000, "currency": "RUB"}}],
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000}],
         "note": "Delivery note 1187",
     },
     "book_stock_adjustment": {"sku": "TEE101-BLK-46", "delta": -1, "reason": "damage", "note": "Torn seam"},
@@ -346,13 +345,12 @@ class _Operation:
         self.signature = inspect.signature(handler.fn)
 
     def problems(self) -> list[type[Problem]]:
-        found = [
-            kind
-            for spec in (self.handler.responses or {}).values()
-            if isinstance(spec, Refusals)
-            for kind in spec.kinds
-        ]
-        return found + ([BodyTooLarge] if "data" in self.hints else [])
+        """What the route declares, and what follows from what it takes."""
+        specs = (self.handler.responses or {}).values()
+        found = [kind for spec in specs if isinstance(spec, Refusals) for kind in spec.kinds]
+        given = {"data": BodyTooLarge, "if_match": StaleTag}
+        found += [kind for name, kind in given.items() if name in self.hints]
+        return found + ([UnknownAddress] if "{" in "".join(self.handler.paths) else [])
 
     @property
     def returns(self) -> Any:

@@ -315,10 +315,10 @@ class StaleTag(Malformed):
 
 
 def if_match_of(seen: IfMatchHeader = None) -> int | None:
-    """The version in If-Match; None when absent or `*`. Raises StaleTag when it does not parse."""
+    """The version in If-Match, the first number of a tag of several; None when absent or `*`. Raises StaleTag when it does not parse."""
     if seen is None or seen.strip() == "*":
         return None
-    match = re.fullmatch(r'(?:W/)?"(\d{1,9})"', seen.strip(), re.ASCII)
+    match = re.fullmatch(r'(?:W/)?"(\d{1,9})(?:\.\d{1,9})*"', seen.strip(), re.ASCII)
     if match is None:
         raise StaleTag
     return int(match[1])
@@ -326,9 +326,10 @@ def if_match_of(seen: IfMatchHeader = None) -> int | None:
 
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
     """`ETag` of every answer whose view has a `version`. A coroutine, because Litestar runs a plain hook in a thread."""
-    version = getattr(getattr(response, "content", None), "version", None)
-    if isinstance(version, int):
-        response.headers["ETag"] = f'"{version}"'
+    content = getattr(response, "content", None)
+    tag = getattr(content, "entity_tag", None) or getattr(content, "version", None)
+    if isinstance(tag, str | int):
+        response.headers["ETag"] = f'"{tag}"'
     return response
 
 

@@ -6,7 +6,26 @@ Russian; the text is rendered at the edge from code and members (RFC 9457).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
+
+import msgspec
+
+SENTENCES = 3
+"""Lines that the detail speaks of; all of them are in the members."""
+
+
+def _filled(template: str, members: Mapping[str, Any]) -> str:
+    try:
+        return template.format_map(members)
+    except (KeyError, IndexError, AttributeError):
+        return template
+
+
+def _fields(line: Any) -> Mapping[str, Any]:
+    return (
+        line if isinstance(line, Mapping) else msgspec.structs.asdict(line) if isinstance(line, msgspec.Struct) else {}
+    )
 
 
 class Problem(Exception):
@@ -18,6 +37,9 @@ class Problem(Exception):
     title_ru: ClassVar[str] = "Ошибка на нашей стороне"
     detail: ClassVar[str] = "The request was not carried out. Try again, and name the instance when you report it."
     detail_ru: ClassVar[str] = "Запрос не выполнен. Повторите его; сообщая об ошибке, назовите номер instance."
+    each: ClassVar[str] = ""
+    """A sentence about each of the member `lines`, put before the detail."""
+    each_ru: ClassVar[str] = ""
     kept: ClassVar[bool] = False
     """The verb's own record (an attempt counter) is committed before this is raised."""
     members_schema: ClassVar[dict[str, Any]] = {}
@@ -31,10 +53,16 @@ class Problem(Exception):
     def text(self, language: str) -> tuple[str, str]:
         """Title and detail in the reader's language (`ru` or `en`)."""
         title, template = (self.title_ru, self.detail_ru) if language == "ru" else (self.title, self.detail)
+        sentences = [self.sentence(_fields(line), language) for line in list(self.members.get("lines", ()))[:SENTENCES]]
+        return title, " ".join([*filter(None, sentences), _filled(template, self.members)])
+
+    def sentence(self, line: Mapping[str, Any], language: str) -> str:
+        """What is said of one of the member `lines`; nothing when the class has no words for it."""
+        template = self.each_ru if language == "ru" else self.each
         try:
-            return title, template.format_map(self.members)
-        except (KeyError, IndexError, AttributeError):
-            return title, template
+            return template.format_map(line)
+        except KeyError:
+            return ""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text('en')[1]}"

@@ -24,10 +24,18 @@ from commerce.locations.errors import (
     OtherLocation,
     UnknownLocation,
 )
-from commerce.locations.schemas import ChangeLocation, CreateLocation, LocationView, Role
+from commerce.locations.schemas import ROLES, ChangeLocation, CreateLocation, LocationView
 
 Near = Annotated[
     str, Meta(max_length=64, pattern=r"^[0-9.,+ -]*$", description="Latitude,longitude in degrees: nearest first")
+]
+RoleName = Annotated[
+    str,
+    Meta(
+        pattern=f"^({'|'.join(ROLES)})$",
+        description="Only locations with this role",
+        extra_json_schema={"enum": list(ROLES)},
+    ),
 ]
 
 
@@ -41,7 +49,7 @@ Near = Annotated[
 async def list_locations(
     db: NamedDependency[Database],
     near: FromQuery[Near | None] = None,
-    role: FromQuery[Role | None] = None,
+    role: FromQuery[RoleName | None] = None,
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[LocationView]:

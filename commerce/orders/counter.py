@@ -21,8 +21,8 @@ from commerce.orders.events import OrderCompleted, OrderHandedOver
 from commerce.orders.numbers import order_of_fulfillment
 from commerce.orders.schemas import (
     CancelFulfillment,
-    CancelledView,
     Collect,
+    FulfillmentCancelledView,
     HandedOverUnits,
     HandOverView,
     TenderIn,
@@ -87,11 +87,13 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
             HandedOverUnits(sku=lines[line_id].sku, quantity=quantity, paid=order.money(owed[line_id]))
             for line_id, quantity in units.items()
         ],
-        receipt=receipt, left=sum(line.outstanding for line in work.lines), version=order.version,
+        receipt=receipt, left=sum(line.outstanding for line in work.lines), version=work.version,
     )  # fmt: skip
 
 
-async def cancel_at_store(tx: Tx, actor: Actor, *, code: str, number: str, command: CancelFulfillment) -> CancelledView:
+async def cancel_at_store(
+    tx: Tx, actor: Actor, *, code: str, number: str, command: CancelFulfillment
+) -> FulfillmentCancelledView:
     """The store cannot, or the customer does not take it: all that waits, or the named units, are given up and free again.
 
     Raises UnknownFulfillment, OtherStore, WrongStep, WrongUnits.
@@ -107,9 +109,11 @@ async def cancel_at_store(tx: Tx, actor: Actor, *, code: str, number: str, comma
         tx, actor, "fulfillment.cancel", "fulfillment", work.id, after={"state": work.state, "reason": command.reason}
     )
     await release(tx, actor, work, location, units, command.reason)
-    return CancelledView(
-        number=order.number, state=order.state, reason=command.reason, units=sum(units.values()), version=order.version
-    )
+    return FulfillmentCancelledView(
+        order_number=order.number, number=work.number, state=work.state, order_state=order.state,
+        cancel_reason=command.reason, units=sum(units.values()), left=sum(line.outstanding for line in work.lines),
+        version=work.version,
+    )  # fmt: skip
 
 
 async def register_of(tx: Tx, actor: Actor, location: Location) -> str:

@@ -44,6 +44,7 @@ from commerce.orders.schemas import (
     CancelOrder,
     CodeRenewed,
     Collect,
+    FulfillmentCancelledView,
     HandOverView,
     OrderSummary,
     OrderView,
@@ -192,10 +193,10 @@ async def cancel_fulfillment(
     code: FromPath[Code],
     number: FromPath[FulfillmentNumber],
     data: JSONBody[CancelFulfillment],
-) -> CancelledView:
+) -> FulfillmentCancelledView:
     """The store cannot hand it over, or the customer does not take it: the goods are free again, the customer sees why."""
     return await db.write_once(
-        once, CancelledView, counter.cancel_at_store, actor, code=code, number=number, command=data
+        once, FulfillmentCancelledView, counter.cancel_at_store, actor, code=code, number=number, command=data
     )
 
 

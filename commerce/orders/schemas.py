@@ -200,6 +200,8 @@ class OrderFulfillmentView(Struct, frozen=True, kw_only=True):
     lines: list[fulfillment.FulfillmentLineView]
     pickup_code: str | None = None
     code_attempts_left: int | None = None
+    version: int
+    """Of the fulfillment: the ETag of its own address in the store."""
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -235,6 +237,11 @@ class OrderView(Struct, frozen=True, kw_only=True):
     cancelled_at: datetime | None
     cancel_reason: str | None
     version: int
+
+    @property
+    def entity_tag(self) -> str:
+        """Changes with the order and with each of its fulfillments, which have versions of their own."""
+        return ".".join(str(version) for version in (self.version, *(work.version for work in self.fulfillments)))
 
 
 class OrderSummary(Struct, frozen=True, kw_only=True):
@@ -309,6 +316,20 @@ class SaleView(Struct, frozen=True, kw_only=True):
     receipt: ReceiptRef | None
     occurred_at: datetime
     already_booked: bool
+    version: int
+
+
+class FulfillmentCancelledView(Struct, frozen=True, kw_only=True):
+    """What a store gave up of a fulfillment, and the states after it. `version` is the fulfillment's."""
+
+    order_number: str
+    number: str
+    state: fulfillment.State
+    order_state: State
+    cancel_reason: str
+    units: int
+    left: int
+    """Units that are still waiting."""
     version: int
 
 

@@ -268,7 +268,13 @@ async def _shortage(
             "wanted": short.wanted,
             "left": short.left,
             "near": [
-                {"location": store.code, "left": ats[short.variant_id, store.id]}
+                {
+                    "location": store.code,
+                    "name": store.name,
+                    "distance_metres": locations.distance_metres(
+                        location.latitude_e6, location.longitude_e6, store.latitude_e6, store.longitude_e6
+                    ),
+                }
                 for store in stores
                 if ats.get((short.variant_id, store.id), 0) >= short.wanted
             ][:NEAR_STORES],

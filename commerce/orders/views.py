@@ -87,7 +87,7 @@ def work_view(
         location_name=location.name, address=location.address, promise=work.promise, ready_at=work.ready_at,
         pickup_by=work.pickup_by, closed_at=work.closed_at, cancel_reason=work.cancel_reason, lines=lines,
         pickup_code=fulfillment.pickup_code(work, secret_key=secret_key) if ready and secret_key else None,
-        code_attempts_left=work.code_attempts_left if ready else None,
+        code_attempts_left=work.code_attempts_left if ready else None, version=work.version,
     )  # fmt: skip
 
 

@@ -72,8 +72,10 @@ class NotHandedOver(Conflict):
     code = "not-handed-over"
     title = "The customer has not received it"
     title_ru = "Товар ещё не выдан покупателю"
-    detail = "See `lines`: none of it has been handed over, so nothing can come back. Cancel it instead."
-    detail_ru = "Смотрите `lines`: товар не выдавался, возвращать нечего. Отмените его в заказе."
+    each = "{sku} has not been handed over."
+    each_ru = "{sku} не выдавался."
+    detail = "Nothing of it can come back. Cancel it in the order instead."
+    detail_ru = "Возвращать нечего. Отмените это в заказе."
     members_schema = {"lines": list[LineNamed]}
 
 
@@ -81,8 +83,10 @@ class TooManyReturned(Conflict):
     code = "too-many-returned"
     title = "More than is still with the customer"
     title_ru = "Больше, чем осталось у покупателя"
-    detail = "See `lines`: `left` is what was handed over and has not come back yet."
-    detail_ru = "Смотрите `lines`: `left` — сколько выдано и ещё не возвращено."
+    each = "{sku}: {wanted} brought, {left} can still come back."
+    each_ru = "{sku}: принесли {wanted}, вернуть можно ещё {left}."
+    detail = "Only what was handed over and has not come back yet can be returned."
+    detail_ru = "Вернуть можно только то, что выдано и ещё не возвращено."
     members_schema = {"lines": list[LineLeft]}
 
 

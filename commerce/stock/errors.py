@@ -16,10 +16,10 @@ class InsufficientStock(Conflict):
     code = "insufficient-stock"
     title = "Not enough in stock"
     title_ru = "Недостаточно товара"
-    detail = "See `lines`: what was wanted and how many are left there. Lower the quantity or choose another place."
-    detail_ru = (
-        "Смотрите `lines`: сколько запрошено и сколько осталось. Уменьшите количество или выберите другое место."
-    )
+    each = "{sku}: {left} left at {location}, {wanted} wanted."
+    each_ru = "{sku}: в {location} осталось {left}, нужно {wanted}."
+    detail = "Lower the quantity or choose another place; `lines` names places that have enough."
+    detail_ru = "Уменьшите количество или выберите другое место; в `lines` названы места, где товара достаточно."
     members_schema = {"lines": list[dict[str, Any]]}
 
     def __init__(self, short: Sequence[Short]) -> None:

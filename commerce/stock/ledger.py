@@ -299,10 +299,13 @@ async def book(
     """Book acts together with what they do to reservations, all or nothing, in one statement.
 
     `keep_safety` refuses to take `available` below the safety stock: what other channels promise. `occurred_at` is when it
-    happened (default: the transaction's time), `business_date` the location's own date (default: that of UTC).
+    happened (default: the transaction's time), `business_date` the location's own date (default: that of UTC). Acts that move
+    nothing leave no trace.
     """
     movements = [(act.id, n, movement) for act in acts for n, movement in enumerate(act.movements, 1)]
     sums = deltas(movement for _, _, movement in movements)
+    if not sums:
+        return Outcome(posted=True, replayed=False, levels={})
     if any(abs(change) > LIMIT for level in sums.values() for change in level.values()):
         return Outcome(posted=False, replayed=False, levels=dict.fromkeys(sums, Standing(available=LIMIT)))
     # A level that loses something must exist already; one that only gains may have to be made.

@@ -13,7 +13,6 @@ from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
-from commerce.kernel.ids import uuid7
 from commerce.stock import ledger
 from commerce.stock.errors import BelowZero, InsufficientStock, LevelTooHigh, ReservationShort, WrongDirection
 from commerce.stock.events import BrokenLine, CountNeeded, MissingLine, PromiseBroken
@@ -712,8 +711,3 @@ def _tell(tx: Tx, actor: Actor, act: Act, broken: Sequence[BrokenLine], missing:
     if missing:
         lines = [MissingLine(variant_id=spot[1], quantity=lack) for spot, lack in sorted(missing.items())]
         outbox.record(tx, actor, CountNeeded(aggregate_id=act.id, version=1, location_id=location_id, lines=lines))
-
-
-def new_cause(kind: str) -> Cause:
-    """A cause for an act that has no document of its own."""
-    return Cause(kind, uuid7())

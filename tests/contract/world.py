@@ -1,44 +1,304 @@
-"""A small shop in which every kind of thing exists, and a credential for every guard."""
+"""A shop in which every kind of thing exists, and the ways that lead to each success.
+
+`World` is built through HTTP against the server under test. For a generated case it knows things that exist (a SKU, an order, a
+receipt, a session …) and, for operations that need a state (a cart to order, a pickup that is ready), how to bring it about.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
 import msgspec
 
-from tests.support import Client, Shop
+from commerce.kernel.ids import uuid7
+from tests.support import Item, Shop, Store, unique
+
+PASSWORD = "klyukva-vesna-17"
+CONTACT = {"name": "Анна Иванова", "phone": "+79000000101"}
+PRICE = 10_000
 
 
-class World(msgspec.Struct, frozen=True):
-    """Path parameter -> something that exists; guard -> a credential it admits."""
+class Ground(msgspec.Struct, frozen=True):
+    """What exists before the server starts: the first credentials, stores and goods."""
 
-    things: dict[str, str]
-    callers: dict[str, Client]
+    client: str
+    admin: str
+    store: Store
+    spare_store: Store
+    item: Item
+    spare: Item
 
-    def existing(self, path: str, name: str) -> str | None:
-        """An existing thing for a path parameter: by the path's own entry, else by the name."""
-        return self.things.get(f"{path} {name}", self.things.get(name))
 
-    def token(self, access: str) -> str:
+async def lay_ground(shop: Shop) -> Ground:
+    """Made through the verbs: whatever HTTP needs in order to make the rest. Tests of one operation may spoil what is spare."""
+    store, spare_store = await shop.store(), await shop.store()
+    item, spare = await shop.item(price=PRICE), await shop.item(price=PRICE)
+    for goods in (item, spare):
+        await shop.stock(store, goods, 1_000_000)
+    client, admin = await shop.client(), await shop.staff("admin", "*", channel="back_office")
+    assert client.token
+    assert admin.token
+    return Ground(client.token, admin.token, store, spare_store, item, spare)
+
+
+class Chosen(msgspec.Struct, kw_only=True):
+    """What a case gets instead of what was generated; a body's other members stay as generated."""
+
+    path: dict[str, str] = {}
+    query: dict[str, Any] = {}
+    body: dict[str, Any] | None = None
+    headers: dict[str, str] = {}
+
+
+class World:
+    """Things that exist, credentials for each guard, and the recipes."""
+
+    def __init__(self, address: str, ground: Ground) -> None:
+        self.http = httpx.Client(base_url=address, timeout=30)
+        self.ground = ground
+        self.statuses: defaultdict[str, set[int]] = defaultdict(set)
+        """Operation -> the statuses it answered with."""
+        self.tried = set[str]()
+        """Operations called since the last test ended."""
+        self.at_store = f"/v1/stores/{ground.store.code}"
+        self.email, self.login, self.fired = f"{unique('anna')}@example.com", unique("staff"), unique("staff")
+        self.shopper = self._token("POST", "/v1/auth/sign-up", {"email": self.email, "password": PASSWORD})
+        self.person = self.call("GET", "/v1/me", token=self.shopper)["id"]
+        for login in (self.login, self.fired):
+            self.call("POST", "/v1/staff", self._staff(login))
+        self.call("POST", f"/v1/staff/{self.fired}/revoke")
+        self.slug, self.barcode = unique("product"), unique("code")
+        self.variant = {"sku": unique("SKU").upper(), "tax_class": "standard", "return_policy": "standard"}
+        self._save({**self.variant, "barcodes": [{"code": self.barcode, "kind": "internal"}]})
+        self.order = self._placed(quantity=10_000)
+        ready = self._ready(self.order)
+        self.collected = self.call("POST", f"{ready}/collect", self._tenders(self.order))
+        receipt = self.collected["receipt"]
+        self.returned = self.call("POST", f"{self.at_store}/returns", self._back())
+        self.things: dict[str, str] = {
+            "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
+            "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
+            "/v1/stores/{code}/receipts/{register}/{number} number": str(receipt["number"]),
+            "/v1/stores/{code}/returns/{number} number": self.returned["number"],
+            "/v1/returns/{number} number": self.returned["number"],
+            "/v1/stores/{code}/fulfillments/{number} number": self.collected["number"],
+            "/v1/locations/{code} code": ground.spare_store.code,
+            "/v1/variants/{sku}/stop-sale sku": ground.spare.sku,
+            "/v1/variants/{sku}/resume sku": ground.spare.sku,
+            "/v1/staff/{login}/restore login": self.fired,
+        }  # fmt: skip
+        self.parts: dict[str, Any] = {
+            "sku": ground.item.sku, "barcode": self.barcode, "location": ground.store.code, "order": self.order["number"],
+            "receipt": receipt, "channel": "site", "legal_entity": "own", "category": "things", "tax_class": "standard",
+            "return_policy": "standard", "customer": self.person, "currency": "RUB",
+        }  # fmt: skip
+        self.queries: dict[str, dict[str, Any]] = {
+            "scan": {"data": self.barcode},
+            "find_customer": {"email": self.email},
+            "list_availability": {"sku": [ground.item.sku]},
+            "list_store_stock": {"sku": [ground.item.sku]},
+            "list_products": {"category": "things"},
+        }
+        self.recipes: dict[str, Callable[[], Chosen]] = {
+            "end_session": self._session,
+            "refresh_session": lambda: Chosen(body={"refresh_token": self._anonymous()["refresh_token"]}),
+            "sign_in": lambda: Chosen(body={"email": self.email, "phone": None, "password": PASSWORD}),
+            "sign_up": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "sign_in_staff": lambda: Chosen(body={"login": self.login, "password": PASSWORD}),
+            "create_client": lambda: Chosen(body={"code": unique("client"), "channel": "site"}),
+            "create_device": lambda: Chosen(
+                body={"code": unique("till"), "kind": "till", "location": self.ground.store.code, "channel": "till"}
+            ),
+            "create_staff": lambda: Chosen(body=self._staff(unique("staff"))),
+            "revoke_client": lambda: Chosen(
+                path={"client": self._made("/v1/clients", {"channel": "site", "name": "Site"}, unique("client"))}
+            ),
+            "revoke_device": lambda: Chosen(
+                path={
+                    "device": self._made(
+                        "/v1/devices", {"kind": "kiosk", "location": ground.store.code, "name": "K"}, unique("kiosk")
+                    )
+                }
+            ),
+            "set_staff_roles": lambda: Chosen(path={"login": self.fired}, body={"roles": self._staff("")["roles"]}),
+            "revoke_staff": lambda: Chosen(path={"login": self.fired}),
+            "create_location": self._location,
+            "change_location": lambda: Chosen(path={"code": ground.spare_store.code}, body={"kept_days": 7}),
+            "save_product": lambda: Chosen(path={"slug": self.slug}, body=self._product(self.variant)),
+            "set_prices": lambda: Chosen(
+                body={"prices": [{"sku": ground.spare.sku, "amount": PRICE}], "currency": "RUB"}
+            ),
+            "change_me": lambda: Chosen(body={"name": "Анна", "phone": None, "email": self.email}),
+            "book_stock_receipt": lambda: Chosen(body={"lines": [{"sku": ground.spare.sku, "quantity": 5}]}),
+            "book_stock_adjustment": lambda: Chosen(
+                body={"sku": ground.spare.sku, "delta": -1, "reason": "damage", "bucket": "available"}
+            ),
+            "put_cart_line": lambda: Chosen(path=self._in_cart(), body={"quantity": 3}),
+            "put_cart_lines": lambda: Chosen(
+                path={"cart": "current"}, body={"lines": [{"sku": ground.item.sku, "quantity": 2}]}
+            ),
+            "merge_carts": lambda: Chosen(body={"token": self._anonymous()["access_token"]}),
+            "place_order": self._order_body,
+            "cancel_order": lambda: Chosen(path={"number": self._placed()["number"]}),
+            "renew_pickup_code": self._renewal,
+            "accept_fulfillment": lambda: self._step(0),
+            "pick_fulfillment": lambda: self._step(1, body={"scans": [{"sku": ground.item.sku, "quantity": 1}]}),
+            "pack_fulfillment": lambda: self._step(2),
+            "ready_fulfillment": lambda: self._step(2),
+            "promise_fulfillment_again": lambda: self._step(1, body=self._later()),
+            "cancel_fulfillment": lambda: self._step(1, body={"lines": None}),
+            "collect_fulfillment": self._collection,
+            "book_sale": lambda: Chosen(path={"code": ground.store.code}, body=self._sale()),
+            "preview_return": lambda: Chosen(path={"code": ground.store.code}, body=self._back(preview=True)),
+            "accept_return": lambda: Chosen(path={"code": ground.store.code}, body=self._back()),
+        }
+        self.callers = {
+            "client": ground.client, "visitor": ground.client, "caller": self.shopper, "shopper": self.shopper,
+            "known_shopper": self.shopper, "signed_in": self.shopper, "staff": ground.admin, "store": ground.admin,
+        }  # fmt: skip
+
+    def token(self, operation: str, access: str) -> str:
         """A credential for a guard: `staff:orders.read` and `store:…` are the administrator's."""
-        caller = self.callers.get(access.split(":", maxsplit=1)[0], self.callers["client"])
-        assert caller.token
-        return caller.token
+        if operation == "sign_out":
+            return str(self._anonymous()["access_token"])
+        return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
 
+    def choose(self, operation: str, path: str, case: Any) -> Chosen:
+        """What exists, for a generated case: by the operation's recipe, else by the names of parameters and members."""
+        if operation in self.recipes:
+            return self.recipes[operation]()
+        parameters = {
+            name: known
+            for name in case.path_parameters or ()
+            if (known := self.things.get(f"{path} {name}", self.things.get(name))) is not None
+        }
+        query = self.queries.get(operation, {})
+        return Chosen(path=parameters, query={name: value for name, value in query.items() if value is not None})
 
-async def build_world(shop: Shop) -> World:
-    """Make one of each."""
-    store = await shop.store()
-    item = await shop.item()
-    await shop.stock(store, item, 100_000)
-    shopper = await shop.shopper(known=True)
-    staff = await shop.staff("admin", "*")
-    return World(
-        things={"code": store.code, "sku": item.sku},
-        callers={
-            "client": await shop.client(),
-            "caller": shopper,
-            "shopper": shopper,
-            "known_shopper": shopper,
-            "staff": staff,
-            "store": staff,
-        },
-    )
+    def replace(self, body: Any) -> Any:
+        """A body in which the members that name something name what exists."""
+        if isinstance(body, list):
+            return [self.replace(part) for part in body]
+        if not isinstance(body, dict):
+            return body
+        return {
+            name: self.parts[name] if name in self.parts and value is not None else self.replace(value)
+            for name, value in body.items()
+        }
+
+    def call(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
+        """One request that succeeds; the administrator's unless another token is given."""
+        headers = {"Authorization": f"Bearer {token or self.ground.admin}", "Idempotency-Key": str(uuid7())}
+        answer = self.http.request(method, path, json=body, headers=headers)
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        return answer.json() if answer.content else None
+
+    def _token(self, method: str, path: str, body: Any) -> str:
+        return str(self.call(method, path, body, token=self.ground.client)["access_token"])
+
+    def _anonymous(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)
+        return found
+
+    def _session(self) -> Chosen:
+        made = self.call(
+            "POST", "/v1/auth/sign-in", {"email": self.email, "password": PASSWORD}, token=self.ground.client
+        )
+        return Chosen(path={"session_id": made["session_id"]})
+
+    def _staff(self, login: str) -> dict[str, Any]:
+        roles = [{"role": "associate", "locations": [self.ground.store.code]}]
+        return {"login": login, "name": "Анна", "password": PASSWORD, "roles": roles}
+
+    def _made(self, path: str, body: dict[str, Any], code: str) -> str:
+        self.call("POST", path, body | {"code": code})
+        return code
+
+    def _location(self) -> Chosen:
+        hours = [{"weekday": 1, "opens": "10:00", "closes": "20:00"}]
+        body = {"code": unique("store"), "legal_entity": "own", "time_zone": "Europe/Moscow", "hours": hours}
+        return Chosen(
+            body=body
+            | {"exceptions": [], "pickup_hours": None, "closed_on": None, "paused_until": None, "paused_reason": None}
+        )
+
+    def _product(self, variant: dict[str, Any]) -> dict[str, Any]:
+        return {"title": {"ru": "Вещь", "en": "Thing"}, "category": "things", "options": [], "variants": [variant]}
+
+    def _save(self, variant: dict[str, Any]) -> None:
+        self.call("PUT", f"/v1/products/{self.slug}", self._product(variant))
+
+    def _in_cart(self) -> dict[str, str]:
+        return {"cart": "current", "sku": self.ground.item.sku}
+
+    def _order_body(self, quantity: int = 1) -> Chosen:
+        self.call("DELETE", "/v1/carts/current/lines", token=self.shopper)
+        line = f"/v1/carts/current/lines/{self.ground.item.sku}"
+        cart = self.call("PUT", line, {"quantity": quantity}, token=self.shopper)
+        pickup = {"location": self.ground.store.code}
+        return Chosen(
+            body={
+                "expected_total": cart["subtotal"],
+                "pickup": pickup,
+                "contact": CONTACT,
+                "cart_version": None,
+                "recipient": None,
+            }
+        )
+
+    def _placed(self, quantity: int = 1) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("POST", "/v1/orders", self._order_body(quantity).body, token=self.shopper)
+        return found
+
+    def _at(self, order: dict[str, Any], steps: int) -> str:
+        """The address of an order's fulfillment after so many of accept, pick, ready."""
+        address = f"{self.at_store}/fulfillments/{order['fulfillments'][0]['number']}"
+        scans = [{"sku": line["sku"], "quantity": line["quantity"]} for line in order["lines"]]
+        for step, body in (("accept", None), ("pick", {"scans": scans}), ("ready", None))[:steps]:
+            self.call("POST", f"{address}/{step}", body)
+        return address
+
+    def _ready(self, order: dict[str, Any]) -> str:
+        return self._at(order, 3)
+
+    def _step(self, steps: int, body: dict[str, Any] | None = None) -> Chosen:
+        number = self._at(self._placed(), steps).rpartition("/")[2]
+        return Chosen(path={"code": self.ground.store.code, "number": number}, body=body)
+
+    def _later(self) -> dict[str, str]:
+        soon = datetime.now(UTC) + timedelta(days=3)
+        return {"from_at": soon.isoformat(), "until_at": (soon + timedelta(days=5)).isoformat()}
+
+    def _renewal(self) -> Chosen:
+        order = self._placed()
+        self._ready(order)
+        return Chosen(path={"number": order["number"]})
+
+    def _tenders(self, order: dict[str, Any]) -> dict[str, Any]:
+        shown = self.call("GET", f"/v1/orders/{order['number']}", token=self.shopper)
+        code = shown["fulfillments"][0]["pickup_code"]
+        return {"code": code, "tenders": [{"kind": "cash", "amount": shown["owed"]}], "lines": None}
+
+    def _collection(self) -> Chosen:
+        order = self._placed()
+        number = self._ready(order).rpartition("/")[2]
+        return Chosen(path={"code": self.ground.store.code, "number": number}, body=self._tenders(order))
+
+    def _sale(self) -> dict[str, Any]:
+        price = {"amount": PRICE, "currency": "RUB"}
+        return {
+            "id": str(uuid7()),
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "lines": [{"sku": self.ground.item.sku, "quantity": 1, "unit_price": price}],
+            "tenders": [{"kind": "cash", "amount": price}],
+            "customer": None,
+        }
+
+    def _back(self, *, preview: bool = False) -> dict[str, Any]:
+        line = {"n": 1, "quantity": 1, "ground": "change_of_mind", "condition": "sellable"}
+        named = {"order": self.order["number"], "receipt": None, "lines": [line]}
+        return named if preview else named | {"refund": {"tender": "cash"}}

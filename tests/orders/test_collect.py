@@ -207,7 +207,7 @@ async def test_the_store_gives_up_one_line_and_hands_over_the_other(shop: Shop) 
     number = order["fulfillments"][0]["number"]
     body = {"reason": "damaged", "note": "Fell off the shelf", "lines": [{"sku": broken.sku, "quantity": 2}]}
     part = await step(staff, store, number, "cancel", body)
-    assert (part.status_code, part.json()["state"], part.json()["units"]) == (200, "placed", 2)
+    assert (part.status_code, part.json()["order_state"], part.json()["units"]) == (200, "placed", 2)
     assert await levels(shop, broken, store) == (4, 0)
     assert await levels(shop, good, store) == (2, 1)
     too_many = await step(staff, store, number, "cancel", body)
@@ -262,7 +262,7 @@ async def test_a_broken_promise_is_not_handed_over(shop: Shop) -> None:
     one = await step(staff, store, number, "collect", {"code": code, "tenders": [cash(100)], "lines": lines})
     assert (one.status_code, one.json()["left"]) == (200, 1)
     rest = await step(staff, store, number, "cancel", {"reason": "out_of_stock"})
-    assert (rest.json()["state"], rest.json()["units"]) == ("completed", 1)
+    assert (rest.json()["order_state"], rest.json()["units"]) == ("completed", 1)
 
 
 @pytest.mark.parametrize("count", [1, 20])

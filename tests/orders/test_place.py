@@ -211,9 +211,13 @@ async def test_not_enough_stock_names_the_lines_and_near_stores(shop: Shop) -> N
     assert problem["lines"] == [
         {
             "sku": short.sku, "location": store.code, "wanted": 3, "left": 1,
-            "near": [{"location": near.code, "left": 3}, {"location": farther.code, "left": 8}],
+            "near": [
+                {"location": near.code, "name": {"en": "Store", "ru": "Магазин"}, "distance_metres": 1112},
+                {"location": farther.code, "name": {"en": "Store", "ru": "Магазин"}, "distance_metres": 22239},
+            ],
         }
     ]  # fmt: skip
+    assert problem["detail"].startswith(f"{short.sku}: 1 left at {store.code}, 3 wanted. Lower the quantity")
     assert await levels(shop, short, store) == (1, 0)
     assert await levels(shop, there, store) == (9, 0)
 

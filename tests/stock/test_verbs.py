@@ -204,6 +204,44 @@ async def test_commit_of_what_expired_reclaims_what_others_let_expire(db: Databa
     assert (await aside(db, mine), await aside(db, other)) == ([("committed", 1, 1, 0)], [("expired", 1, 0, 1)])
 
 
+async def test_commit_never_gives_back_its_own_to_take_again(db: Database, shop: Shop) -> None:
+    """Of one checkout, one reservation was reclaimed by another buyer, its sister has expired and still stands."""
+    store, item = await shop.store(), await shop.item()
+    await shop.stock(store, item, 4)
+    owner, other = checkout(), fulfillment()
+    wanted = [demand(store, item, 2), demand(store, item, 2)]
+    until = clock() + timedelta(minutes=1)
+    await db.write(stock.reserve, shop.system, owner=owner, demands=wanted, cause=fresh(), expires_at=until)
+    clock.travel(timedelta(minutes=2))
+    await db.write(stock.promise, shop.system, owner=other, demands=[demand(store, item, 1)], cause=fresh())
+    assert await aside(db, owner) == [("expired", 2, 0, 2), ("reserved", 2, 2, 0)]
+    with pytest.raises(stock.InsufficientStock) as refusal:
+        await db.write(stock.commit, shop.system, owner=owner, cause=fresh())
+    assert [(s.wanted, s.left) for s in refusal.value.short] == [(2, 1)]
+    assert await shelf(db, store, item) == (1, 2, 1)
+    await db.write(stock.release, shop.system, owner=other, cause=fresh())
+    await db.write(stock.commit, shop.system, owner=owner, cause=fresh())
+    assert await aside(db, owner) == [("committed", 2, 2, 0), ("committed", 2, 2, 0)]
+    assert await shelf(db, store, item) == (0, 0, 4)
+
+
+async def test_a_line_from_two_stores_gives_back_the_newest_and_hands_over_the_oldest(db: Database, shop: Shop) -> None:
+    first, second, item = await shop.store(), await shop.store(), await shop.item()
+    for store in (first, second):
+        await shop.stock(store, item, 3)
+    owner, line_id = fulfillment(), uuid7()
+    for store in (first, second):
+        await db.write(
+            stock.promise, shop.system, owner=owner, demands=[demand(store, item, 3, line_id)], cause=fresh()
+        )
+    assert await db.write(stock.release, shop.system, owner=owner, cause=fresh(), lines={line_id: 4}) == {line_id: 4}
+    assert (await shelf(db, first, item), await shelf(db, second, item)) == ((1, 0, 2), (3, 0, 0))
+    await db.write(stock.promise, shop.system, owner=owner, demands=[demand(second, item, 2, line_id)], cause=fresh())
+    handed = await db.write(stock.hand_over, shop.system, owner=owner, cause=fresh(), lines={line_id: 3})
+    assert [(h.line_id, h.quantity) for h in handed] == [(line_id, 3)]
+    assert (await shelf(db, first, item), await shelf(db, second, item)) == ((1, 0, 0), (1, 0, 1))
+
+
 async def test_a_sale_breaks_promises_newest_first_reservations_before_commitments(db: Database, shop: Shop) -> None:
     store, item = await shop.store(), await shop.item()
     await shop.stock(store, item, 6)
@@ -415,6 +453,15 @@ async def test_a_posting_says_when_where_and_who(db: Database, shop: Shop) -> No
     assert first.next_cursor is not None
     second = await db.read(stock.history, item.id, limit=1, cursor=first.next_cursor)
     assert ([e.n for e in first.items], [e.n for e in second.items], second.next_cursor) == ([2], [1], None)
+
+
+async def test_acts_that_move_nothing_leave_no_trace(db: Database, shop: Shop) -> None:
+    store, cause = await shop.store(), fresh()
+    await db.write(stock.promise, shop.system, owner=fulfillment(), demands=[], cause=cause)
+    await db.write(stock.take_back, shop.system, cause=cause, location_id=store.id, lines=[])
+    assert await db.write(stock.sell, shop.system, cause=cause, location_id=store.id, lines=[]) == []
+    assert await db.write(stock.release, shop.system, owner=fulfillment(), cause=cause) == {}
+    assert await posted(db, cause) == 0
 
 
 async def test_the_sweeper_works_in_chunks(db: Database, shop: Shop) -> None:
