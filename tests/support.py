@@ -152,21 +152,14 @@ class Shop:
             )
             for tax_class, basis_points in (("standard", 2200), ("reduced", 1000), ("zero", 0)):
                 tx.queue(catalog_tables.tax_classes, code=tax_class, name={"en": tax_class, "ru": tax_class})
-                if tax_class == "standard":
+                since = {datetime(2019, 1, 1, tzinfo=UTC): 2000} if tax_class == "standard" else {}
+                since |= {
+                    datetime(2025, 12, 31, 21, tzinfo=UTC) if since else datetime(2019, 1, 1, tzinfo=UTC): basis_points
+                }
+                for valid_from, rate in since.items():
                     tx.queue(
-                        price_tables.tax_rates,
-                        tax_class=tax_class,
-                        zone="RU",
-                        valid_from=datetime(2019, 1, 1, tzinfo=UTC),
-                        basis_points=2000,
+                        price_tables.tax_rates, tax_class=tax_class, zone="RU", valid_from=valid_from, basis_points=rate
                     )
-                tx.queue(
-                    price_tables.tax_rates,
-                    tax_class=tax_class,
-                    zone="RU",
-                    valid_from=datetime(2025, 12, 31, 21, tzinfo=UTC),
-                    basis_points=basis_points,
-                )
             for policy, days in (("standard", 14), ("underwear", None)):
                 tx.queue(
                     catalog_tables.return_policies,
