@@ -60,7 +60,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         await live.open()
         fresh = asyncio.create_task(ring.keep_fresh(), name="keyring")
         try:
-            yield
+            with live.stopped_by_signal():
+                yield
         finally:
             fresh.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -195,9 +195,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 """Bodies that make sense in the demonstration retailer. A test reads each with its command."""
 
 ENTITY_TAG = {
-    "description": 'The version in quotes, e.g. `"7"`; send it in `If-Match`.',
+    "description": 'The version in quotes, e.g. `"7"`; send it in `If-Match` as it is.',
     "required": True,
-    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    "schema": {"type": "string", "pattern": r'^"[0-9]+(\.[0-9]+)*"$'},
 }
 RETRY_AFTER = {
     "description": "Seconds after which it makes sense to try again.",
@@ -214,7 +214,7 @@ IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "description": 'The ETag of the state you saw, e.g. `"7"`: refused with 412 when it has changed. `*` for any state.',
-    "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'},
+    "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}(\.[0-9]{1,9})*")$'},
 }
 
 Schema = dict[str, Any]

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 QUEUE = "events"
 WORKER_THREADS = 4
-RETRIES = 8
+RETRIES = 3
 
 
 ASIDES: dict[str, tuple[int, int]] = {"commerce-worker": (4, 2), "commerce-periodic": (2, 2), "commerce-relay": (2, 1)}

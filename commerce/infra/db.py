@@ -41,9 +41,9 @@ BUSY = {"55P03", "57014", "53300", "53400", "57P01", "57P02", "57P03", "25P03"}
 """lock_not_available, query_canceled, too_many_connections, and a server that is going away"""
 
 
-AWAY = (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
+AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError)
 """No connection free in time, or none to be had."""
-FAILURES = (asyncpg.PostgresError, *AWAY)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY)
 
 
 class KeyReused(Conflict):
@@ -505,6 +505,9 @@ async def _claim(tx: Tx, once: Once) -> str | None:
 
 def busy_or(error: BaseException) -> BaseException:
     """Busy when the database is loaded or away; otherwise the error itself, which is a bug of ours."""
-    if sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY):
+    lost = isinstance(error, asyncpg.InterfaceError) and "clos" in str(
+        error
+    )  # connection closed, pool closing; the rest is misuse
+    if lost or sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY):
         return Busy(retry_after_seconds=1)
     return error

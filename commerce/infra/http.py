@@ -170,6 +170,7 @@ def render_problem(request: Request[Any, Any, Any], problem: Problem) -> Respons
     return _answer(request, problem.status, problem.code, title, detail, problem.members, headers)
 
 
+MISSING = re.compile(r"^Missing required \w+ parameter '(?P<name>[^']+)'")
 PATH_IN_MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
@@ -183,6 +184,11 @@ def _from_message(message: str) -> Invalid:
     match = PATH_IN_MESSAGE.match(message)
     what, path = (match["what"], match["path"] or "") if match else (message, "")
     return Invalid(pointer=pointer_of(path), detail=what)
+
+
+def _missing(detail: str) -> Invalid:
+    match = MISSING.match(detail)
+    return Invalid(match["name"], "It is required") if match else Invalid(pointer="", detail=detail)
 
 
 def _invalid(extra: Any) -> list[Invalid]:
@@ -205,7 +211,7 @@ def render_http_exception(request: Request[Any, Any, Any], error: HTTPException)
     """Litestar's own refusals in the same form: unknown routes, methods, bodies that do not parse."""
     russian = language_of(request.headers) == "ru"
     if isinstance(error, ValidationException) or (error.status_code == 400 and error.extra):
-        errors = _invalid(error.extra) or [Invalid(pointer="", detail=error.detail)]
+        errors = _invalid(error.extra) or [_missing(error.detail)]
         return render_problem(request, BadInput(errors=errors))
     if error.status_code == 400:
         return render_problem(request, BadInput(errors=[Invalid(pointer="", detail=error.detail)]))

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 import redis.asyncio
 import structlog
@@ -37,12 +40,16 @@ class Live:
         """Start to listen."""
         self._task = asyncio.create_task(self._listen(), name="live")
 
-    async def close(self) -> None:
-        """Tell every open stream to end and stop listening."""
+    def stop(self) -> None:
+        """Tell every open stream to say its last word and end."""
         self.closing.set()
         for events in self._listeners.values():
             for event in events:
                 event.set()
+
+    async def close(self) -> None:
+        """End every open stream and stop listening."""
+        self.stop()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -64,6 +71,36 @@ class Live:
                 await self._redis.publish(TOPIC, topic)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("live.not_published", error=repr(error))
+
+    @contextmanager
+    def stopped_by_signal(self) -> Iterator[None]:
+        """Inside this, SIGTERM and SIGINT end the streams at once, beside whatever else they do.
+
+        The server says that the process stops only when its last connection has ended: without this, open streams are what
+        it waits for until it is killed, and nobody hears the last word.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        earlier = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+        def heard(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self.stop)
+            before = earlier[signal.Signals(number)]
+            if callable(before):
+                before(number, frame)
+
+        # The loop's own handlers are called through its wake-up descriptor, so these do not replace them.
+        for number, before in earlier.items():
+            if callable(before):
+                signal.signal(number, heard)
+        try:
+            yield
+        finally:
+            for number, before in earlier.items():
+                if callable(before):
+                    signal.signal(number, before)
 
     @asynccontextmanager
     async def listen(self, topic: str) -> AsyncIterator[asyncio.Event]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +28,9 @@ log = structlog.get_logger()
 
 RELAY_LOCK = 0x636F6D6D
 """Advisory lock of the one relay."""
-RESEND_SECONDS = 30
+SEND_SECONDS = 5
+WAITING = 10_000
+"""Deliveries that wait to be sent; what does not fit is found again by `overdue`."""
 BATCH = 500
 
 
@@ -149,16 +150,17 @@ async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID,
 
 
 async def overdue(tx: Tx) -> list[tuple[UUID, str]]:
-    """Deliveries that nobody retired in 30 s: marked as sent again, at most a batch."""
+    """Deliveries that nobody retired: marked as sent again, at most a batch; after 30 s, then twice as long each time, up to an hour."""
     rows = await tx.rows(
         """
         UPDATE infra.deliveries d SET sent_at = :at, attempts = d.attempts + 1
-        FROM (SELECT event_id, subscriber FROM infra.deliveries WHERE delivered_at IS NULL AND sent_at < :before
-              ORDER BY sent_at LIMIT :batch FOR UPDATE SKIP LOCKED) late
+        FROM (SELECT event_id, subscriber FROM infra.deliveries
+              WHERE delivered_at IS NULL AND sent_at + least(interval '30 s' * (1 << least(attempts, 7)), interval '1 h') < :at
+              ORDER BY attempts, sent_at LIMIT :batch FOR UPDATE SKIP LOCKED) late
         WHERE d.event_id = late.event_id AND d.subscriber = late.subscriber
         RETURNING d.event_id, d.subscriber
         """,
-        at=tx.at, before=tx.at - timedelta(seconds=RESEND_SECONDS), batch=BATCH,
+        at=tx.at, batch=BATCH,
     )  # fmt: skip
     return [(row.event_id, row.subscriber) for row in rows]
 
@@ -212,6 +214,20 @@ async def relay(
     stop: asyncio.Event, *, idle_seconds: float = 0.05,
 ) -> None:  # fmt: skip
     """Publish until stopped. One relay works at a time: the others wait for its advisory lock."""
+    queue: asyncio.Queue[tuple[UUID, str]] = asyncio.Queue(WAITING)
+    sender = asyncio.create_task(_send_all(queue, send), name="relay-sender")
+    try:
+        await _publish_all(db, database_url, subscribers, queue, stop, idle_seconds)
+    finally:
+        sender.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sender
+
+
+async def _publish_all(
+    db: Database, database_url: str, subscribers: Sequence[Subscriber], queue: asyncio.Queue[tuple[UUID, str]],
+    stop: asyncio.Event, idle_seconds: float,
+) -> None:  # fmt: skip
     dsn = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     while not stop.is_set():
         try:
@@ -233,8 +249,8 @@ async def relay(
                     late_at = loop.time() + 5
                     pairs += await db.write(overdue)
                 for event_id, name in pairs:
-                    if name is not None:
-                        await send(event_id, name)
+                    if name is not None and not queue.full():
+                        queue.put_nowait((event_id, name))
                 if not pairs:
                     await _pause(stop, idle_seconds)
         except Exception as error:
@@ -243,6 +259,19 @@ async def relay(
         finally:
             with contextlib.suppress(Exception):
                 await guard.close(timeout=2)
+
+
+async def _send_all(queue: asyncio.Queue[tuple[UUID, str]], send: Send) -> None:
+    """Put what was published into the queue of the worker, beside the publishing: a queue that is away or slow never holds back
+    the feed. What is not sent is found again by `overdue`."""
+    while True:
+        event_id, name = await queue.get()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(event_id, name)
+        except Exception as error:
+            log.warning("relay.not_sent", subscriber=name, event_id=str(event_id), error=repr(error))
+            await asyncio.sleep(1.0)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

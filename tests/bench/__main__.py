@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--json", metavar="PATH", type=Path, help="write the figures here")
     top.add_argument("--seconds", type=float, default=3.0, help="length of each measurement (3)")
     top.add_argument("--concurrency", default="1,8,32", help="how many at once (1,8,32)")
+    top.add_argument("--history", type=int, default=5000, help="orders made before anything is measured (5000)")
     top.add_argument("--data", type=Path, default=ROOT / ".bench", help="folder of the temporary servers (.bench)")
     return top
 
@@ -52,9 +53,14 @@ def options_of(argv: Sequence[str] | None) -> tuple[bench.Options, Path | None]:
         command_line.error("--concurrency takes numbers from 1 to 64, e.g. 1,8,32")
     if not 0 < given.seconds <= 600:
         command_line.error("--seconds takes more than 0 and at most 600")
+    if not 0 < given.history <= 1_000_000:
+        command_line.error("--history takes a number from 1 to 1000000")
     if given.json is not None and not given.json.absolute().parent.is_dir():
         command_line.error(f"the folder of {given.json} does not exist")
-    return bench.Options(flows=flows, levels=levels, seconds=given.seconds, folder=given.data.absolute()), given.json
+    options = bench.Options(
+        flows=flows, levels=levels, seconds=given.seconds, folder=given.data.absolute(), history=given.history
+    )
+    return options, given.json
 
 
 @contextlib.contextmanager

@@ -30,7 +30,6 @@ TITLES = {name: flow.title for name, flow in FLOWS.items()} | {PLACE_FLOOR: "sam
 WARM_SECONDS = 1.5
 WARM_CONCURRENCY = 32
 WARM_CARTS = 400
-HISTORY = 5_000
 HISTORY_CLIENTS = 8
 ROUNDS = 3
 """Each measurement is split and interleaved with the others, so that a machine that is busy for a while is so for all."""
@@ -47,6 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     levels: Sequence[int]
     seconds: float
     folder: Path
+    history: int = 5_000
+    """Orders made before anything is measured."""
 
 
 def run(options: Options, console: Console) -> Report:
@@ -68,7 +69,7 @@ def run(options: Options, console: Console) -> Report:
             tell("filling the shop")
             world = asyncio.run(data.make(instance))
             bench = _Run(options, instance, client, world, tell)
-            tell(f"making a history of {HISTORY:,} orders")
+            tell(f"making a history of {options.history:,} orders")
             bench.make_history()
             tell("starting the servers")
             instance.start_servers()
@@ -93,7 +94,7 @@ class _Run:
 
     def make_history(self) -> None:
         """Orders of the past, written by the floor's script, and fresh statistics: no shop plans its queries on empty tables."""
-        self._pgbench(clients=HISTORY_CLIENTS, each=HISTORY // HISTORY_CLIENTS)
+        self._pgbench(clients=HISTORY_CLIENTS, each=max(1, self.options.history // HISTORY_CLIENTS))
         asyncio.run(data.refresh_statistics(self.instance))
 
     def measure(self) -> Report:
@@ -228,7 +229,7 @@ def _conditions(options: Options) -> dict[str, Any]:
         "stores": data.STORES,
         "products": data.PRODUCTS,
         "variants": data.VARIANTS,
-        "orders_before": HISTORY,
+        "orders_before": options.history,
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 8.0
 POLL_SECONDS = 0.05
+LOGS = ("migrate", "server", "hello")
 
 
 class BenchError(Exception):
@@ -92,6 +93,8 @@ class Instance:
         if self._embedded is not None:
             self._embedded.stop()
             self._embedded = None
+            for name in LOGS:
+                self._log(name).unlink(missing_ok=True)
             embedded.remove(self.folder)
 
     @property

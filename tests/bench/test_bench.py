@@ -188,3 +188,41 @@ def test_cpu_of_this_process_grows() -> None:
     while time.process_time() < until:
         pass
     assert meter.seconds()["this"] > before
+
+
+def test_the_whole_bench_in_small(tmp_path: Path) -> None:
+    """Every part of it for a moment: above all, the floor writes the rows of a real order."""
+    figures = tmp_path / "figures.json"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "tests.bench", "--only", "place", "--seconds", "0.3", "--concurrency", "2", "--history", "80",
+            "--json", figures, "--data", tmp_path / "data",
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr  # a machine busy with other tests may miss the mark
+    document = json.loads(figures.read_text())
+    assert document["conditions"]["rows_of_an_order"] == {
+        "carts.carts": 1,
+        "fulfillment.fulfillments": 1,
+        "fulfillment.lines": 2,
+        "fulfillment.promises": 1,
+        "fulfillment.steps": 1,
+        "infra.idempotency_keys": 1,
+        "infra.outbox": 3,
+        "orders.entries": 1,
+        "orders.lines": 2,
+        "orders.orders": 1,
+        "stock.levels": 2,
+        "stock.movements": 2,
+        "stock.postings": 1,
+        "stock.reservations": 2,
+    }
+    placed = document["flows"]["place"]["2"]
+    assert placed["units"] > 0
+    assert placed["cpu_ms_server"] > 0
+    assert placed["floor_multiple"] > 0
+    assert document["floors"]["place_floor"]["2"]["cpu_ms_postgres"] > 0
+    assert document["refused"] == {}
+    assert "same rows in pgbench" in done.stdout
+    assert not (tmp_path / "data").exists()

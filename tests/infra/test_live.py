@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 from commerce.infra.live import Live
 from commerce.settings import Settings
@@ -38,3 +40,23 @@ async def test_writers_go_on_when_valkey_is_away() -> None:
     await away.publish("cart:1")
     assert await away.ping() is False
     await away.close()
+
+
+async def test_a_stop_signal_ends_the_streams_beside_what_it_does_anyway(settings: Settings) -> None:
+    live, heard = Live(settings.redis_url), list[int]()
+
+    def already(number: int, _frame: object) -> None:
+        heard.append(number)
+
+    before = signal.signal(signal.SIGTERM, already)
+    try:
+        async with live.listen("cart") as changed:
+            with live.stopped_by_signal():
+                os.kill(os.getpid(), signal.SIGTERM)
+                await asyncio.wait_for(changed.wait(), 5)
+            assert live.closing.is_set()
+        assert heard == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is already
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        await live.close()

@@ -106,6 +106,10 @@ async def test_a_lost_message_is_sent_again_after_half_a_minute(db: Database) ->
     clock.travel(timedelta(seconds=31))
     assert (event, COUNTS.name) in await db.write(outbox.overdue)
     assert await db.read(open_deliveries, aggregate) == [(event, 1)]
+    clock.travel(timedelta(seconds=50))
+    assert (event, COUNTS.name) not in await db.write(outbox.overdue), "the second time after a minute"
+    clock.travel(timedelta(seconds=11))
+    assert (event, COUNTS.name) in await db.write(outbox.overdue)
     assert await db.write(outbox.deliver, event, COUNTS)
     assert await db.read(open_deliveries, aggregate) == []
 
@@ -194,3 +198,31 @@ async def test_one_relay_works_at_a_time_and_the_next_takes_over(db: Database, s
     for stop in stops:
         stop.set()
     await asyncio.gather(*relays)
+
+
+async def test_a_queue_that_hangs_does_not_hold_back_the_feed(db: Database, settings: Settings) -> None:
+    async def hang(event_id: UUID, subscriber: str) -> None:
+        await asyncio.Event().wait()
+
+    async def published(tx: Tx, aggregate: UUID) -> int:
+        count: int = await tx.scalar(
+            "SELECT count(*) FROM infra.outbox WHERE aggregate_id = :id AND published_no IS NOT NULL", id=aggregate
+        )
+        return count
+
+    stop, aggregate = asyncio.Event(), uuid7()
+    relay = asyncio.create_task(outbox.relay(db, settings.database_url, [COUNTS], hang, stop))
+    for version in (1, 2, 3):
+        await db.write(happen, aggregate, version)
+        await asyncio.sleep(0.1)
+    for _ in range(100):
+        if await db.read(published, aggregate) == 3:
+            break
+        await asyncio.sleep(0.05)
+    assert await db.read(published, aggregate) == 3
+    stop.set()
+    await asyncio.wait_for(relay, 3)
+    await outbox.drain(db, [COUNTS])
+    for event, _ in await db.read(open_deliveries, aggregate):
+        await db.write(outbox.deliver, event, COUNTS)
+    assert len(await db.read(seen, aggregate)) == 3
