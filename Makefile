@@ -58,8 +58,8 @@ replay: $(READY) ## Replay a real retailer's invoices FILE=online-retail.csv.xz 
 	@test -n '$(FILE)' || { echo "Give the file: make replay FILE=online-retail.csv.xz" >&2; exit 2; }
 	@exec $(BIN)/commerce replay '$(FILE)' $(call switch,--all,$(ALL))
 
-bench: $(READY) ## Measure speed against the floor [ONLY=place] [JSON=path]
-	@exec $(BIN)/python -m tests.bench $(call option,--only,$(ONLY)) $(call option,--json,$(JSON))
+bench: $(READY) ## Measure speed against the floor [ONLY=place] [JSON=path] [SECONDS=3]
+	@exec $(BIN)/python -m tests.bench $(call option,--only,$(ONLY)) $(call option,--json,$(JSON)) $(call option,--seconds,$(SECONDS))
 
 contract: $(READY) ## Test the whole OpenAPI at length [EXAMPLES=200] [ARGS=...]
 	@exec env CONTRACT_EXAMPLES='$(or $(EXAMPLES),200)' $(BIN)/python -m pytest -n 2 tests/contract $(ARGS)

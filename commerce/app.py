@@ -30,6 +30,7 @@ from commerce.infra.http import (
     add_entity_tag,
     if_match_of,
     once_of,
+    resolve_in_turn,
 )
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
@@ -83,7 +84,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     )
     assets.guards = [auth.public]
     ours = [*HEALTH, *parts.routes()]
-    return Api(
+    app = Api(
         route_handlers=[*ours, documentation_page, assets],
         lifespan=[lifespan],
         state=State({"db": db, "live": live}),
@@ -114,8 +115,10 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         debug=False,
         logging_config=None,
     )
+    resolve_in_turn(app)
+    return app
 
 
-def app() -> Litestar:
+def served() -> Litestar:
     """The factory that the server calls: settings from the environment."""
     return create_app(Settings.from_environment())

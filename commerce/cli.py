@@ -37,7 +37,7 @@ def serve(_arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_environment()
     Granian(
-        "commerce.app:app",
+        "commerce.app:served",
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,

@@ -242,7 +242,6 @@ SwaggerUIBundle({
   docExpansion: "none",
   filter: true,
   persistAuthorization: true,
-  tagsSorter: (a, b) => 0,
   validatorUrl: null,
 });
 </script>

@@ -6,6 +6,7 @@ keys as SHA-256, passwords as argon2id, access and refresh tokens not at all.
 """
 
 from commerce.auth.errors import (
+    CodeReserved,
     CodeTaken,
     MayNotGrant,
     NotAtThisStore,
@@ -35,6 +36,7 @@ from commerce.auth.passwords import NewPassword, Password, Verified, hash_passwo
 from commerce.auth.queries import device_code, proof_of
 from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
 from commerce.auth.service import (
+    COUNTER,
     Proof,
     Started,
     create_channel,
@@ -52,6 +54,8 @@ from commerce.auth.service import (
 from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
+    "COUNTER",
+    "CodeReserved",
     "CodeTaken",
     "Confidential",
     "CreateChannel",

@@ -83,6 +83,15 @@ class CodeTaken(Conflict):
     members_schema: ClassVar[dict[str, Any]] = {"value": str}
 
 
+class CodeReserved(Unprocessable):
+    code = "code-reserved"
+    title = "This code belongs to a store's counter"
+    title_ru = "Такой код закреплён за прилавком магазина"
+    detail = "Codes that begin with {prefix} name the counters of stores, which number their own receipts. Choose another code."
+    detail_ru = "Коды, которые начинаются с {prefix}, обозначают прилавки магазинов с отдельной нумерацией чеков. Выберите другой код."
+    members_schema: ClassVar[dict[str, Any]] = {"prefix": str}
+
+
 class UnknownChannel(Unprocessable):
     code = "unknown-channel"
     title = "No such channel"

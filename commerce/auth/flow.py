@@ -110,7 +110,10 @@ async def create_client(
 async def create_device(
     db: Database, settings: Settings, once: Once, actor: Actor, *, command: CreateDevice
 ) -> NewDevice:
-    """A till or kiosk with its key, shown now and to repetitions of this request. Raises NotYourLocation, CodeTaken, UnknownChannel."""
+    """A till or kiosk with its key, shown now and to repetitions of this request.
+
+    Raises NotYourLocation, CodeReserved, CodeTaken, UnknownChannel.
+    """
     key = tokens.derived_key(settings.secret_key, "dk", _seed(once))
     made = await db.write_once(once, DeviceView, _device_without_key, actor, command=command, key=key)
     return NewDevice(**structs.asdict(made), key=key)

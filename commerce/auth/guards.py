@@ -27,7 +27,7 @@ class Guard(Protocol):
 
     access: str
 
-    def __call__(self, connection: Connection, handler: BaseRouteHandler, /) -> None: ...
+    async def __call__(self, connection: Connection, handler: BaseRouteHandler, /) -> None: ...
 
 
 class _Guard:
@@ -35,7 +35,8 @@ class _Guard:
         self.access = access
         self._allows = allows
 
-    def __call__(self, connection: Connection, _handler: BaseRouteHandler, /) -> None:
+    async def __call__(self, connection: Connection, _handler: BaseRouteHandler, /) -> None:
+        # a coroutine, because the framework runs a plain guard in a thread
         actor: Actor = connection.scope["state"]["actor"]
         if not self._allows(actor, connection):
             raise SignInRequired if actor.kind == "public" else NotAllowed

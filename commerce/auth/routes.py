@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from commerce.auth import flow, guards, queries, service
 from commerce.auth.errors import (
+    CodeReserved,
     CodeTaken,
     MayNotGrant,
     NotAtThisStore,
@@ -219,7 +220,7 @@ async def revoke_client(
     guards=[guards.staff("devices.write")],
     status_code=201,
     cache_control=SECRET,
-    responses=writes(NotYourLocation, CodeTaken, UnknownChannel),
+    responses=writes(NotYourLocation, CodeReserved, CodeTaken, UnknownChannel),
 )
 async def create_device(
     db: NamedDependency[Database],

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from commerce.auth import tokens
 from commerce.auth.errors import (
+    CodeReserved,
     CodeTaken,
     MayNotGrant,
     NotAtThisStore,
@@ -366,6 +367,8 @@ async def revoke_client(tx: Tx, actor: Actor, *, code: str) -> ClientView:
     return convert(row, ClientView, from_attributes=True)
 
 
+COUNTER = "counter-"
+"""Begins the name of the register at a store's counter (`payments.counter`), so no device's code, which names its register."""
 CREATE_DEVICE = """
 WITH channel AS (SELECT code FROM auth.channels WHERE code = :channel),
 principal AS (INSERT INTO auth.principals (id, kind, created_at) SELECT :id, 'device', :at FROM channel),
@@ -390,10 +393,12 @@ async def create_device(
 ) -> NewDevice:
     """A till or kiosk bound to one location, with its key (`dk_…`); a random one unless given. Only its hash is kept.
 
-    Raises NotYourLocation, CodeTaken, UnknownChannel; ValueError for a key without the prefix.
+    Raises NotYourLocation, CodeReserved, CodeTaken, UnknownChannel; ValueError for a key without the prefix.
     """
     if not actor.may("devices.write", location):
         raise NotYourLocation(location=location)
+    if code.startswith(COUNTER):
+        raise CodeReserved(prefix=COUNTER)
     key = _prefixed("dk", key)
     device, channel = uuid7(), channel or kind
     row = await tx.one(

@@ -32,6 +32,7 @@ from commerce.fulfillment.service import (
     pickup_code,
     prove,
     renew_codes,
+    settle_risk,
 )
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "pickup_promise",
     "prove",
     "renew_codes",
+    "settle_risk",
     "steps_of",
     "the_one",
 ]

@@ -64,6 +64,12 @@ class FulfillmentAtRisk(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.at_risk"
 
 
+class FulfillmentSafe(FulfillmentEvent, frozen=True, kw_only=True):
+    """The store has looked: nothing that was promised is missing any more."""
+
+    type = "fulfillment.safe"
+
+
 class FulfillmentPartlyCollected(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.partly_collected"
 

@@ -19,7 +19,7 @@ from commerce.fulfillment.errors import (
     UnknownFulfillment,
     WrongStep,
 )
-from commerce.fulfillment.schemas import AvailabilityList, Pick, PromiseAgain, State, StoreFulfillmentView
+from commerce.fulfillment.schemas import AvailabilityList, CheckedView, Pick, PromiseAgain, State, StoreFulfillmentView
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
 from commerce.kernel.actor import Actor
@@ -142,6 +142,22 @@ async def ready_fulfillment(
 
 
 @post(
+    "/v1/stores/{code:str}/fulfillments/{number:str}/check", operation_id="check_fulfillment", tags=["store"],
+    guards=[auth.at_store("fulfillments.work")], status_code=200, responses=writes(*STEP),
+)  # fmt: skip
+async def check_fulfillment(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    number: FromPath[FulfillmentNumber],
+) -> CheckedView:
+    """Somebody looked at the shelf: what this pickup has lost and is there again is set aside again, and what is still missing
+    is named."""
+    return await db.write_once(once, CheckedView, service.check, actor, code=code, number=number)
+
+
+@post(
     "/v1/stores/{code:str}/fulfillments/{number:str}/promise", operation_id="promise_fulfillment_again", tags=["store"],
     guards=[auth.at_store("fulfillments.work")], status_code=200, responses=writes(*STEP, BadPromise),
 )  # fmt: skip
@@ -167,5 +183,6 @@ ROUTES = [
     pick_fulfillment,
     pack_fulfillment,
     ready_fulfillment,
+    check_fulfillment,
     promise_fulfillment_again,
 ]

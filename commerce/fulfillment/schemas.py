@@ -162,6 +162,27 @@ class StoreFulfillmentView(Struct, frozen=True, kw_only=True):
     version: int
 
 
+class CheckedUnits(Struct, frozen=True, kw_only=True):
+    """So many units of a SKU."""
+
+    sku: str
+    quantity: int
+
+
+class CheckedView(Struct, frozen=True, kw_only=True):
+    """What looking at the shelf has brought."""
+
+    number: str
+    state: State
+    at_risk: bool
+    """Whether something is still missing."""
+    found: list[CheckedUnits]
+    """Set aside for this customer again."""
+    missing: list[CheckedUnits]
+    """Promised and gone: book what was found as an adjustment and check again, or cancel these units."""
+    version: int
+
+
 class StepView(Struct, frozen=True, kw_only=True):
     """Something that happened to a fulfillment, and who did it."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from commerce import auth, catalog, locations
+from commerce import auth, catalog, locations, stock
 from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import (
     BadPromise,
@@ -20,6 +20,9 @@ from commerce.fulfillment.errors import (
 )
 from commerce.fulfillment.queries import COLUMNS, fulfillments_of, store_view, the_one
 from commerce.fulfillment.schemas import (
+    LIVE,
+    CheckedUnits,
+    CheckedView,
     Fulfillment,
     FulfillmentLine,
     Pick,
@@ -183,12 +186,19 @@ def pickup_code(fulfillment: Fulfillment, *, secret_key: str) -> str:
     return auth.derived_code(secret_key, fulfillment.id, fulfillment.code_counter)
 
 
+async def settle_risk(tx: Tx, *, fulfillment: Fulfillment) -> None:
+    """After the caller has moved the stock of a locked fulfillment, and before he records why: nothing is at risk any more
+    when nothing is missing. One statement, none when it was not at risk."""
+    if fulfillment.at_risk:
+        fulfillment.at_risk = bool(await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id]))
+
+
 def hand_over(
     tx: Tx, actor: Actor, *, fulfillment: Fulfillment, quantities: Mapping[UUID, int], hand_over_id: UUID
 ) -> None:
     """Units by order line are in the customer's hands; collected when nothing is left. Queued.
 
-    The caller has proved the code, moves the stock and takes the money. `hand_over_id` is the document of this act.
+    The caller has proved the code, moved the stock and taken the money. `hand_over_id` is the document of this act.
     """
     for line in fulfillment.lines:
         line.handed_over += quantities.get(line.order_line_id, 0)
@@ -215,7 +225,8 @@ def cancel(
 ) -> dict[UUID, int]:
     """Give up outstanding units (all of them, or some by order line); the units given up, by order line. Queued.
 
-    Cancelled when nothing was handed over, collected when the rest was. The caller releases the stock.
+    Cancelled when nothing was handed over, collected when the rest was, picked when only these were still to be picked. The
+    caller has released the stock.
     """
     given_up = {}
     for line in fulfillment.lines:
@@ -235,7 +246,12 @@ def cancel(
         else:
             fulfillment.state = "cancelled"
             what, event = "cancelled", events.FulfillmentCancelled
+    picked = fulfillment.state == "picking" and _all_picked(fulfillment)
+    if picked:
+        fulfillment.state = "picked"
     _change(tx, actor, fulfillment, event, what, detail, **extra)
+    if picked:
+        _tell(tx, actor, fulfillment, events.FulfillmentPicked)
     return given_up
 
 
@@ -250,10 +266,15 @@ def renew_codes(tx: Tx, actor: Actor, *, locked: Sequence[Fulfillment]) -> int:
 
 
 async def mark_at_risk(tx: Tx, actor: Actor, *, ids: Iterable[UUID], data: Mapping[str, Any]) -> int:
-    """Goods that live pickups were promised are gone: the store must look before the customer travels. How many are new."""
+    """Goods that live pickups were promised are gone: the store must look before the customer travels. How many are new.
+
+    What was found, handed over or given up before this news arrived is not at risk. Two statements.
+    """
+    locked = fulfillments_of(await tx.rows(LOCK_IDS, ids=sorted(set(ids))))
+    missing = await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id for fulfillment in locked])
     changed = 0
-    for fulfillment in fulfillments_of(await tx.rows(LOCK_IDS, ids=sorted(set(ids)))):
-        if fulfillment.live and not fulfillment.at_risk:
+    for fulfillment in locked:
+        if fulfillment.live and not fulfillment.at_risk and fulfillment.id in missing:
             fulfillment.at_risk = True
             _change(tx, actor, fulfillment, events.FulfillmentAtRisk, "at_risk", dict(data))
             changed += 1
@@ -274,7 +295,7 @@ async def pick(tx: Tx, actor: Actor, *, code: str, number: str, command: Pick) -
     counted = await _scanned(tx, fulfillment, command)
     for line in fulfillment.lines:
         line.picked += counted.get(line.order_line_id, 0)
-    done = all(line.picked >= line.quantity - line.cancelled for line in fulfillment.lines)
+    done = _all_picked(fulfillment)
     fulfillment.state = "picked" if done else "picking"
     event = events.FulfillmentPicked if done else events.FulfillmentPicking
     _done_by_staff(tx, actor, fulfillment, event, fulfillment.state, {"lines": _by_line(counted)})
@@ -301,6 +322,40 @@ async def ready(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfill
         tx, actor, fulfillment, events.FulfillmentReady, "ready_for_pickup", {"pickup_by": fulfillment.pickup_by}
     )
     return await store_view(tx, fulfillment, location)
+
+
+async def check(tx: Tx, actor: Actor, *, code: str, number: str) -> CheckedView:
+    """Staff looked at the shelf: what was taken from this pickup and is there again is set aside for it again.
+
+    Safe when nothing is missing any more, at risk otherwise. A check that changes nothing leaves an audit record alone.
+    """
+    location, fulfillment = await _at(tx, code, number, *LIVE)
+    found = await stock.promise_again(
+        tx, actor, owner=stock.Owner("fulfillment", fulfillment.id), cause=stock.Cause("fulfillment_check", uuid7()),
+        business_date=location.business_date(tx.at),
+    )  # fmt: skip
+    missing = (await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id])).get(fulfillment.id, {})
+    if found or fulfillment.at_risk != bool(missing):
+        fulfillment.at_risk = bool(missing)
+        event = events.FulfillmentAtRisk if missing else events.FulfillmentSafe
+        what = "checked" if missing else "safe"
+        _change(tx, actor, fulfillment, event, what, {"found": _by_line(found), "missing": _by_line(missing)})
+    outbox.audit(
+        tx, actor, "fulfillment.check", "fulfillment", fulfillment.id,
+        after={"at_risk": fulfillment.at_risk, "found": sum(found.values()), "missing": sum(missing.values())},
+    )  # fmt: skip
+    touched = [line for line in fulfillment.lines if line.order_line_id in found or line.order_line_id in missing]
+    variants = await catalog.variants(tx, sorted({line.variant_id for line in touched}))
+    return CheckedView(
+        number=fulfillment.number, state=fulfillment.state, at_risk=fulfillment.at_risk, version=fulfillment.version,
+        **{
+            name: [
+                CheckedUnits(sku=variants[line.variant_id].sku, quantity=units[line.order_line_id])
+                for line in touched if line.order_line_id in units
+            ]
+            for name, units in (("found", found), ("missing", missing))
+        },
+    )  # fmt: skip
 
 
 async def promise_again(tx: Tx, actor: Actor, *, code: str, number: str, command: PromiseAgain) -> StoreFulfillmentView:
@@ -361,12 +416,17 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
         left = scanned
         for line in fulfillment.lines:
             if line.variant_id == variant_id:
-                taken = min(left, line.quantity - line.cancelled - line.picked)
+                # Units that were picked already may have been cancelled.
+                taken = min(left, max(0, line.quantity - line.cancelled - line.picked))
                 left -= taken
                 counted[line.order_line_id] = taken
         if left:
             raise PickedTooMany(sku=names[variant_id], left=scanned - left, scanned=scanned)
     return counted
+
+
+def _all_picked(fulfillment: Fulfillment) -> bool:
+    return all(line.picked >= line.quantity - line.cancelled for line in fulfillment.lines)
 
 
 def _done_by_staff(
@@ -390,8 +450,11 @@ def _change(
     data: Mapping[str, Any],
     **extra: Any,
 ) -> None:
-    """Write a locked fulfillment as it now is, one version on, with the step and the event, just before the commit."""
+    """Write a locked fulfillment as it now is, one version on, with the step and the event, just before the commit.
+
+    What is closed is not at risk: nobody travels for it any more."""
     fulfillment.version += 1
+    fulfillment.at_risk = fulfillment.at_risk and fulfillment.live
     tx.defer(
         CHANGE_HEAD, id=fulfillment.id, version=fulfillment.version, state=fulfillment.state, at_risk=fulfillment.at_risk,
         promised_from=fulfillment.promised_from, promised_until=fulfillment.promised_until, ready_at=fulfillment.ready_at,
@@ -420,6 +483,10 @@ def _step(
         steps, id=uuid7(), fulfillment_id=fulfillment.id, version=fulfillment.version, what=what,
         actor=outbox.actor_record(actor), data=dict(data), occurred_at=at,
     )  # fmt: skip
+    _tell(tx, actor, fulfillment, event, **extra)
+
+
+def _tell(tx: Tx, actor: Actor, fulfillment: Fulfillment, event: type[events.FulfillmentEvent], **extra: Any) -> None:
     outbox.record(
         tx, actor,
         event(

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -89,26 +90,28 @@ class Row(asyncpg.Record):
     """A row of an answer: by name (`row.sku`), by position, or unpacked."""
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    @property
-    def _mapping(self) -> Row:
-        return self
+        if name.startswith("_"):
+            raise AttributeError(name)
+        setattr(
+            Row, name, property(itemgetter(name))
+        )  # from now on without this detour: a page reads hundreds of columns
+        return self[name]
 
 
 DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
-@lru_cache(maxsize=512)
-def _insert_fragment(table: Table, columns: tuple[str, ...], first: int) -> str:
+@lru_cache(maxsize=1024)
+def _insert_fragment(table: Table, columns: tuple[str, ...], first: int, *, one: bool) -> str:
+    """One row travels as scalars, more as arrays: the driver looks at each element of an array."""
     names = ", ".join(f'"{name}"' for name in columns)
-    arrays = ", ".join(
-        f"${first + i}::{table.c[name].type.compile(dialect=DIALECT)}[]" for i, name in enumerate(columns)
-    )
-    return f'INSERT INTO "{table.schema}"."{table.name}" ({names}) SELECT * FROM unnest({arrays})'
+    kinds = [table.c[name].type.compile(dialect=DIALECT) for name in columns]
+    if one:
+        rows = "SELECT " + ", ".join(f"${first + i}::{kind}" for i, kind in enumerate(kinds))
+    else:
+        arrays = ", ".join(f"${first + i}::{kind}[]" for i, kind in enumerate(kinds))
+        rows = f"SELECT * FROM unnest({arrays})"
+    return f'INSERT INTO "{table.schema}"."{table.name}" ({names}) {rows}'
 
 
 def _is_json(table: Table, column: str) -> bool:
@@ -239,8 +242,9 @@ class Tx:
         fragments: list[str] = []
         arguments: list[Any] = []
         for (table, columns), rows in self._queue.items():
-            fragments.append(_insert_fragment(table, columns, len(arguments) + 1))
-            arguments.extend(list(values) for values in zip(*rows, strict=True))
+            one = len(rows) == 1
+            fragments.append(_insert_fragment(table, columns, len(arguments) + 1, one=one))
+            arguments.extend(rows[0] if one else (list(values) for values in zip(*rows, strict=True)))
         for string, values in self._deferred:
             fragments.append(_shifted(string, len(arguments)))
             arguments.extend(values)
@@ -284,7 +288,8 @@ class Pool:
     def __init__(
         self, url: str, settings: Settings, *, size: int, name: str, read_only: bool = False, timeouts: bool = True
     ) -> None:
-        server = {"application_name": name, "jit": "off", "timezone": "UTC"}
+        server = {"application_name": name, "jit": "off", "timezone": "UTC", "plan_cache_mode": "force_generic_plan"}
+        # every statement of ours reads by key through arrays; planning anew at each bind would cost more than running it
         if timeouts:
             server |= {
                 "lock_timeout": str(settings.lock_timeout_ms),

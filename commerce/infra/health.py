@@ -18,7 +18,7 @@ from commerce.kernel.errors import Problem
 RELAY_LAG_SECONDS = 60
 
 
-def _public(_connection: Any, _handler: Any) -> None:
+async def _public(_connection: Any, _handler: Any) -> None:
     """Whoever keeps the process running asks without credentials."""
 
 

@@ -267,6 +267,15 @@ def writes(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     return problems(KeyRequired, KeyReused, InProgress, *kinds)
 
 
+def resolve_in_turn(app: Litestar) -> None:
+    """Resolve the dependencies of a handler one after the other: ours are values at hand, and a task group for each request
+    costs more than all of them together."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                model.dependency_batches = [{dependency} for batch in model.dependency_batches for dependency in batch]
+
+
 def actor_of(request: Request[Any, Any, Any]) -> Actor:
     """The caller, as the authentication middleware proved it."""
     actor: Actor = request.scope["state"]["actor"]
@@ -437,5 +446,6 @@ __all__ = [
     "language_of",
     "once_of",
     "problems",
+    "resolve_in_turn",
     "writes",
 ]

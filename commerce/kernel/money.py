@@ -61,6 +61,23 @@ def paid_for(line_total: int, quantity: int, units: int) -> int:
     return rounded_ratio(line_total * units, quantity)
 
 
+class Share(msgspec.Struct, frozen=True):
+    """A part of a line: what it costs, and the tax contained in that; minor units."""
+
+    gross: int
+    tax: int
+
+
+def share_of(line_total: int, quantity: int, rate_basis_points: int, *, before: int, units: int) -> Share:
+    """The next `units` of a line's `quantity`, after `before` of them: hand-overs and returns in any number of parts.
+
+    Both numbers are differences of cumulative ones, the tax of `tax_in` what the units so far cost: the parts add up to the line's
+    total and its tax exactly, and the tax of a part lies between nothing and the part. Raises ValueError beyond the quantity.
+    """
+    paid, due = paid_for(line_total, quantity, before), paid_for(line_total, quantity, before + units)
+    return Share(due - paid, tax_in(due, rate_basis_points) - tax_in(paid, rate_basis_points))
+
+
 def tax_in(gross: int, rate_basis_points: int) -> int:
     """The tax contained in a tax-inclusive amount; a rate of 22 % is 2200 basis points."""
     return rounded_ratio(gross * rate_basis_points, 10_000 + rate_basis_points)

@@ -13,7 +13,7 @@ Code = Annotated[
 ]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$", description="Part of an address of a page")]
 Sku = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ /-]{0,63}$", max_length=64, description="Stock-keeping unit")
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$", max_length=64, description="Stock-keeping unit")
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
 LongText = Annotated[str, Meta(max_length=10_000, pattern=NO_NUL)]

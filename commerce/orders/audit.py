@@ -92,6 +92,7 @@ INVARIANTS = [
            OR (e.events, e.first, e.last) IS DISTINCT FROM (o.version::bigint, 1, o.version)
         """,
     ),
+    # Exact, as a price is in the list before its moment (`prices.LEAD`) and is never changed after it.
     Invariant(
         9,
         "every line's unit price is the list price at its moment",

@@ -14,7 +14,7 @@ from commerce.infra import outbox
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
-from commerce.kernel.money import Money, paid_for
+from commerce.kernel.money import Money, Share, share_of
 from commerce.kernel.text import Language
 from commerce.orders.events import OrderEvent
 from commerce.orders.schemas import AdjustmentKind, Kind, Sold, State
@@ -69,13 +69,14 @@ class Line(Struct, kw_only=True):
 
     def owed_for(self, units: int) -> int:
         """What so many more units cost: cumulative, so that hand-overs add up to the line (DESIGN 7)."""
-        before = paid_for(self.total, self.quantity, self.handed_over)
-        return paid_for(self.total, self.quantity, self.handed_over + units) - before
+        return self._next(units).gross
 
     def tax_for(self, units: int) -> int:
-        """The tax contained in so many more units, cumulative too."""
-        before = paid_for(self.tax, self.quantity, self.handed_over)
-        return paid_for(self.tax, self.quantity, self.handed_over + units) - before
+        """The tax contained in so many more units, cumulative too: never above what they cost."""
+        return self._next(units).tax
+
+    def _next(self, units: int) -> Share:
+        return share_of(self.total, self.quantity, self.tax_basis_points, before=self.handed_over, units=units)
 
 
 class Order(Struct, kw_only=True):

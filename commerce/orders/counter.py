@@ -41,8 +41,9 @@ SELECT (SELECT json_agg(o) FROM o) AS order_rows, (SELECT json_agg(f) FROM f) AS
 async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Collect, secret_key: str) -> HandOverView:
     """Hand the goods over for the code and the money: all that waits, or the named units.
 
-    The tenders add up exactly to what those units cost. Raises UnknownFulfillment, OtherStore, WrongStep, WrongPickupCode,
-    PickupCodeLocked, WrongUnits, WrongTender, stock.ReservationShort.
+    The tenders add up exactly to what those units cost. Units that the store has lost meanwhile are made up from what stands there
+    free; what is not there at all is refused, and the promises of others are not touched. Raises UnknownFulfillment, OtherStore,
+    WrongStep, WrongPickupCode, PickupCodeLocked, WrongUnits, WrongTender, stock.ReservationShort.
     """
     location, order, work = await lock_both(tx, code, number)
     await fulfillment.prove(tx, fulfillment=work, code=command.code, secret_key=secret_key)
@@ -61,11 +62,12 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
             for line in order.lines if line.id in units
         ],
     )  # fmt: skip
-    fulfillment.hand_over(tx, actor, fulfillment=work, quantities=units, hand_over_id=hand_over_id)
     handed = await stock.hand_over(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("hand_over", hand_over_id), lines=units,
         business_date=location.business_date(tx.at),
     )  # fmt: skip
+    await fulfillment.settle_risk(tx, fulfillment=work)
+    fulfillment.hand_over(tx, actor, fulfillment=work, quantities=units, hand_over_id=hand_over_id)
     for done in handed:
         _hand_over_line(lines[done.line_id], done, location, tx)
     closed = books.settle(tx, order)
@@ -96,6 +98,7 @@ async def cancel_at_store(
 ) -> FulfillmentCancelledView:
     """The store cannot, or the customer does not take it: all that waits, or the named units, are given up and free again.
 
+    Units that the store has lost are given up first: the good ones stay for the customer.
     Raises UnknownFulfillment, OtherStore, WrongStep, WrongUnits.
     """
     location, order, work = await lock_both(tx, code, number)
@@ -103,12 +106,13 @@ async def cancel_at_store(
         raise fulfillment.WrongStep(number=work.number, state=work.state, needed="not closed")
     units = waiting(order, work, command.lines)
     actor = structs.replace(actor, reason=command.reason)
+    await release(tx, actor, work, location, units, command.reason)
+    await fulfillment.settle_risk(tx, fulfillment=work)
     fulfillment.cancel(tx, actor, fulfillment=work, reason=command.reason, note=command.note, quantities=units)
     give_up(tx, actor, order, units, command.reason)
     outbox.audit(
         tx, actor, "fulfillment.cancel", "fulfillment", work.id, after={"state": work.state, "reason": command.reason}
     )
-    await release(tx, actor, work, location, units, command.reason)
     return FulfillmentCancelledView(
         order_number=order.number, number=work.number, state=work.state, order_state=order.state,
         cancel_reason=command.reason, units=sum(units.values()), left=sum(line.outstanding for line in work.lines),

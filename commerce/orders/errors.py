@@ -164,6 +164,32 @@ class BadMoment(Unprocessable):
     detail_ru = "`occurred_at` — не раньше 90 дней назад и не позже чем через 5 минут. Проверьте часы устройства."
 
 
+class SaleIdReused(Conflict):
+    code = "sale-id-reused"
+    title = "Another sale has this id"
+    title_ru = "Этот id уже у другой продажи"
+    detail = (
+        "The id {sale} is that of order {order}, booked with other input: see `differs`. Nothing was booked now. Send a sale again "
+        "as it was; give another sale an id of its own (a random uuid)."
+    )
+    detail_ru = (
+        "Идентификатор {sale} принадлежит заказу {order} с другими данными: смотрите `differs`. Сейчас ничего не записано. "
+        "Повторяйте продажу без изменений; другой продаже дайте свой id (случайный uuid)."
+    )
+    members_schema = {"sale": str, "order": str, "differs": list[str]}
+
+
+class TooManyUnits(Unprocessable):
+    code = "too-many-units"
+    title = "More than anybody sells at once"
+    title_ru = "Слишком большое количество"
+    detail = (
+        "See `lines`: at most {most} of a variant in one sale, packs counted by what they hold. Correct the quantities."
+    )
+    detail_ru = "Смотрите `lines`: не больше {most} единиц товара в одной продаже, упаковки считаются по содержимому. Исправьте количество."
+    members_schema = {"most": int, "lines": list[dict[str, Any]]}
+
+
 class SaleElsewhere(Conflict):
     code = "sale-elsewhere"
     title = "This sale id belongs to another store"

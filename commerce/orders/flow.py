@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncpg
 
-from commerce.infra.db import Database, Once, constraint_of
+from commerce.infra.db import Database, InProgress, KeyReused, Once, constraint_of
 from commerce.kernel.actor import Actor
+from commerce.kernel.errors import Busy, Problem
 from commerce.orders import sales
 from commerce.orders.schemas import BookSale, SaleView
 
@@ -15,11 +16,17 @@ SALE_ID = "uq_orders_client_sale_id"
 async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, command: BookSale) -> SaleView:
     """Book a till sale; the id of a sale that is in the books already answers that one and books nothing.
 
-    The second of two bookings fails as a whole on the order's unique sale id, however they meet; the answer is read then.
+    The second of two bookings fails as a whole on the order's unique sale id, however they meet; the answer is read then. So it is
+    when the second is refused for another reason: the sale may be too old by now, its customer erased, its goods renamed.
     """
     try:
         return await db.write_once(once, SaleView, sales.book, actor, code=code, command=command)
     except asyncpg.UniqueViolationError as error:
         if constraint_of(error) != SALE_ID:
+            raise
+    except (KeyReused, InProgress, Busy):
+        raise
+    except Problem:
+        if not await db.read(sales.is_booked, sale=command.id):
             raise
     return await db.write_once(once, SaleView, sales.booked, actor, code=code, command=command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -61,17 +62,32 @@ async def timeline(tx: Tx, actor: Actor, *, number: str) -> Timeline:
     """
     order = await _readable(tx, actor, number)
     found = [
-        _entry(row.what, None, row.actor, row.data, row.occurred_at) for row in await tx.rows(ENTRIES, order=order.id)
+        (row.version, _entry(row.what, None, row.actor, row.data, row.occurred_at))
+        for row in await tx.rows(ENTRIES, order=order.id)
     ]
     found += [
-        _entry(step.what, step.number, step.actor, step.data, step.occurred_at)
+        (step.version, _entry(step.what, step.number, step.actor, step.data, step.occurred_at))
         for step in await fulfillment.steps_of(tx, order_id=order.id)
     ]
-    found.sort(key=lambda entry: entry.occurred_at)
-    if actor.kind == "shopper":
-        for entry in found:
+    entries = in_order(found)
+    for entry in entries:
+        entry.data.pop("sent", None)
+        if actor.kind == "shopper":
             entry.data.pop("note", None)
-    return Timeline(number=order.number, entries=found)
+    return Timeline(number=order.number, entries=entries)
+
+
+def in_order(found: Iterable[tuple[int, TimelineEntry]]) -> list[TimelineEntry]:
+    """Entries of an order and its fulfillments by time, and each one's own by their versions whatever their times say: an act
+    that waited for another began before that one and comes after it. The order's come first within a moment."""
+    latest: dict[str | None, datetime] = {}
+    placed = []
+    for version, entry in sorted(found, key=lambda one: one[0]):
+        at = max(entry.occurred_at, latest.get(entry.fulfillment, entry.occurred_at))
+        latest[entry.fulfillment] = at
+        placed.append((at, entry.fulfillment or "", version, entry))
+    placed.sort(key=lambda one: one[:3])
+    return [entry for *_, entry in placed]
 
 
 async def mine(tx: Tx, actor: Actor, *, limit: int, cursor: str | None) -> Page[OrderSummary]:

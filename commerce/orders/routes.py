@@ -31,6 +31,8 @@ from commerce.orders.errors import (
     OrderNotAllowed,
     PickupNotOffered,
     SaleElsewhere,
+    SaleIdReused,
+    TooManyUnits,
     TotalChanged,
     UnknownArticles,
     UnknownOrder,
@@ -163,7 +165,7 @@ async def renew_pickup_code(
     guards=[auth.at_store("fulfillments.work")], status_code=200,
     responses=writes(
         *AT_COUNTER, fulfillment.WrongPickupCode, fulfillment.PickupCodeLocked, WrongTender, stock.ReservationShort,
-        payments.CardNumberRefused,
+        payments.CardNumberRefused, payments.RegisterElsewhere,
     ),
 )  # fmt: skip
 async def collect_fulfillment(
@@ -204,8 +206,8 @@ async def cancel_fulfillment(
     "/v1/stores/{code:str}/sales", operation_id="book_sale", tags=["store"], guards=[auth.at_store("sales.book")],
     status_code=201,
     responses=writes(
-        locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, SaleElsewhere,
-        payments.CardNumberRefused,
+        locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, TooManyUnits,
+        SaleElsewhere, SaleIdReused, payments.CardNumberRefused, payments.RegisterElsewhere,
     ),
 )  # fmt: skip
 async def book_sale(
@@ -215,7 +217,7 @@ async def book_sale(
     code: FromPath[Code],
     data: JSONBody[BookSale],
 ) -> SaleView:
-    """Book a sale that has happened at a till; the same sale id again answers the first and books nothing."""
+    """Book a sale that has happened at a till; the same sale again, by its id, answers the first and books nothing."""
     return await flow.book_sale(db, once, actor, code=code, command=data)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from commerce import catalog, customers, fulfillment, locations, payments, prices, stock
 from commerce.catalog import Article
@@ -20,7 +24,7 @@ from commerce.orders import books
 from commerce.orders.books import Order
 from commerce.orders.counter import mean_cost, receipt_line, register_of, tenders_for
 from commerce.orders.drafts import Wanted, draft, totals
-from commerce.orders.errors import BadMoment, NoSuchCustomer, SaleElsewhere, UnknownArticles
+from commerce.orders.errors import BadMoment, NoSuchCustomer, SaleElsewhere, SaleIdReused, TooManyUnits, UnknownArticles
 from commerce.orders.events import OrderCompleted, SaleBooked
 from commerce.orders.numbers import new_number
 from commerce.orders.schemas import AdjustmentKind, BookSale, SaleLineIn, SaleView
@@ -30,6 +34,8 @@ OLDEST = timedelta(days=90)
 AHEAD = timedelta(minutes=5)
 LIVE = timedelta(minutes=10)
 """A sale that reaches us later than this was made offline, by the prices that the till had then."""
+MOST = 1_000_000_000
+"""Units of a variant in one sale: what the books count with."""
 
 
 async def book(
@@ -37,18 +43,20 @@ async def book(
 ) -> SaleView:
     """Book a sale that has happened: order, carry-out, stock, payment and receipt in one transaction.
 
-    Priced and taxed as of `occurred_at`; a price charged that differs from the list's is a named adjustment (`charged_as`,
-    else offline_price for a sale that comes late, else shelf_price). Neither missing stock nor a stopped sale refuses it.
+    Dated, priced and taxed as of `occurred_at`, or of now when the till's clock is ahead of ours; a price charged that differs from
+    the list's is a named adjustment (`charged_as`, else offline_price for a sale that comes late, else shelf_price). Neither missing
+    stock nor a stopped sale refuses it.
     A second booking of the id fails on the order's unique `client_sale_id`: `flow.book_sale` answers the first then.
 
-    Raises BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge.
+    Raises BadMoment, UnknownArticles, TooManyUnits, NoSuchCustomer, WrongTender, AmountTooLarge, payments.CardNumberRefused,
+    payments.RegisterElsewhere.
     """
-    happened = command.occurred_at
-    if not tx.at - OLDEST <= happened <= tx.at + AHEAD:
+    if not tx.at - OLDEST <= command.occurred_at <= tx.at + AHEAD:
         raise BadMoment
+    happened = min(command.occurred_at, tx.at)
     location = await locations.one(tx, code)
     kind = charged_as or ("offline_price" if tx.at - happened > LIVE else "shelf_price")
-    wanted = await _priced(tx, command, location, kind)
+    wanted = await _priced(tx, command, location, kind, happened)
     language = await _language(tx, command.customer)
     register = await register_of(tx, actor, location)
     lines = draft(wanted, bought_location_id=location.id)
@@ -69,7 +77,9 @@ async def book(
             fulfillment.WorkLine(order_line_id=line.id, variant_id=line.variant_id, quantity=line.quantity) for line in lines
         ],
     )  # fmt: skip
-    await payments.take(tx, actor, order_id=order.id, tenders=tenders, currency=currency, location=location)
+    await payments.take(
+        tx, actor, order_id=order.id, tenders=tenders, currency=currency, location=location, occurred_at=happened
+    )
     receipt = await payments.receipt(
         tx, actor, register=register, kind="sale", order_id=order.id, location=location, total=sums.total, currency=currency,
         lines=[receipt_line(line, line.quantity, line.total, line.tax) for line in lines], tenders=tenders, occurred_at=happened,
@@ -90,7 +100,7 @@ async def book(
         line.handed_over, line.handed_over_at, line.fulfilled_location_id = line.quantity, happened, location.id
     books.begin(tx, actor, order)
     books.enter(
-        tx, actor, order, "sold", _remarks(order, wanted, work.number, receipt),
+        tx, actor, order, "sold", _remarks(order, wanted, work.number, receipt) | {"sent": _sent(command)},
         SaleBooked(
             aggregate_id=order.id, version=1, number=order.number, customer_id=order.customer_id, location_id=location.id,
             currency=currency, total=order.total, lines=ordered_lines(order),
@@ -98,23 +108,41 @@ async def book(
         OrderCompleted(aggregate_id=order.id, version=1, number=order.number),
         at=happened,
     )  # fmt: skip
-    outbox.audit(tx, actor, "sale.book", "order", order.id, after={"sale": command.id, "total": order.total})
+    outbox.audit(
+        tx, actor, "sale.book", "order", order.id,
+        after={"sale": command.id, "total": order.total, "adjustment_total": order.adjustment_total},
+    )  # fmt: skip
     return _view(order, command.id, receipt, already_booked=False)
 
 
 FIRST = """
-SELECT o.number, o.total, o.tax_total, o.currency, o.placed_at, o.version, o.bought_location_id, e.data
+SELECT o.number, o.total, o.tax_total, o.currency, o.placed_at, o.version, o.bought_location_id, o.customer_id, e.data
 FROM orders.orders o JOIN orders.entries e ON e.order_id = o.id AND e.version = 1
 WHERE o.client_sale_id = :sale
 """
 
 
+async def is_booked(tx: Tx, *, sale: UUID) -> bool:
+    """Whether a sale of this id is in the books. One statement."""
+    found: bool = await tx.scalar("SELECT EXISTS (SELECT 1 FROM orders.orders WHERE client_sale_id = :sale)", sale=sale)
+    return found
+
+
 async def booked(tx: Tx, actor: Actor, *, code: str, command: BookSale) -> SaleView:  # noqa: ARG001
-    """The sale that was booked under this id before. Raises SaleElsewhere when that was in another store."""
+    """The sale that was booked under this id before, when it is the same sale.
+
+    Raises SaleElsewhere when that was in another store, SaleIdReused when other goods, money, moment or customer were sent then.
+    """
     location = await locations.one(tx, code)
     row = await tx.one(FIRST, sale=command.id)
     if row.bought_location_id != location.id:
         raise SaleElsewhere(sale=str(command.id))
+    first, again = row.data["sent"], _sent(command)
+    differs = [part for part in again if again[part] != first[part]]
+    if row.customer_id != command.customer:
+        differs.append("customer")
+    if differs:
+        raise SaleIdReused(sale=str(command.id), order=row.number, differs=differs)
     return SaleView(
         id=command.id, order_number=row.number, total=Money(row.total, row.currency),
         tax_total=Money(row.tax_total, row.currency), receipt=payments.ReceiptRef(**row.data["receipt"]),
@@ -129,8 +157,24 @@ def _view(order: Order, sale_id: UUID, receipt: payments.ReceiptRef, *, already_
     )  # fmt: skip
 
 
-async def _priced(tx: Tx, command: BookSale, location: Location, kind: AdjustmentKind) -> list[Wanted]:
-    """The lines with their list prices of that moment. Two statements. Raises UnknownArticles."""
+def _sent(command: BookSale) -> dict[str, str]:
+    """What tells a sale sent again from another one, as it was sent: the catalog of today has no say in it."""
+    return {
+        "lines": fingerprint([[line.sku, line.barcode, line.quantity, line.unit_price] for line in command.lines]),
+        "tenders": fingerprint(command.tenders),
+        "occurred_at": command.occurred_at.astimezone(UTC).isoformat(),
+    }
+
+
+def fingerprint(part: object) -> str:
+    """The same for the same input, and only for it."""
+    return hashlib.sha256(msgspec.json.encode(part)).hexdigest()
+
+
+async def _priced(
+    tx: Tx, command: BookSale, location: Location, kind: AdjustmentKind, happened: datetime
+) -> list[Wanted]:
+    """The lines with their list prices of that moment. Two statements. Raises UnknownArticles, TooManyUnits."""
     by_sku, by_scan = await catalog.articles(
         tx,
         skus=[line.sku for line in command.lines if line.sku],
@@ -139,7 +183,7 @@ async def _priced(tx: Tx, command: BookSale, location: Location, kind: Adjustmen
     found = [_article(line, by_sku, by_scan) for line in command.lines]
     variants = {article.variant.id: article.variant for article in found if article}
     quoted = await prices.quote(
-        tx, list(variants), at=command.occurred_at, tax_classes=[variant.tax_class for variant in variants.values()],
+        tx, list(variants), at=happened, tax_classes=[variant.tax_class for variant in variants.values()],
         zone=location.tax_zone,
     )  # fmt: skip
     wanted: list[Wanted] = []
@@ -164,7 +208,24 @@ async def _priced(tx: Tx, command: BookSale, location: Location, kind: Adjustmen
         refused.append({"index": index, "sku": line.sku, "barcode": line.barcode, "reason": reason})
     if refused:
         raise UnknownArticles(lines=refused)
+    _refuse_beyond_counting(command, wanted)
     return wanted
+
+
+def _refuse_beyond_counting(command: BookSale, wanted: Sequence[Wanted]) -> None:
+    in_sale: Counter[UUID] = Counter()
+    for want in wanted:
+        in_sale[want.variant.id] += want.quantity
+    beyond = [
+        {
+            "index": index, "sku": want.variant.sku, "barcode": line.barcode, "quantity": want.quantity,
+            "in_sale": in_sale[want.variant.id],
+        }
+        for index, (line, want) in enumerate(zip(command.lines, wanted, strict=True))
+        if in_sale[want.variant.id] > MOST
+    ]  # fmt: skip
+    if beyond:
+        raise TooManyUnits(most=MOST, lines=beyond)
 
 
 def _article(line: SaleLineIn, by_sku: Mapping[str, Article], by_scan: Mapping[str, Article]) -> Article | None:

@@ -319,6 +319,8 @@ async def cancel(
     actor = structs.replace(actor, reason=command.reason)
     units: dict[UUID, int] = {}
     for work in works:
+        await release(tx, actor, work, places[work.location_id], None, command.reason)
+    for work in works:
         if work.live:
             given_up = fulfillment.cancel(tx, actor, fulfillment=work, reason="customer_cancelled")
             for line_id, quantity in given_up.items():
@@ -328,15 +330,13 @@ async def cancel(
         outbox.audit(
             tx, actor, "order.cancel", "order", order.id, after={"state": order.state, "reason": command.reason}
         )
-    for work in works:
-        await release(tx, actor, work, places[work.location_id], None, command.reason)
     return CancelledView(
         number=order.number, state=order.state, reason=command.reason, units=sum(units.values()), version=order.version
     )
 
 
 def give_up(tx: Tx, actor: Actor, order: Order, units: Mapping[UUID, int], reason: str) -> None:
-    """Cancel units by line of a locked order, and close it when nothing is left. Stock is the caller's, last."""
+    """Cancel units by line of a locked order, and close it when nothing is left. Queued; stock is the caller's."""
     for line in order.lines:
         line.cancelled += units.get(line.id, 0)
     closed = books.settle(tx, order, reason)
@@ -362,7 +362,8 @@ async def release(
     units: Mapping[UUID, int] | None,
     reason: str,
 ) -> None:
-    """Free what is still set aside for a fulfillment: all of it, or units by line. Two statements."""
+    """Free what is still set aside for a fulfillment, or would be if it were not lost: all of it, or units by line. The last
+    locks of a verb; two statements."""
     await stock.release(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=units,
         reason=reason, business_date=location.business_date(tx.at),

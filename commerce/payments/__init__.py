@@ -3,11 +3,11 @@
 Owns every money fact of an order. A payment in store is recorded when the goods are handed over: authorized and captured at
 once, in cash or on a card terminal. Promises: refunded <= captured <= authorized, by constraint; a receipt never changes once
 written, and a register's receipts are numbered from 1 without gaps; no card number ever enters (a reference that looks like
-one is refused). Lock order within a verb of another room: `refund` (the order's payments), then `receipt` (the register's
-counter, kept until the commit), then stock.
+one is refused); a register belongs to one store for good. Lock order within a verb of another room: `refund` (the order's
+payments), then `receipt` (the register's counter, kept until the commit), then stock.
 """
 
-from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, UnknownReceipt
+from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, RegisterElsewhere, UnknownReceipt
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
 from commerce.payments.queries import of_orders, receipt_by_number
 from commerce.payments.schemas import (
@@ -44,6 +44,7 @@ __all__ = [
     "RefundExceedsPayment",
     "RefundView",
     "Register",
+    "RegisterElsewhere",
     "Tender",
     "TenderKind",
     "UnknownReceipt",

@@ -23,6 +23,21 @@ class RefundExceedsPayment(Conflict):
     members_schema = {"left": Money, "wanted": Money}
 
 
+class RegisterElsewhere(Conflict):
+    code = "register-elsewhere"
+    title = "This register belongs to another store"
+    title_ru = "Эта касса относится к другому магазину"
+    detail = (
+        "The register {register} numbers the receipts of another store. Do this on a device of {store}: a till that has moved "
+        "there is made known anew, with another code."
+    )
+    detail_ru = (
+        "Касса {register} нумерует чеки другого магазина. Сделайте это на устройстве магазина {store}: "
+        "перенесённая туда касса регистрируется заново, с другим кодом."
+    )
+    members_schema = {"register": str, "store": str}
+
+
 class UnknownReceipt(NotFound):
     code = "unknown-receipt"
     title = "No such receipt"

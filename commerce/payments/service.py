@@ -9,13 +9,14 @@ from uuid import UUID
 
 from stdnum import luhn
 
+from commerce import auth
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
 from commerce.locations import Location
-from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment
+from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, RegisterElsewhere
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
 from commerce.payments.schemas import ReceiptKind, ReceiptLine, ReceiptRef, Refund, RefundPart, Tender, TenderKind
 from commerce.payments.tables import payments, receipts, refunds
@@ -25,15 +26,16 @@ DIGIT_RUN = re.compile(r"\d(?:[ -]?\d)*", re.ASCII)
 
 def counter(location: Location) -> str:
     """The register of a store's counter, for money taken or given without a till of ours."""
-    return f"counter-{location.code}"
+    return auth.COUNTER + location.code
 
 
 async def take(
-    tx: Tx, actor: Actor, *, order_id: UUID, tenders: Sequence[Tender], currency: str, location: Location
-) -> list[UUID]:
+    tx: Tx, actor: Actor, *, order_id: UUID, tenders: Sequence[Tender], currency: str, location: Location,
+    occurred_at: datetime | None = None,
+) -> list[UUID]:  # fmt: skip
     """Record money taken in a store, authorized and captured at once; the payment ids, one per tender. Nothing is read.
 
-    Raises CardNumberRefused.
+    `occurred_at` is when it was taken, now when absent: a sale made offline reaches us later. Raises CardNumberRefused.
     """
     ids = []
     for tender in tenders:
@@ -42,7 +44,7 @@ async def take(
         tx.queue(
             payments, id=payment_id, order_id=order_id, tender=tender.kind, authorized=tender.amount, captured=tender.amount,
             currency=currency, reference=tender.reference, location_id=location.id, device_id=actor.device,
-            taken_by=actor.subject, taken_at=tx.at,
+            taken_by=actor.subject, taken_at=occurred_at or tx.at,
         )  # fmt: skip
         outbox.record(
             tx, actor,
@@ -115,7 +117,8 @@ async def refund(
 
 NEXT_NUMBER = """
 INSERT INTO payments.registers AS r (code, location_id, last_number) VALUES (:code, :location, 1)
-ON CONFLICT (code) DO UPDATE SET last_number = r.last_number + 1 RETURNING r.last_number
+ON CONFLICT (code) DO UPDATE SET last_number = r.last_number + 1 WHERE r.location_id = excluded.location_id
+RETURNING r.last_number
 """
 
 
@@ -127,12 +130,15 @@ async def receipt(
     """Write the receipt of a money fact, with the register's next number: amounts are positive, `kind` says which way they
     went. The register's counter stays locked until the commit, so that a refusal leaves no gap. One statement.
 
-    `occurred_at` (now when absent) and the store's time zone make the business date. Raises ValueError when lines or tenders do not
-    add up to `total`: the caller has checked them before.
+    A register belongs to the store of its first receipt for good. `occurred_at` (now when absent) and the store's time zone make
+    the business date. Raises RegisterElsewhere; ValueError when lines or tenders do not add up to `total`: the caller has checked
+    them before.
     """
     if sum(line.total for line in lines) != total or sum(tender.amount for tender in tenders) != total:
         raise ValueError("lines and tenders of a receipt add up to its total")
     number = await tx.scalar(NEXT_NUMBER, code=register, location=location.id)
+    if number is None:
+        raise RegisterElsewhere(register=register, store=location.code)
     happened = occurred_at or tx.at
     receipt_id = uuid7()
     tx.queue(

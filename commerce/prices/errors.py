@@ -9,8 +9,14 @@ class PriceInPast(Unprocessable):
     code = "price-in-past"
     title = "A price cannot change the past"
     title_ru = "Цену нельзя изменить задним числом"
-    detail = "`valid_from` must be now or later: orders have been placed at the prices of then. Leave it out for now."
-    detail_ru = "valid_from должен быть не раньше текущего момента: по прежним ценам уже оформлены заказы."
+    detail = (
+        "`valid_from` must be 10 seconds away or more, so that every till and shop sees the price before it is in force; orders "
+        "have been placed at the prices of the past. Leave it out for as soon as possible."
+    )
+    detail_ru = (
+        "valid_from — не раньше чем через 10 секунд, чтобы новую цену увидели все кассы и витрины; по прежним ценам уже "
+        "оформлены заказы. Не передавайте valid_from, чтобы цена начала действовать как можно скорее."
+    )
     members_schema = {"variants": list[str]}
 
 

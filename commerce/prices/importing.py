@@ -1,6 +1,7 @@
 """Import of the price list from CSV and NDJSON: `sku,amount,currency,valid_from`; amounts in minor units, tax included.
 
-A price that was already in force is never rewritten: a line that would do so is a fault.
+What was in force is never changed: a line that would do so is a fault. A variant's first prices may lie in the past, all of them
+within one chunk of lines (or in the order of the newest first): its later ones are from 10 seconds after the import on.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from commerce.infra.importing import ErrorReport, Fault, Item, Loaded, Reader, R
 from commerce.kernel.actor import Actor
 from commerce.kernel.money import Currency
 from commerce.kernel.text import Sku
-from commerce.prices import queries, service
+from commerce.prices import service
 from commerce.prices.schemas import Amount, NewPrice
+from commerce.prices.service import LEAD
 
 COLUMNS = ("sku", "amount", "currency", "valid_from")
 
 
 class PriceLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One price of the file; without `valid_from` it holds from the moment of the import on."""
+    """One price of the file; without `valid_from` it is in force as soon as it can be: 10 seconds after its import."""
 
     sku: Sku
     amount: Amount
@@ -51,15 +53,15 @@ def loader(currency: str) -> importing.Load[PriceLine]:
             else:
                 good.append(
                     (line, NewPrice(
-                        variant_id=variants[value.sku].id, amount=value.amount, valid_from=value.valid_from or tx.at
+                        variant_id=variants[value.sku].id, amount=value.amount, valid_from=value.valid_from or tx.at + LEAD
                     ))
                 )  # fmt: skip
-        fixed = await queries.already_in_force(tx, [price for _, price in good])
+        late = await service.late_prices(tx, actor, prices=[price for _, price in good], currency=currency)
         prices = []
         for line, price in good:
-            if (price.variant_id, price.valid_from) in fixed:
+            if (price.variant_id, price.valid_from) in late:
                 faults.append(
-                    Fault(line=line, field="amount", reason="this price was already in force and cannot change")
+                    Fault(line=line, field="valid_from", reason="it has been sold at the price of that moment already")
                 )
             else:
                 prices.append(price)

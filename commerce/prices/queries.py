@@ -10,7 +10,7 @@ from commerce import catalog
 from commerce.infra.db import Tx
 from commerce.kernel.actor import NIL
 from commerce.kernel.money import Money
-from commerce.prices.schemas import ListPrice, NewPrice, Price, PriceEntry, PriceHistory, State
+from commerce.prices.schemas import ListPrice, Price, PriceEntry, PriceHistory, State
 
 QUOTE = """
 SELECT w.variant_id, p.amount, p.currency, p.valid_from, t.basis_points AS tax_basis_points
@@ -71,20 +71,3 @@ async def history(tx: Tx, *, sku: str) -> PriceHistory:
             )
         )  # fmt: skip
     return PriceHistory(sku=sku, prices=entries)
-
-
-IN_FORCE = """
-SELECT p.variant_id, p.valid_from
-FROM unnest(CAST(:variants AS uuid[]), CAST(:moments AS timestamptz[]), CAST(:amounts AS bigint[])) AS g(variant_id, valid_from, amount)
-JOIN prices.prices p ON p.variant_id = g.variant_id AND p.valid_from = g.valid_from
-WHERE p.valid_from < :at AND p.amount <> g.amount
-"""
-
-
-async def already_in_force(tx: Tx, prices: Sequence[NewPrice]) -> set[tuple[UUID, datetime]]:
-    """Which of the prices would rewrite one that was in force with another amount. One statement."""
-    rows = await tx.rows(
-        IN_FORCE, variants=[p.variant_id for p in prices], moments=[p.valid_from for p in prices],
-        amounts=[p.amount for p in prices], at=tx.at,
-    )  # fmt: skip
-    return {(row.variant_id, row.valid_from) for row in rows}

@@ -33,7 +33,7 @@ async def set_prices(
     settings: NamedDependency[Settings],
     data: JSONBody[SetPrices],
 ) -> PricesSetView:
-    """Change prices now or schedule them: all or none, in every channel and store alike."""
+    """Change prices in 10 seconds, or schedule them: all or none, in every channel and store alike."""
     return await db.write_once(
         once, PricesSetView, service.change_prices, actor, command=data, currency=settings.currency
     )

@@ -49,7 +49,7 @@ class NewTaxRate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SetPrice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One price of a price change. `valid_from` left out means from now on; a past moment is refused."""
+    """One price of a price change. `valid_from` left out means 10 seconds from now; an earlier moment is refused."""
 
     sku: Sku
     amount: Amount
@@ -87,3 +87,5 @@ class PricesSetView(Struct, frozen=True, kw_only=True):
     """How many prices are now in the list that were not, or not so, before."""
 
     set: int
+    valid_from: datetime
+    """The moment from which the prices without one of their own are in force."""

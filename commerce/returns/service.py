@@ -12,7 +12,7 @@ from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
-from commerce.kernel.money import Money, paid_for
+from commerce.kernel.money import Money, share_of
 from commerce.locations import Location
 from commerce.orders import LineForReturn, OrderForReturn
 from commerce.returns.errors import (
@@ -232,20 +232,20 @@ def _refusal(
 
 
 def _owed(named: Sequence[tuple[LineForReturn, ReturnLine]]) -> list[Assessed]:
-    """What was paid for these units, cumulative per order line, so that partial returns never lose a minor unit."""
+    """What was paid for these units and the tax in it, cumulative per order line: partial returns never lose a minor unit."""
     gone = {line.id: line.returned for line, _ in named}
     assessed = []
     for line, request in named:
         before, after = gone[line.id], gone[line.id] + request.quantity
         gone[line.id] = after
+        owed = share_of(line.total, line.quantity, line.tax_basis_points, before=before, units=request.quantity)
         assessed.append(
             Assessed(
                 order_line_id=line.id, variant_id=line.variant_id, n=line.n, sku=line.sku, title=line.title,
                 quantity=request.quantity, quantity_unit=line.quantity_unit, quantity_scale=line.quantity_scale,
                 unit_price=line.unit_price, ground=request.ground, condition=request.condition,
-                refund=paid_for(line.total, line.quantity, after) - paid_for(line.total, line.quantity, before),
-                tax=paid_for(line.tax, line.quantity, after) - paid_for(line.tax, line.quantity, before),
-                tax_basis_points=line.tax_basis_points, left=line.handed_over - after, note=request.note,
+                refund=owed.gross, tax=owed.tax, tax_basis_points=line.tax_basis_points, left=line.handed_over - after,
+                note=request.note,
             )
         )  # fmt: skip
     return assessed

@@ -107,7 +107,7 @@ def loader(name: str, content: str) -> importing.Load[StockLine]:
             else:
                 plan.acts.append(act)
         if plan.acts and not (await ledger.book(tx, actor, plan.acts)).posted:
-            # The same file is being imported at the same time, or a level has just been made.
+            # The same file is being imported at the same time.
             raise Busy(retry_after_seconds=1)
         for line, act in plan.takes:
             try:

@@ -119,16 +119,17 @@ delta AS MATERIALIZED (
 _HELD = """
 change AS MATERIALIZED (
     SELECT * FROM unnest(
-        CAST(:change_ids AS uuid[]), CAST(:states_seen AS text[]), CAST(:opens_seen AS integer[]),
+        CAST(:change_ids AS uuid[]), CAST(:states_seen AS text[]), CAST(:opens_seen AS integer[]), CAST(:losts_seen AS integer[]),
         CAST(:states AS text[]), CAST(:buckets AS text[]), CAST(:opens AS integer[]), CAST(:losts AS integer[])
-    ) AS c(id, state_seen, open_seen, state, bucket, quantity_open, quantity_lost)
+    ) AS c(id, state_seen, open_seen, lost_seen, state, bucket, quantity_open, quantity_lost)
 ), held AS MATERIALIZED (
-    SELECT r.id, r.state, r.quantity_open FROM stock.reservations r JOIN change c ON c.id = r.id
+    SELECT r.id, r.state, r.quantity_open, r.quantity_lost FROM stock.reservations r JOIN change c ON c.id = r.id
     WHERE (SELECT count(*) FROM locked) >= 0
     ORDER BY r.id FOR NO KEY UPDATE OF r
 )"""
 _AS_SEEN = """
-(SELECT count(*) FROM held h JOIN change c ON c.id = h.id AND c.state_seen = h.state AND c.open_seen = h.quantity_open)
+(SELECT count(*) FROM held h JOIN change c
+    ON c.id = h.id AND c.state_seen = h.state AND c.open_seen = h.quantity_open AND c.lost_seen = h.quantity_lost)
     = (SELECT count(*) FROM change)"""
 _FITS = """
 fits AS MATERIALIZED (
@@ -221,15 +222,19 @@ received AS (
     SELECT r.variant_id, r.quantity, r.value, (
         SELECT coalesce(sum(l.available::bigint + l.reserved + l.committed + l.quality_control + l.damaged
                             + l.in_transit + l.in_transit_committed), 0)
-        FROM stock.levels l WHERE l.variant_id = r.variant_id) AS on_hand
+        FROM stock.levels l WHERE l.variant_id = r.variant_id)
+        - coalesce((SELECT c.received FROM stock.costs c WHERE c.variant_id = r.variant_id), 0) AS before
     FROM received r
 ), averaged AS (
-    INSERT INTO stock.costs AS c (variant_id, average, changed_at)
-    SELECT k.variant_id, round(k.value / k.quantity), :at FROM known k WHERE {levels_first} ORDER BY k.variant_id
-    ON CONFLICT (variant_id) DO UPDATE SET changed_at = excluded.changed_at, average = (
-        SELECT round((k.on_hand * c.average + k.value) / (k.on_hand + k.quantity))
-        FROM known k WHERE k.variant_id = c.variant_id)
+    INSERT INTO stock.costs AS c (variant_id, average, received, changed_at)
+    SELECT k.variant_id, round(k.value / k.quantity), k.quantity, :at FROM known k WHERE {levels_first} ORDER BY k.variant_id
+    ON CONFLICT (variant_id) DO UPDATE SET received = c.received + excluded.received, changed_at = excluded.changed_at,
+        average = (
+            SELECT round(((k.before + c.received) * c.average + k.value) / (k.before + c.received + k.quantity))
+            FROM known k WHERE k.variant_id = c.variant_id)
 )"""
+"""Another receipt of the variant may have come in between the statement's snapshot and the lock on the cost row. Its units are not in
+the on hand of the snapshot, but they are in `c.received`, read from the locked row: on hand - received (snapshot) + received (now)."""
 _ANSWER = """
 SELECT fits.yes AS fits, booked.acts, d.location_id, d.variant_id, {columns},
     coalesce(l.safety_stock, 0) AS safety_stock,
@@ -299,17 +304,21 @@ async def book(
     """Book acts together with what they do to reservations, all or nothing, in one statement.
 
     `keep_safety` refuses to take `available` below the safety stock: what other channels promise. `occurred_at` is when it
-    happened (default: the transaction's time), `business_date` the location's own date (default: that of UTC). Acts that move
-    nothing leave no trace.
+    happened (default: the transaction's time), `business_date` the location's own date (default: that of UTC). An act that only
+    changes reservations is a posting without movements; acts that neither move nor change anything leave no trace.
     """
     movements = [(act.id, n, movement) for act in acts for n, movement in enumerate(act.movements, 1)]
     sums = deltas(movement for _, _, movement in movements)
+    touched = {(change.seen.location_id, change.seen.variant_id) for change in changes}
+    if not touched <= sums.keys():
+        # A reservation changes under the lock of its level, even when nothing moves there.
+        sums = dict(sorted(({spot: {} for spot in touched} | sums).items()))
     if not sums:
         return Outcome(posted=True, replayed=False, levels={})
     if any(abs(change) > LIMIT for level in sums.values() for change in level.values()):
         return Outcome(posted=False, replayed=False, levels=dict.fromkeys(sums, Standing(available=LIMIT)))
     # A level that loses something must exist already; one that only gains may have to be made.
-    arrives = any(min(level.values()) >= 0 for level in sums.values())
+    arrives = any(level and min(level.values()) >= 0 for level in sums.values())
     priced = [m for _, _, m in movements if m.from_place == "supplier" and m.unit_cost is not None]
     happened = occurred_at or tx.at
     values: dict[str, Any] = {
@@ -343,6 +352,7 @@ async def book(
             "change_ids": [change.seen.id for change in ordered],
             "states_seen": [change.seen.state for change in ordered],
             "opens_seen": [change.seen.quantity_open for change in ordered],
+            "losts_seen": [change.seen.quantity_lost for change in ordered],
             "states": [change.state for change in ordered],
             "buckets": [change.bucket for change in ordered],
             "opens": [change.quantity_open for change in ordered],
@@ -378,6 +388,13 @@ async def book(
     )
 
 
+MAKE = """
+INSERT INTO stock.levels AS l (location_id, variant_id)
+SELECT d.location_id, d.variant_id FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)
+ORDER BY d.location_id, d.variant_id
+ON CONFLICT (location_id, variant_id) DO UPDATE SET available = l.available WHERE false
+"""
+"""Makes the levels that are not there, and locks all of them, in one ordered pass; those that are there are not written."""
 LOCK = """
 SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed
 FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)
@@ -391,8 +408,12 @@ JOIN stock.postings p ON p.cause_kind = :kind AND p.cause_id = d.id
 
 
 async def lock(tx: Tx, spots: Iterable[Spot]) -> dict[Spot, Standing]:
-    """Lock levels in order and read what is on the shelf for sale; a level that does not exist is absent."""
+    """Lock levels in order and read what is on the shelf for sale. Two statements.
+
+    A level that does not exist is made, empty: what is not there cannot be locked, and somebody else would fill it meanwhile.
+    """
     keys = sorted(set(spots))
+    await tx.execute(MAKE, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
     rows = await tx.rows(LOCK, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
     return {
         (row.location_id, row.variant_id): Standing(
@@ -502,8 +523,8 @@ async def expired_on_levels(tx: Tx, spots: Iterable[Spot], cause: Cause) -> Foun
     )  # fmt: skip
 
 
-def expiry(held: Reservation) -> tuple[Act, Change]:
-    """An expired reservation goes back to `available`, with its own posting."""
+def expiry(held: Reservation, business_date: date | None = None) -> tuple[Act, Change]:
+    """An expired reservation goes back to `available`, with its own posting; `business_date` is its location's."""
     movement = Movement(
         variant_id=held.variant_id,
         quantity=held.quantity_open,
@@ -513,7 +534,7 @@ def expiry(held: Reservation) -> tuple[Act, Change]:
         to_location_id=held.location_id,
         line_id=held.line_id,
     )
-    act = Act(cause=Cause(EXPIRY, held.id), movements=[movement])
+    act = Act(cause=Cause(EXPIRY, held.id), movements=[movement], business_date=business_date)
     change = Change(
         seen=held,
         state="expired",

@@ -10,7 +10,7 @@ from uuid import UUID
 from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.stock import ledger
-from commerce.stock.schemas import Cause, HistoryEntry, Level, Owner, Reservation
+from commerce.stock.schemas import Cause, HistoryEntry, Level, Owner, OwnerKind, Reservation
 
 LEVELS = """
 SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed, l.quality_control, l.damaged,
@@ -50,6 +50,12 @@ WHERE m.variant_id = :variant_id
     AND (CAST(:before AS timestamptz) IS NULL
         OR (m.occurred_at, m.posting_id, m.n) < (CAST(:before AS timestamptz), CAST(:before_posting AS uuid), CAST(:before_n AS integer)))
 ORDER BY m.occurred_at DESC, m.posting_id DESC, m.n DESC LIMIT :limit
+"""
+
+LOST = """
+SELECT owner_id, line_id, CAST(sum(quantity_lost) AS integer) AS lost FROM stock.reservations
+WHERE owner_kind = :kind AND owner_id = ANY(CAST(:ids AS uuid[])) AND quantity_lost > 0
+GROUP BY owner_id, line_id ORDER BY owner_id, line_id
 """
 
 
@@ -107,3 +113,11 @@ async def reservations_of(tx: Tx, owner: Owner) -> list[Reservation]:
     """All reservations of an owner, live or not, oldest first. One statement; nothing is locked."""
     found = await ledger.of_owner(tx, owner, Cause("", owner.id))
     return found.reservations
+
+
+async def lost(tx: Tx, *, kind: OwnerKind, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
+    """What owners were promised and is gone, by owner and line; an owner who lacks nothing is absent. One statement."""
+    found: dict[UUID, dict[UUID, int]] = {}
+    for row in await tx.rows(LOST, kind=kind, ids=list(ids)):
+        found.setdefault(row.owner_id, {})[row.line_id] = row.lost
+    return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from commerce import locations
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -224,25 +225,28 @@ async def release(
 ) -> dict[UUID, int]:
     """Give back what is set aside for the owner, all of it or up to a quantity per line: reserved or committed -> available.
 
+    What the owner gives up is first what he has lost already: nothing moves for those units, he only wants them no more.
     Answers the quantity given back per line; lines that have nothing left are absent. Two statements.
     """
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
             return await _posted_per_line(tx, cause, "available")
-        changes, movements = [], []
-        left = dict(lines) if lines is not None else None
         # The newest first: what was added last is given back first.
-        for held in reversed(found.reservations):
-            quantity = held.quantity_open if left is None else min(held.quantity_open, left.get(held.line_id, 0))
-            if quantity <= 0:
-                continue
-            if left is not None:
-                left[held.line_id] -= quantity
-            changes.append(_less(held, quantity, "released"))
-            movements.append(_within(held, held.bucket, _freed(held.bucket), quantity))
+        newest = found.reservations[::-1]
+        left = _whole(newest) if lines is None else dict(lines)
+        forgone = _portions(newest, left, lambda held: held.quantity_lost)
+        freed = _portions(newest, left, lambda held: held.quantity_open)
+        changes = [
+            _changed(held, open_less=freed.get(held.id, 0), lost_less=forgone.get(held.id, 0), end="released")
+            for held in newest
+            if held.id in freed or held.id in forgone
+        ]
         if not changes:
             return {}
+        movements = [
+            _within(held, held.bucket, _freed(held.bucket), freed[held.id]) for held in newest if held.id in freed
+        ]
         outcome = await ledger.book(
             tx,
             actor,
@@ -251,11 +255,60 @@ async def release(
             business_date=business_date,
         )
         if outcome.posted:
-            released: dict[UUID, int] = {}
-            for movement in movements:
-                assert movement.line_id is not None  # noqa: S101
-                released[movement.line_id] = released.get(movement.line_id, 0) + movement.quantity
-            return released
+            return _per_line(movements)
+    raise Busy(retry_after_seconds=1)
+
+
+async def promise_again(
+    tx: Tx, actor: Actor, *, owner: Owner, cause: Cause, business_date: date | None = None
+) -> dict[UUID, int]:
+    """Commit again what a physical fact took from the owner's commitments, as much as there is: available -> committed.
+
+    Somebody has looked at the shelf, so the safety stock is no reason to leave a promise broken; expired reservations are
+    reclaimed. Answers the units promised again per line; `lost` tells what is still missing. Without anything to promise
+    again there is no posting. Two statements; up to five when `available` lacks some.
+    """
+    levels: Mapping[Spot, Standing] | None = None
+    for _ in range(ATTEMPTS):
+        found = await ledger.of_owner(tx, owner, cause)
+        if found.posted:
+            return await _posted_per_line(tx, cause, "committed")
+        gone = [
+            held
+            for held in found.reservations
+            if held.quantity_lost and held.bucket == "committed" and held.state != "released"
+        ]
+        again = {held.id: held.quantity_lost for held in gone}
+        expiries: list[tuple[Act, Change]] = []
+        if levels is not None:
+            spare = await _spare(tx, [(held, again[held.id]) for held in gone], levels, cause, owner)
+            if spare is None:
+                continue
+            again, expiries = spare
+        changes = [
+            Change(
+                seen=held,
+                state="committed",
+                bucket="committed",
+                quantity_open=held.quantity_open + again[held.id],
+                quantity_lost=held.quantity_lost - again[held.id],
+            )
+            for held in gone
+            if again[held.id]
+        ]
+        if not changes:
+            return {}
+        movements = [_within(held, "available", "committed", again[held.id]) for held in gone if again[held.id]]
+        outcome = await ledger.book(
+            tx,
+            actor,
+            [Act(cause=cause, movements=movements), *(act for act, _ in expiries)],
+            changes=[*changes, *(change for _, change in expiries)],
+            business_date=business_date,
+        )
+        if outcome.posted:
+            return _per_line(movements)
+        levels = outcome.levels
     raise Busy(retry_after_seconds=1)
 
 
@@ -271,59 +324,76 @@ async def hand_over(
 ) -> list[HandedOver]:
     """Goods set aside for the owner leave with the customer: all of them, or a quantity per line.
 
-    Without `lines` nothing may be missing; name the lines to hand over what is left of a broken promise.
-    Two statements. Raises ReservationShort when the owner has not got it any more.
+    What a physical fact took from the owner is made up from `available` (and expired reservations) at the same location:
+    whoever stands at the counter holds it in his hands, so neither the safety stock nor a check that nobody made is in the
+    way. What `available` lacks too is refused, and not taken from the promises of others: a customer who waits at a counter
+    can be told, unlike one who has left a till. Two statements; up to five when something is made up.
+
+    Raises ReservationShort; name the lines to hand over what is left.
     """
+    levels: Mapping[Spot, Standing] | None = None
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
             return await _handed_over(tx, cause)
-        open_by_line: dict[UUID, int] = {}
-        lost_by_line: dict[UUID, int] = {}
-        for held in found.reservations:
-            if held.bucket != "in_transit_committed":
-                open_by_line[held.line_id] = open_by_line.get(held.line_id, 0) + held.quantity_open
-            lost_by_line[held.line_id] = lost_by_line.get(held.line_id, 0) + held.quantity_lost
-        if lines is None:
-            wanted = {line: open_by_line.get(line, 0) + lost for line, lost in lost_by_line.items()}
-        else:
-            wanted = {line: quantity for line, quantity in lines.items() if quantity > 0}
-        short = [
-            (line, quantity, open_by_line.get(line, 0))
-            for line, quantity in wanted.items()
-            if quantity > open_by_line.get(line, 0)
-        ]
-        if short or not any(wanted.values()):
-            raise ReservationShort(short)
-        changes, movements, handed = [], [], []
+        here = [held for held in found.reservations if held.bucket != "in_transit_committed"]
+        wanted = _whole(here) if lines is None else {line: quantity for line, quantity in lines.items() if quantity > 0}
         left = dict(wanted)
-        for held in found.reservations:
-            quantity = min(held.quantity_open, left.get(held.line_id, 0))
-            if quantity <= 0 or held.bucket == "in_transit_committed":
+        out = _portions(here, left, lambda held: held.quantity_open)
+        made_up = _portions(here, left, lambda held: held.quantity_lost)
+        expiries: list[tuple[Act, Change]] = []
+        if not any(wanted.values()) or any(left.values()):
+            there = {line: quantity - left[line] for line, quantity in wanted.items()}
+            for held in here:
+                if held.id in made_up:
+                    there[held.line_id] -= made_up[held.id]
+            raise _short(wanted, there)
+        if made_up and levels is not None:
+            lacking = [(held, made_up[held.id]) for held in here if held.id in made_up]
+            spare = await _spare(tx, lacking, levels, cause, owner)
+            if spare is None:
                 continue
-            left[held.line_id] -= quantity
-            changes.append(_less(held, quantity, "fulfilled"))
-            handed.append((held.line_id, held.location_id, held.variant_id, quantity))
-            movements.append(
-                Movement(
-                    variant_id=held.variant_id,
-                    quantity=quantity,
-                    from_place=held.bucket,
-                    from_location_id=held.location_id,
-                    to_place="customer",
-                    line_id=held.line_id,
-                )
+            there = dict(wanted)
+            for held, quantity in lacking:
+                there[held.line_id] -= quantity - spare[0][held.id]
+            if there != wanted:
+                raise _short(wanted, there)
+            expiries = spare[1]
+        taken = [held for held in here if held.id in out or held.id in made_up]
+        movements = [
+            Movement(
+                variant_id=held.variant_id,
+                quantity=quantity,
+                from_place=place,
+                from_location_id=held.location_id,
+                to_place="customer",
+                line_id=held.line_id,
             )
+            for held in taken
+            for place, quantity in ((held.bucket, out.get(held.id, 0)), ("available", made_up.get(held.id, 0)))
+            if quantity
+        ]
         outcome = await ledger.book(
             tx,
             actor,
-            [Act(cause=cause, movements=movements)],
-            changes=changes,
+            [Act(cause=cause, movements=movements), *(act for act, _ in expiries)],
+            changes=[
+                *(
+                    _changed(held, open_less=out.get(held.id, 0), lost_less=made_up.get(held.id, 0), end="fulfilled")
+                    for held in taken
+                ),
+                *(change for _, change in expiries),
+            ],
             occurred_at=occurred_at,
             business_date=business_date,
         )
         if outcome.posted:
+            handed = [
+                (held.line_id, held.location_id, held.variant_id, out.get(held.id, 0) + made_up.get(held.id, 0))
+                for held in taken
+            ]
             return _handed(handed, outcome)
+        levels = outcome.levels
     raise Busy(retry_after_seconds=1)
 
 
@@ -425,12 +495,18 @@ async def book_fact(tx: Tx, actor: Actor, act: Act) -> None:
 
 
 async def sweep(tx: Tx, actor: Actor, *, limit: int = 500) -> int:
-    """Give back reservations that have expired, at most `limit` of them, those longest expired first; how many."""
+    """Give back reservations that have expired, at most `limit` of them, those longest expired first; how many.
+
+    Each is booked on the date of its own location. Three statements.
+    """
     for _ in range(ATTEMPTS):
         rows = await tx.rows(EXPIRED, at=tx.at, limit=limit)
         if not rows:
             return 0
-        expiries = [ledger.expiry(ledger.reservation(row)) for row in rows]
+        places = await locations.by_ids(tx, sorted({row.location_id for row in rows}))
+        expiries = [
+            ledger.expiry(ledger.reservation(row), places[row.location_id].business_date(tx.at)) for row in rows
+        ]
         outcome = await ledger.book(tx, actor, [act for act, _ in expiries], changes=[change for _, change in expiries])
         if outcome.posted:
             return len(expiries)
@@ -502,15 +578,58 @@ def _freed(bucket: Bucket) -> Bucket:
     return "in_transit" if bucket == "in_transit_committed" else "available"
 
 
-def _less(held: Reservation, quantity: int, end: Literal["fulfilled", "released", "short"]) -> Change:
-    """The reservation with so many units less open; in its end state when none is left."""
-    left = held.quantity_open - quantity
+def _whole(reservations: Iterable[Reservation]) -> dict[UUID, int]:
+    """All that is open or lost, by line."""
+    sums: dict[UUID, int] = {}
+    for held in reservations:
+        sums[held.line_id] = sums.get(held.line_id, 0) + held.quantity_open + held.quantity_lost
+    return sums
+
+
+def _portions(
+    reservations: Iterable[Reservation], left: dict[UUID, int], units_of: Callable[[Reservation], int]
+) -> dict[UUID, int]:
+    """Units by reservation, in their order, until `left` (by line, counted down here) is used up; no zeros."""
+    taken: dict[UUID, int] = {}
+    for held in reservations:
+        quantity = min(units_of(held), left.get(held.line_id, 0))
+        if quantity > 0:
+            left[held.line_id] -= quantity
+            taken[held.id] = quantity
+    return taken
+
+
+def _per_line(movements: Iterable[Movement]) -> dict[UUID, int]:
+    sums: dict[UUID, int] = {}
+    for movement in movements:
+        assert movement.line_id is not None  # noqa: S101
+        sums[movement.line_id] = sums.get(movement.line_id, 0) + movement.quantity
+    return sums
+
+
+def _short(wanted: Mapping[UUID, int], there: Mapping[UUID, int]) -> ReservationShort:
+    return ReservationShort(
+        [(line, quantity, there[line]) for line, quantity in wanted.items() if quantity > there[line]]
+    )
+
+
+def _less(held: Reservation, quantity: int) -> Change:
+    """A physical fact took so many of the open units: `short` when none is left."""
     return Change(
         seen=held,
-        state=held.state if left else end,
+        state=held.state if held.quantity_open > quantity else "short",
         bucket=held.bucket,
-        quantity_open=left,
-        quantity_lost=held.quantity_lost + (quantity if end == "short" else 0),
+        quantity_open=held.quantity_open - quantity,
+        quantity_lost=held.quantity_lost + quantity,
+    )
+
+
+def _changed(held: Reservation, *, open_less: int, lost_less: int, end: Literal["fulfilled", "released"]) -> Change:
+    """The reservation after units left or were given up; in its end state when no open one is left of it by that."""
+    still_open, lost = held.quantity_open - open_less, held.quantity_lost - lost_less
+    over = not still_open and (end == "fulfilled" or (not lost and held.state != "fulfilled"))
+    return Change(
+        seen=held, state=end if over else held.state, bucket=held.bucket, quantity_open=still_open, quantity_lost=lost
     )
 
 
@@ -583,18 +702,13 @@ async def _reclaim(
     lacking: dict[Spot, int] = {}
     for spot, spot_demands in wanted.items():
         level = levels[spot]
-        lack = sum(demand.quantity for demand in spot_demands) - max(0, level.available - level.safety_stock)
+        # What is reclaimed fills up the safety stock first: it is no more for sale than what stands there already.
+        lack = sum(demand.quantity for demand in spot_demands) - (level.available - level.safety_stock)
         if lack > 0:
             lacking[spot] = lack
-    found = await ledger.expired_on_levels(tx, lacking, cause)
-    if found.posted:
+    reclaimed = await _expiries(tx, lacking, cause, spared)
+    if reclaimed is None:
         return None
-    reclaimed = []
-    for held in found.reservations:
-        spot = (held.location_id, held.variant_id)
-        if lacking[spot] > 0 and held.owner != spared:
-            lacking[spot] -= held.quantity_open
-            reclaimed.append(ledger.expiry(held))
     short = []
     for spot in sorted(lacking):
         if lacking[spot] > 0:
@@ -606,12 +720,52 @@ async def _reclaim(
                     variant_id=spot[1],
                     location_id=spot[0],
                     wanted=total,
-                    left=total - lacking[spot],
+                    left=max(0, total - lacking[spot]),
                 )
             )
     if short:
         raise InsufficientStock(short)
     return reclaimed
+
+
+async def _expiries(
+    tx: Tx, lacking: dict[Spot, int], cause: Cause, spared: Owner | None
+) -> list[tuple[Act, Change]] | None:
+    """As many expired reservations as make up for what is lacking (counted down here, below zero when one is larger), under
+    the lock of their levels; None when the cause has been posted meanwhile. One statement."""
+    found = await ledger.expired_on_levels(tx, lacking, cause)
+    if found.posted:
+        return None
+    expiries = []
+    for held in found.reservations:
+        spot = (held.location_id, held.variant_id)
+        if lacking[spot] > 0 and held.owner != spared:
+            lacking[spot] -= held.quantity_open
+            expiries.append(ledger.expiry(held))
+    return expiries
+
+
+async def _spare(
+    tx: Tx, wanted: Sequence[tuple[Reservation, int]], levels: Mapping[Spot, Standing], cause: Cause, owner: Owner
+) -> tuple[dict[UUID, int], list[tuple[Act, Change]]] | None:
+    """How many of the wanted units are free on the shelves of these reservations, by reservation, zeros included, and which
+    expired reservations are given back for it; under the lock of `levels`. None when the cause has been posted meanwhile."""
+    free: dict[Spot, int] = {}
+    for held, quantity in wanted:
+        spot = (held.location_id, held.variant_id)
+        free[spot] = free.get(spot, levels[spot].available if spot in levels else ledger.LIMIT) - quantity
+    lacking = {spot: -left for spot, left in free.items() if left < 0}
+    expiries = await _expiries(tx, lacking, cause, owner)
+    if expiries is None:
+        return None
+    units = {}
+    for held, quantity in reversed(wanted):
+        spot = (held.location_id, held.variant_id)
+        missing = min(quantity, max(0, lacking.get(spot, 0)))
+        if missing:
+            lacking[spot] -= missing
+        units[held.id] = quantity - missing
+    return units, expiries
 
 
 async def _take(
@@ -653,7 +807,7 @@ async def _take(
                 continue
             quantity = min(lack, held.quantity_open)
             lacking[spot] -= quantity
-            changes.append(_less(held, quantity, "short"))
+            changes.append(_less(held, quantity))
             before.append(_within(held, held.bucket, "available", quantity))
             broken.append(
                 BrokenLine(

@@ -162,6 +162,7 @@ reservations = Table(
 class CostColumns(TypedColumns):
     variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
     average = Column(BigInteger, nullable=False)
+    received = Column(BigInteger, server_default="0", nullable=False)
     changed_at = Column(DateTime(timezone=True), nullable=False)
 
 
@@ -170,5 +171,6 @@ costs = Table(
     metadata,
     CostColumns,
     CheckConstraint("average >= 0", name="average"),
+    CheckConstraint("received >= 0", name="received"),
     schema="stock",
 )

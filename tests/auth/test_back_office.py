@@ -81,6 +81,11 @@ async def test_devices_belong_to_a_location(shop: Shop, audited: None) -> None:
     assert body["key"].startswith("dk_")
     answer = await local.post("/v1/devices", command | {"location": other.code, "code": unique("till")})
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-your-location")
+    for taken in (f"counter-{store.code}", f"counter-{other.code}", "counter-"):
+        answer = await local.post("/v1/devices", command | {"code": taken})
+        assert (answer.status_code, answer.json()["type"], answer.json()["prefix"]) == (
+            422, "/problems/code-reserved", "counter-"
+        )  # fmt: skip
     listed = (await local.get("/v1/devices")).json()
     assert [device["code"] for device in listed["items"]] == [command["code"]]
     assert "key" not in listed["items"][0]

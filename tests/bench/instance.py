@@ -79,7 +79,14 @@ class Instance:
         return {"postgres": self._embedded.pids()["postgres"]} | {n: p.pid for n, p in self._processes.items()}
 
     def stop(self) -> None:
-        """Stop the servers, then PostgreSQL and Valkey, and delete their data."""
+        """Stop the servers, then PostgreSQL and Valkey, and delete their data; a second Ctrl-C does not hurry it."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._stop()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _stop(self) -> None:
         for process in self._processes.values():
             process.terminate()
         deadline = time.monotonic() + STOP_SECONDS

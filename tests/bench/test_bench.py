@@ -165,7 +165,7 @@ def test_hello_is_served_with_the_settings_of_the_shop(monkeypatch: pytest.Monke
     hello.serve(8001)
     assert cli.main(["serve"]) == 0
     (hello_target, hello_settings), (shop_target, shop_settings) = served
-    assert (hello_target, shop_target) == ("tests.bench.hello:app", "commerce.app:app")
+    assert (hello_target, shop_target) == ("tests.bench.hello:app", "commerce.app:served")
     assert hello_settings == shop_settings
 
 

@@ -139,7 +139,8 @@ async def test_a_price_that_rose_between_cart_and_order(shop: Shop, db: Database
     office = await shop.staff("back_office", "*")
     risen = {"prices": [{"sku": item.sku, "amount": 1_100}], "currency": "RUB"}
     assert (await office.post("/v1/prices", risen)).status_code == 200
-    english, russian = None, None
+    clock.travel(timedelta(seconds=10))
+    clock.travel(timedelta(seconds=30))
     async with refusing(db, 409, "total-changed") as refused:
         english = refused(await shopper.post("/v1/orders", order_body(store, 2_300)))
         assert (english["expected"], english["total"]) == (rub(2_300), rub(2_500))

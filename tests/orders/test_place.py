@@ -12,7 +12,7 @@ from commerce import orders
 from commerce.infra.db import Database, Tx
 from commerce.orders import Charged
 from commerce.prices import tables as price_tables
-from tests.orders.story import CONTACT, levels, order_body, place, put, rub
+from tests.orders.story import CONTACT, levels, order_body, place, put, rub, step
 from tests.support import Client, Shop, clock
 from tests.support_statements import count_statements
 
@@ -110,6 +110,28 @@ async def test_an_agreed_price_is_a_named_adjustment(shop: Shop) -> None:
     assert seen["lines"][0]["adjustments"] == [
         {"kind": "invoice_price", "amount": rub(-300), "reason": "charged 900 per unit"}
     ]
+
+
+async def test_the_timeline_keeps_the_order_of_versions(shop: Shop) -> None:
+    """An act that waited for another one began before it, and stands after it in the books and on the screen."""
+    store, item, shopper = await shop.store(), await shop.item(price=100), await shop.shopper()
+    await shop.stock(store, item, 3)
+    clock.stand_at(now := clock())
+    order = await place(shopper, store, (item, 2))
+    staff = await shop.staff("associate", store.code)
+    number = order["fulfillments"][0]["number"]
+    for name, seconds in (("accept", -1), ("pick", -2), ("ready", 3)):
+        clock.stand_at(now + timedelta(seconds=seconds))
+        scans = {"scans": [{"sku": item.sku, "quantity": 2}]} if name == "pick" else None
+        assert (await step(staff, store, number, name, scans)).status_code == 200
+    clock.stand_at(now + timedelta(seconds=2))
+    assert (await shopper.post(f"/v1/orders/{order['number']}/cancel", {"reason": "changed_mind"})).status_code == 200
+    clock.stand_at(now)
+    entries = (await shopper.get(f"/v1/orders/{order['number']}/timeline")).json()["entries"]
+    assert [(entry["what"], entry["fulfillment"] is None) for entry in entries] == [
+        ("placed", True), ("opened", False), ("accepted", False), ("picked", False), ("cancelled", True), ("ready", False),
+        ("cancelled", False),
+    ]  # fmt: skip
 
 
 async def test_the_cart_must_be_there_and_as_it_was_seen(shop: Shop) -> None:

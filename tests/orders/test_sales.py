@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from litestar import Litestar
+from msgspec import convert, structs
 
-from commerce import orders, parts, payments
+from commerce import customers, orders, parts, payments, prices
 from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.kernel.ids import uuid7
@@ -118,6 +119,148 @@ async def test_the_same_id_again_books_nothing(shop: Shop) -> None:
     stranger = await shop.staff("associate", elsewhere.code)
     taken = await stranger.post(f"/v1/stores/{elsewhere.code}/sales", body)
     assert (taken.status_code, taken.json()["type"]) == (409, "/problems/sale-elsewhere")
+
+
+async def test_an_id_that_comes_with_another_sale_is_refused(shop: Shop) -> None:
+    store, item, dear = await shop.store(), await shop.item(price=100), await shop.item(price=5_000)
+    customer = await shop.shopper(known=True)
+    till = await shop.device("till", store.code)
+    path, body = f"/v1/stores/{store.code}/sales", sale((item, 2, 100))
+    first = (await till.post(path, body)).json()
+    moment = body["occurred_at"]
+    line = body["lines"][0]
+    for other, differs in (
+        (sale((dear, 3, 5_000), occurred_at=moment), ["lines", "tenders"]),
+        (body | {"lines": [line | {"quantity": 1}], "tenders": [cash(100)]}, ["lines", "tenders"]),
+        (body | {"lines": [line | {"unit_price": rub(101)}]}, ["lines"]),
+        (body | {"lines": [line, line]}, ["lines"]),
+        (body | {"tenders": [{"kind": "card_terminal", "amount": rub(200)}]}, ["tenders"]),
+        (body | {"occurred_at": (clock() - timedelta(days=1)).isoformat()}, ["occurred_at"]),
+        (body | {"occurred_at": (clock() - timedelta(days=91)).isoformat()}, ["occurred_at"]),
+        (body | {"customer": str(customer.actor.subject)}, ["customer"]),
+        (body | {"customer": str(uuid7())}, ["customer"]),
+    ):
+        refused = await till.post(path, other | {"id": body["id"]})
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/sale-id-reused"), refused.text
+        assert (refused.json()["sale"], refused.json()["order"], refused.json()["differs"]) == (
+            body["id"], first["order_number"], differs
+        )  # fmt: skip
+    assert (await till.post(path, body)).json() == first | {"already_booked": True}
+
+
+async def test_a_sale_sent_again_is_answered_whatever_became_of_it(shop: Shop, app: Litestar) -> None:
+    store, item = await shop.store(), await shop.item(price=100)
+    customer = await shop.shopper(known=True)
+    person = customer.actor.subject
+    till = await shop.device("till", store.code)
+    path, body = f"/v1/stores/{store.code}/sales", sale((item, 1, 100), customer=str(person))
+    first = (await till.post(path, body)).json()
+
+    async def forget(tx: Tx) -> None:
+        await customers.erase_person(tx, shop.system, ids=[person])
+        await orders.erase_person(tx, shop.system, ids=[person])
+
+    await shop.db.write(forget)
+    assert (await till.post(path, body)).json() == first | {"already_booked": True}
+    clock.travel(timedelta(days=91))
+    again = await till.post(path, body)
+    assert (again.status_code, again.json()) == (201, first | {"already_booked": True})
+    unknown = await till.post(path, body | {"id": str(uuid7())})
+    assert (unknown.status_code, unknown.json()["type"]) == (422, "/problems/bad-moment")
+
+
+async def test_a_till_whose_clock_is_ahead_sells_now(shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item(price=1_000)
+    till = await shop.device("till", store.code)
+    clock.stand_at(now := clock().replace(microsecond=0))
+    rising = [prices.NewPrice(variant_id=item.id, amount=2_000, valid_from=now + timedelta(minutes=2))]
+    await shop.db.write(prices.set_prices, shop.system, prices=rising, currency="RUB")
+    path, body = f"/v1/stores/{store.code}/sales", sale((item, 1, 1_000))
+    body["occurred_at"] = (now + timedelta(minutes=4)).isoformat()
+    booked = await till.post(path, body)
+    assert booked.status_code == 201, booked.text
+    assert datetime.fromisoformat(booked.json()["occurred_at"]) == now
+    line = (await (await shop.staff("associate", store.code)).get(f"/v1/orders/{booked.json()['order_number']}")).json()
+    assert (line["lines"][0]["unit_price"], line["lines"][0]["adjustments"]) == (rub(1_000), [])
+    assert (await till.post(path, body)).json() == booked.json() | {"already_booked": True}
+
+
+async def test_money_of_a_sale_made_offline_is_dated_like_the_sale(shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item(price=1_000)
+    till, staff = await shop.device("till", store.code), await shop.staff("associate", store.code)
+    happened = (clock() - timedelta(days=3)).replace(microsecond=0)
+    body = sale((item, 1, 1_000), occurred_at=happened.isoformat())
+    booked = (await till.post(f"/v1/stores/{store.code}/sales", body)).json()
+    order = (await staff.get(f"/v1/orders/{booked['order_number']}")).json()
+    moments = (order["placed_at"], order["payments"][0]["taken_at"], order["receipts"][0]["occurred_at"])
+    assert {datetime.fromisoformat(moment) for moment in moments} == {happened}
+
+
+async def test_packs_beyond_what_the_books_count_with(shop: Shop) -> None:
+    from tests.fulfillment.test_store_steps import barcode
+
+    store, item, other = await shop.store(), await shop.item(price=1), await shop.item(price=1)
+    await barcode(shop, item, f"pallet-{item.sku}", 1_000_000)
+    till = await shop.device("till", store.code)
+    path = f"/v1/stores/{store.code}/sales"
+
+    def pallets(*counts: int) -> dict[str, Any]:
+        lines = [{"barcode": f"pallet-{item.sku}", "quantity": count, "unit_price": rub(1)} for count in counts]
+        single = {"sku": other.sku, "quantity": 1, "unit_price": rub(1)}
+        return sale(lines=[single, *lines], tenders=[cash(1 + 1_000_000 * sum(counts))])
+
+    for counts in ((3_000,), (1_000_000,), (600, 401)):
+        refused = await till.post(path, pallets(*counts))
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/too-many-units"), refused.text
+        assert refused.json()["most"] == 1_000_000_000
+        assert refused.json()["lines"] == [
+            {
+                "index": index, "sku": item.sku, "barcode": f"pallet-{item.sku}", "quantity": count * 1_000_000,
+                "in_sale": sum(counts) * 1_000_000,
+            }
+            for index, count in enumerate(counts, start=1)
+        ]  # fmt: skip
+    assert (await till.post(path, pallets(600, 400))).status_code == 201
+
+
+async def test_a_till_sells_for_one_store_only(shop: Shop) -> None:
+    store, other, item = await shop.store(), await shop.store(), await shop.item(price=100)
+    till = await shop.device("till", store.code)
+    booked = await till.post(f"/v1/stores/{store.code}/sales", sale((item, 1, 100)))
+    register = booked.json()["receipt"]["register"]
+    moved = structs.replace(till.actor, location=other.code, permissions={"sales.book": (other.code,)})
+    command = convert(sale((item, 1, 100)), orders.BookSale)
+    with pytest.raises(payments.RegisterElsewhere) as refused:
+        await shop.db.write(orders.book, moved, code=other.code, command=command)
+    assert refused.value.members == {"register": register, "store": other.code}
+
+
+async def test_a_price_charged_by_hand_has_its_actor_and_its_record(shop: Shop) -> None:
+    store, item, other = await shop.store(), await shop.item(price=1_000), await shop.item(price=300)
+    staff = await shop.staff("associate", store.code)
+    body = sale((item, 2, 400), (other, 1, 350))
+    booked = (await staff.post(f"/v1/stores/{store.code}/sales", body)).json()
+
+    async def found(tx: Tx) -> tuple[list[tuple[object, ...]], dict[str, Any]]:
+        rows = await tx.rows(
+            "SELECT a.kind, a.amount, a.reason, a.actor_id FROM orders.adjustments a JOIN orders.orders o ON o.id = a.order_id"
+            " WHERE o.number = :number ORDER BY a.amount",
+            number=booked["order_number"],
+        )
+        record = await tx.one(
+            "SELECT r.after, r.subject_kind, r.subject FROM infra.audit_records r JOIN orders.orders o ON o.id::text = r.target_id"
+            " WHERE o.number = :number AND r.action = 'sale.book'",
+            number=booked["order_number"],
+        )
+        return [tuple(row) for row in rows], dict(record)
+
+    rows, record = await shop.db.read(found)
+    assert rows == [
+        ("shelf_price", -1_200, "charged 400 per unit", staff.actor.subject),
+        ("shelf_price", 50, "charged 350 per unit", staff.actor.subject),
+    ]
+    assert record["after"] == {"sale": body["id"], "total": 1_150, "adjustment_total": -1_150}
+    assert (record["subject_kind"], record["subject"]) == ("staff", staff.actor.subject)
 
 
 async def test_what_is_promised_can_be_sold_and_the_pickup_is_at_risk(shop: Shop) -> None:

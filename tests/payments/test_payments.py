@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
 from commerce.payments import Refund, Tender
-from tests.support import Shop, Store
+from tests.support import Shop, Store, clock
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -43,6 +44,29 @@ async def paid(shop: Shop, store: Store, *tenders: Tender, actor: Actor | None =
 
     await shop.db.write(work)
     return order
+
+
+async def test_money_that_was_taken_earlier_is_dated_so(shop: Shop, db: Database) -> None:
+    store, orders = await shop.store(), (uuid7(), uuid7())
+    clock.stand_at(now := clock())
+    earlier = now - timedelta(days=3)
+
+    async def work(tx: Tx) -> None:
+        location = await locations.one(tx, store.code)
+        for order, occurred_at in zip(orders, (earlier, None), strict=True):
+            tenders = [Tender(kind="cash", amount=100)]
+            await payments.take(
+                tx, shop.system, order_id=order, tenders=tenders, currency="RUB", location=location, occurred_at=occurred_at
+            )  # fmt: skip
+            await payments.receipt(
+                tx, shop.system, register=payments.counter(location), kind="sale", order_id=order, location=location,
+                total=100, currency="RUB", lines=[line(100)], tenders=tenders, occurred_at=occurred_at,
+            )  # fmt: skip
+
+    await db.write(work)
+    found = await db.read(payments.of_orders, orders)
+    assert [found[order].payments[0].taken_at for order in orders] == [earlier, now]
+    assert [found[order].receipts[0].occurred_at for order in orders] == [earlier, now]
 
 
 async def give_back(

@@ -36,6 +36,23 @@ async def test_a_refused_sale_leaves_no_gap(shop: Shop, db: Database) -> None:
     assert [(await money_of(db, order)).receipts[0].number for order in (first, second)] == [1, 2]
 
 
+async def test_a_register_belongs_to_one_store(shop: Shop, db: Database) -> None:
+    here, there = await shop.store(), await shop.store()
+    await paid(shop, here, Tender(kind="cash", amount=100))
+
+    async def work(tx: Tx) -> None:
+        location = await locations.one(tx, there.code)
+        await payments.receipt(
+            tx, shop.system, register=f"counter-{here.code}", kind="sale", order_id=uuid7(), location=location, total=100,
+            currency="RUB", lines=[line(100)], tenders=[Tender(kind="cash", amount=100)],
+        )  # fmt: skip
+
+    with pytest.raises(payments.RegisterElsewhere) as refused:
+        await db.write(work)
+    assert refused.value.members == {"register": f"counter-{here.code}", "store": there.code}
+    assert (await money_of(db, await paid(shop, here, Tender(kind="cash", amount=1)))).receipts[0].number == 2
+
+
 async def test_numbers_of_sales_at_once_have_no_gap(shop: Shop, db: Database) -> None:
     store = await shop.store()
     orders = await asyncio.gather(*(paid(shop, store, Tender(kind="cash", amount=100 + n)) for n in range(12)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,13 @@ from uuid import UUID
 import pytest
 
 from commerce import prices
-from commerce.infra.db import Database
+from commerce.infra.db import Database, Tx
 from commerce.infra.importing import ErrorReport, Report
 from commerce.kernel.actor import system
+from commerce.kernel.errors import Busy
 from commerce.prices import importing as price_import
+from commerce.prices import service
+from tests.orders.story import order_body, place, put
 from tests.support import Client, Item, Shop, clock
 
 SINCE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -64,26 +68,118 @@ async def test_a_quote_is_the_newest_price_and_tax_rate_of_the_moment(shop: Shop
     assert await db.read(prices.quote, [], at=clock(), tax_classes=[], zone="RU") == {}
 
 
-async def test_a_price_changes_now_or_later(shop: Shop, db: Database, office: Client, audited: None) -> None:
+async def test_a_price_changes_in_ten_seconds_or_later(shop: Shop, db: Database, office: Client, audited: None) -> None:
     item = await shop.item(price=1000)
     clock.stand_at(now := clock().replace(microsecond=0))
-    later = now + timedelta(days=30)
-    assert (await office.post("/v1/prices", change(item, 900))).json() == {"set": 1}
-    assert (await office.post("/v1/prices", change(item, 800, later))).json() == {"set": 1}
-    assert (await office.post("/v1/prices", change(item, 800, later))).json() == {"set": 0}
-    assert await amounts(db, item, now - timedelta(seconds=1), now, later - timedelta(seconds=1), later) == [
-        1000,
-        900,
-        900,
-        800,
-    ]
-    assert (await office.post("/v1/prices", change(item, 850, later))).json() == {"set": 1}
+    soon, later = now + timedelta(seconds=10), now + timedelta(days=30)
+    for amount, moment, added in ((900, None, 1), (800, later, 1), (800, later, 0)):
+        answer = (await office.post("/v1/prices", change(item, amount, moment))).json()
+        assert answer == {"set": added, "valid_from": soon.isoformat().replace("+00:00", "Z")}
+    moments = (now, soon - timedelta(microseconds=1), soon, later - timedelta(seconds=1), later)
+    assert await amounts(db, item, *moments) == [1000, 1000, 900, 900, 800]
+    assert (await office.post("/v1/prices", change(item, 850, later))).json()["set"] == 1
+    clock.stand_at(soon)
     history = (await office.get(f"/v1/prices/{item.sku}/history")).json()
     assert [(entry["price"]["amount"], entry["state"]) for entry in history["prices"]] == [
         (850, "scheduled"), (900, "current"), (1000, "past"),
     ]  # fmt: skip
     assert history["prices"][0]["set_by"] == str(office.actor.subject)
     assert history["prices"][2]["set_by"] is None
+
+
+async def test_a_price_is_in_the_list_before_its_moment(
+    shop: Shop, db: Database, office: Client, audited: None
+) -> None:
+    """A price that was set while an order was placed: the order is by the list of its moment, whoever commits first."""
+    store, item, customer = await shop.store(), await shop.item(price=1000), await shop.shopper()
+    await shop.stock(store, item, 5)
+    await put(customer, (item, 1))
+    written, go = asyncio.Event(), asyncio.Event()
+
+    async def slowly(tx: Tx) -> None:
+        await prices.set_prices(
+            tx, system(), prices=[new(item.id, 2000, tx.at + prices.LEAD)], currency="RUB"
+        )  # fmt: skip
+        written.set()
+        await go.wait()
+
+    change_of_price = asyncio.create_task(db.write(slowly))
+    await written.wait()
+    placed = await customer.post("/v1/orders", order_body(store, 1000))
+    assert placed.status_code == 201, placed.text
+    go.set()
+    await change_of_price
+    clock.travel(prices.LEAD)
+    assert await amounts(db, item, clock()) == [2000]
+
+
+async def test_a_price_that_would_be_seen_too_late_is_not_set(shop: Shop, db: Database, office: Client) -> None:
+    item = await shop.item(price=1000)
+
+    async def late(tx: Tx, *, ahead: timedelta) -> int:
+        await tx.execute("SELECT pg_sleep(0.2)")
+        moment = tx.at + ahead
+        return await prices.set_prices(tx, office.actor, prices=[new(item.id, 2000, moment)], currency="RUB")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "SPARE", prices.LEAD - timedelta(seconds=0.1))
+        with pytest.raises(Busy):
+            await db.write(late, ahead=prices.LEAD)
+        assert await db.write(late, ahead=timedelta(seconds=20)) == 1
+    assert await amounts(db, item, clock() + timedelta(seconds=12), clock() + timedelta(seconds=20)) == [1000, 2000]
+
+
+async def test_what_was_in_force_is_never_changed_by_anybody(
+    shop: Shop, db: Database, office: Client, audited: None
+) -> None:
+    store, item, customer = await shop.store(), await shop.item(price=1000), await shop.shopper()
+    await shop.stock(store, item, 5)
+    await place(customer, store, (item, 1))
+    clock.stand_at(now := clock())
+    for caller in (system(), system("import"), office.actor):
+        for moment in (SINCE, SINCE + timedelta(days=1), now - timedelta(days=1), now, now + timedelta(seconds=9)):
+            with pytest.raises(prices.PriceInPast) as refused:
+                await db.write(
+                    prices.set_prices, caller, prices=[new(item.id, 2000, moment)], currency="RUB"
+                )  # fmt: skip
+            assert refused.value.members == {"variants": [str(item.id)]}
+    assert await amounts(db, item, now, now + timedelta(seconds=10)) == [1000, 1000]
+
+
+async def test_the_first_prices_of_a_variant_are_told_at_once(shop: Shop, db: Database) -> None:
+    item = await shop.item(price=None)
+    clock.stand_at(now := clock())
+    told = [
+        new(item.id, 1, SINCE),
+        new(item.id, 2, SINCE + timedelta(days=1)),
+        new(item.id, 3, now + timedelta(days=1)),
+    ]
+    for expected in (3, 0):
+        assert await db.write(prices.set_prices, system(), prices=told, currency="RUB") == expected
+    twice = [[new(item.id, 9, SINCE + timedelta(days=2))], [new(item.id, 2, SINCE), new(item.id, 8, now)]]
+    for more in twice:
+        with pytest.raises(prices.PriceInPast):
+            await db.write(prices.set_prices, system(), prices=more, currency="RUB")
+    assert await amounts(db, item, SINCE, now, now + timedelta(days=1)) == [1, 2, 3]
+
+
+async def test_two_that_tell_the_past_at_once(shop: Shop, db: Database) -> None:
+    item = await shop.item(price=None)
+    begun = asyncio.Barrier(2)
+
+    async def tell(tx: Tx, *, amount: int, moment: datetime) -> int:
+        await begun.wait()
+        return await prices.set_prices(tx, system(), prices=[new(item.id, amount, moment)], currency="RUB")
+
+    answers = await asyncio.gather(
+        *(db.write(tell, amount=amount, moment=SINCE + timedelta(days=amount)) for amount in (1, 2)),
+        return_exceptions=True,
+    )
+    found = await amounts(db, item, SINCE + timedelta(days=1), SINCE + timedelta(days=2))
+    if answers[0] == 1 and isinstance(answers[1], prices.PriceInPast):
+        assert found == [1, 1]
+    else:  # the later one came first: the earlier one is before anything was sold
+        assert (answers, found) == ([1, 1], [1, 2])
 
 
 async def test_the_past_stays_as_it_was(shop: Shop, db: Database, office: Client) -> None:
@@ -161,9 +257,11 @@ async def test_a_file_of_prices(shop: Shop, db: Database, tmp_path: Path) -> Non
     assert (planned.rows, await amounts(db, other, clock())) == (3, [None])
     report, faults = await run(db, path)
     assert sorted((int(line), field) for line, field, _ in faults) == [
-        (4, "sku"), (5, "amount"), (6, "currency"), (7, "amount"), (8, "valid_from"),
+        (4, "sku"), (5, "amount"), (6, "currency"), (7, "valid_from"), (8, "valid_from"),
     ]  # fmt: skip
     assert (report.rows, report.counts) == (3, {"prices set": 3, "unchanged": 0})
+    assert await amounts(db, other, datetime(2024, 6, 1, tzinfo=UTC), clock()) == [500, 500]
+    clock.travel(prices.LEAD)
     assert await amounts(db, other, datetime(2024, 6, 1, tzinfo=UTC), clock()) == [500, 600]
     assert await amounts(db, item, clock(), datetime(2098, 12, 31, 21, tzinfo=UTC)) == [1000, 700]
     (lines := tmp_path / "prices.ndjson").write_text(f'{{"sku":"{other.sku}","amount":650,"currency":"RUB"}}\n')

@@ -6,6 +6,7 @@ The model knows nothing of SQL, locks or postings: plain integers and a list of 
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ class Held:
     open: int
     lost: int = 0
     expires: datetime | None = None
+    bucket: str = "committed"
 
     def expired(self, at: datetime) -> bool:
         return self.state == "reserved" and self.expires is not None and self.expires <= at
@@ -93,7 +95,7 @@ class Model:
         """Give back as many expired reservations as are needed, those longest expired first."""
         for spot, quantity in wanted.items():
             shelf = self.shelf(spot)
-            free = max(0, shelf.available - shelf.safety)
+            free = shelf.available - shelf.safety
             old = sorted(
                 (h for h in self.held if h.spot == spot and h.expired(at) and h.owner != spared),
                 key=lambda h: h.expires or START,
@@ -102,7 +104,7 @@ class Model:
                 raise Refused("insufficient-stock")
         for spot, quantity in wanted.items():
             shelf = self.shelf(spot)
-            lack = quantity - max(0, shelf.available - shelf.safety)
+            lack = quantity - (shelf.available - shelf.safety)
             for held in sorted(
                 (h for h in self.held if h.spot == spot and h.expired(at) and h.owner != spared),
                 key=lambda h: h.expires or START,
@@ -121,7 +123,7 @@ class Model:
         for line, spot, quantity in demands:
             self.shelf(spot).available -= quantity
             state = "reserved" if expires else "committed"
-            self.held.append(Held(owner, line, spot, state, quantity, quantity, 0, expires))
+            self.held.append(Held(owner, line, spot, state, quantity, quantity, 0, expires, state))
 
     def commit(self, owner: stock.Owner, at: datetime) -> None:
         mine = [held for held in self.of(owner) if held.state in ("reserved", "expired")]
@@ -134,15 +136,22 @@ class Model:
             if held.state == "expired":
                 self.shelf(held.spot).available -= held.lost
                 held.open, held.lost = held.lost, 0
-            held.state = "committed"
+            held.state = held.bucket = "committed"
 
     def release(self, owner: stock.Owner, asked: dict[UUID, int] | None) -> dict[UUID, int]:
-        left, given = dict(asked) if asked is not None else None, dict[UUID, int]()
-        for held in reversed(self.of(owner)):
-            quantity = held.open if left is None else min(held.open, left.get(held.line, 0))
+        mine, given = self.of(owner)[::-1], dict[UUID, int]()
+        left = dict(asked) if asked is not None else {held.line: 10**6 for held in mine}
+        for held in mine:
+            forgone = min(held.lost, left.get(held.line, 0))
+            if forgone:
+                left[held.line] -= forgone
+                held.lost -= forgone
+                if held.state in ("short", "expired") and not held.lost:
+                    held.state = "released"
+        for held in mine:
+            quantity = min(held.open, left.get(held.line, 0))
             if quantity:
-                if left is not None:
-                    left[held.line] -= quantity
+                left[held.line] -= quantity
                 held.open -= quantity
                 if not held.open:
                     held.state = "released"
@@ -150,7 +159,41 @@ class Model:
                 given[held.line] = given.get(held.line, 0) + quantity
         return given
 
-    def hand_over(self, owner: stock.Owner, asked: dict[UUID, int] | None) -> dict[UUID, int]:
+    def spare(self, wanted: list[tuple[Held, int]], owner: stock.Owner, at: datetime) -> list[int]:
+        """How many of these units stand free, counting what others let expire; it is given back as far as it is needed."""
+        lack: dict[Spot, int] = {}
+        for held, quantity in wanted:
+            lack[held.spot] = lack.get(held.spot, -self.shelf(held.spot).available) + quantity
+        for old in sorted(
+            (h for h in self.held if h.expired(at) and h.owner != owner), key=lambda h: h.expires or START
+        ):
+            if lack.get(old.spot, 0) > 0:
+                lack[old.spot] -= old.open
+                self.expire(old)
+        units = []
+        for held, quantity in reversed(wanted):
+            missing = min(quantity, max(0, lack[held.spot]))
+            lack[held.spot] -= missing
+            units.append(quantity - missing)
+        return units[::-1]
+
+    def promise_again(self, owner: stock.Owner, at: datetime) -> dict[UUID, int]:
+        gone = [h for h in self.of(owner) if h.lost and h.bucket == "committed" and h.state != "released"]
+        before = copy.deepcopy(self)
+        units = self.spare([(held, held.lost) for held in gone], owner, at)
+        if not any(units):
+            # Nothing at all is there, so nothing was given back either.
+            assert before == self
+            return {}
+        again: dict[UUID, int] = {}
+        for held, quantity in zip(gone, units, strict=True):
+            if quantity:
+                held.lost, held.open, held.state = held.lost - quantity, held.open + quantity, "committed"
+                self.shelf(held.spot).available -= quantity
+                again[held.line] = again.get(held.line, 0) + quantity
+        return again
+
+    def hand_over(self, owner: stock.Owner, asked: dict[UUID, int] | None, at: datetime) -> dict[UUID, int]:
         mine = self.of(owner)
         wanted: dict[UUID, int] = {}
         for held in mine:
@@ -158,15 +201,28 @@ class Model:
         if asked is not None:
             wanted = dict(asked)
         for line, quantity in wanted.items():
-            if quantity > sum(held.open for held in mine if held.line == line):
+            if quantity > sum(held.open + held.lost for held in mine if held.line == line):
                 raise Refused("reservation-short")
         if not any(wanted.values()):
             raise Refused("reservation-short")
-        left = dict(wanted)
+        left, out, made_up = dict(wanted), dict[int, int](), list[tuple[Held, int]]()
         for held in mine:
-            quantity = min(held.open, left.get(held.line, 0))
-            left[held.line] = left.get(held.line, 0) - quantity
-            held.open -= quantity
+            out[id(held)] = min(held.open, left.get(held.line, 0))
+            left[held.line] = left.get(held.line, 0) - out[id(held)]
+        for held in mine:
+            quantity = min(held.lost, left[held.line])
+            left[held.line] -= quantity
+            if quantity:
+                made_up.append((held, quantity))
+        lost = {id(held): quantity for held, quantity in made_up}
+        before = [copy.copy(held) for held in self.held], copy.deepcopy(self.shelves)
+        if self.spare(made_up, owner, at) != [quantity for _, quantity in made_up]:
+            self.held, self.shelves = before
+            raise Refused("reservation-short")
+        for held in mine:
+            quantity = out[id(held)] + lost.get(id(held), 0)
+            held.open, held.lost = held.open - out[id(held)], held.lost - lost.get(id(held), 0)
+            self.shelf(held.spot).available -= lost.get(id(held), 0)
             if quantity and not held.open:
                 held.state = "fulfilled"
         return {line: quantity for line, quantity in wanted.items() if quantity}
@@ -425,9 +481,20 @@ def program(bench: Bench) -> type[RuleBasedStateMachine]:
             owner, cause = self.owners[-1 - which % min(5, len(self.owners))], stock.Cause("hand_over", uuid7())
             asked = self.portion(owner, share)
             self.carry_out(
-                lambda: self.model.hand_over(owner, asked),
+                lambda: self.model.hand_over(owner, asked, self.at),
                 lambda: bench.db.write(stock.hand_over, bench.shop.system, owner=owner, cause=cause, lines=asked),
             )
+
+        @precondition(lambda self: self.owners)
+        @rule(which=pick)
+        def promise_again(self, which: int) -> None:
+            owner, cause = self.owners[-1 - which % min(5, len(self.owners))], stock.Cause("again", uuid7())
+            self.carry_out(
+                lambda: self.model.promise_again(owner, self.at),
+                lambda: bench.db.write(stock.promise_again, bench.shop.system, owner=owner, cause=cause),
+            )
+            if not self.past[-1][1]:
+                self.past.pop()  # it found nothing and left no trace: sent again, it may find something
 
         @rule(store=st.sampled_from([0, 0, 1]), sold=st.lists(st.tuples(items, some), min_size=1, max_size=2))
         def sell(self, store: int, sold: list[tuple[int, int]]) -> None:

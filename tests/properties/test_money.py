@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce.kernel.money import MAX_MINOR, allocate, line_amount, paid_for, rounded_ratio, tax_in
+from commerce.kernel.money import MAX_MINOR, allocate, line_amount, paid_for, rounded_ratio, share_of, tax_in
 
 amounts = st.integers(-MAX_MINOR, MAX_MINOR)
 weights = st.lists(st.integers(0, 10**12), min_size=1, max_size=40)
@@ -52,6 +52,30 @@ def test_any_sequence_of_partial_returns_adds_up(line_total: int, quantity: int,
         assert abs(refund - Fraction(line_total * step, quantity)) <= 1
         returned, refunded = returned + step, refunded + refund
     assert (returned, refunded) == (quantity, line_total)
+
+
+@given(
+    st.one_of(st.integers(0, 300), st.integers(0, MAX_MINOR)), st.integers(1, 10**6), st.integers(0, 10_000),
+    st.lists(st.integers(1, 10**5), max_size=20),
+)  # fmt: skip
+def test_shares_of_a_line_add_up_and_hold_no_more_tax_than_money(
+    line_total: int, quantity: int, rate: int, steps: list[int]
+) -> None:
+    gone = gross = tax = 0
+    for step in [*steps, quantity]:
+        units = min(step, quantity - gone)
+        share = share_of(line_total, quantity, rate, before=gone, units=units)
+        assert 0 <= share.tax <= share.gross
+        assert abs(share.gross - Fraction(line_total * units, quantity)) <= 1
+        gone, gross, tax = gone + units, gross + share.gross, tax + share.tax
+    assert (gone, gross, tax) == (quantity, line_total, tax_in(line_total, rate))
+
+
+def test_a_gram_of_something_cheap_costs_nothing_and_holds_no_tax() -> None:
+    shares = [share_of(6, 100, 2200, before=before, units=units) for before, units in ((0, 49), (49, 1), (50, 50))]
+    assert [(share.gross, share.tax) for share in shares] == [(3, 1), (0, 0), (3, 0)]
+    with pytest.raises(ValueError, match="units must lie"):
+        share_of(6, 100, 2200, before=60, units=41)
 
 
 @given(amounts, st.integers(-(10**6), 10**6).filter(bool))

@@ -98,6 +98,20 @@ async def test_partial_returns_never_lose_a_minor_unit(shop: Shop) -> None:
     assert sum(taxes) == 23_960
 
 
+async def test_grams_of_something_cheap_hold_no_more_tax_than_money(shop: Shop, db: Database) -> None:
+    store = await shop.store()
+    item = await shop.item(price=60, quantity_unit="KGM", quantity_scale=3)
+    sold = await sell(shop, store, (item, 100), amounts=[6])
+    staff = await shop.staff("associate", store.code)
+    given = []
+    for grams in (49, 1, 33, 17):
+        answer = await give_back(staff, store, back(sold, {"sku": item.sku, "quantity": grams}))
+        assert answer.status_code == 201, answer.text
+        line = answer.json()["lines"][0]
+        given.append((line["refund"]["amount"], line["tax"]["amount"]))
+    assert given == [(3, 1), (0, 0), (2, 0), (1, 0)]
+
+
 async def test_a_sale_of_december_2025_is_refunded_at_its_own_tax_rate(shop: Shop) -> None:
     clock.stand_at(datetime(2025, 12, 28, 10, tzinfo=UTC))
     store, item = await shop.store(), await shop.item(price=120_000)

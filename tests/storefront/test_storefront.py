@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from commerce import catalog, stock
+from commerce import catalog, prices, stock
 from commerce.infra.db import Database
 from commerce.kernel.actor import system
 from commerce.kernel.ids import uuid7
@@ -51,6 +51,7 @@ async def test_a_card_shows_the_lowest_price_and_what_is_left(shop: Shop, db: Da
     office = await shop.staff("back_office")
     given = [{"sku": one["sku"], "amount": 500}, {"sku": two["sku"], "amount": 700}]
     await office.post("/v1/prices", {"prices": given, "currency": "RUB"})
+    clock.travel(prices.LEAD)
     store = await shop.store()
     found = await db.read(catalog.by_skus, [one["sku"], two["sku"]])
     for expected, received in (("few_left", 3), ("in_stock", 1)):
@@ -129,6 +130,7 @@ async def test_a_page_tells_why_a_variant_cannot_be_sold(shop: Shop, db: Databas
     slug = await save(shop, code, *names.values(), description={"ru": "Описание"})
     priced = [{"sku": given["sku"], "amount": 100} for name, given in names.items() if name != "unpriced"]
     await (await shop.staff("back_office")).post("/v1/prices", {"prices": priced, "currency": "RUB"})
+    clock.travel(prices.LEAD)
     page = (await (await shop.client()).get(f"/v1/catalog/products/{slug}")).json()
     assert [(offer["sku"], offer["refusal"], offer["sellable"]) for offer in page["variants"]] == [
         (names["fine"]["sku"], None, True), (names["future"]["sku"], "not_yet", False), (names["past"]["sku"], "ended", False),
