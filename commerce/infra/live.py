@@ -22,23 +22,29 @@ log = structlog.get_logger()
 
 TOPIC = "commerce.live"
 PUBLISH_SECONDS = 0.5
+WAITING = 10_000
+"""Topics that wait to be said; more are lost, as they may be."""
 
 
 class Live:
     """One per process: publishes notices and fans incoming ones out to the streams of this process.
 
-    Memory per listener is one flag: a slow listener sees only that its topic changed, never a backlog.
+    Memory per listener is one flag: a slow listener sees only that its topic changed, never a backlog. Notices leave beside
+    the requests that give them, those that come together in one message; a process without listeners does not subscribe.
     """
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=1, socket_timeout=None)
         self._listeners: dict[str, set[asyncio.Event]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._changed: dict[str, None] = {}
+        self._dirty = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
     async def open(self) -> None:
-        """Start to listen."""
-        self._task = asyncio.create_task(self._listen(), name="live")
+        """Start to send; the first listener starts the listening."""
+        self._sender = asyncio.create_task(self._send(), name="live-sender")
 
     def stop(self) -> None:
         """Tell every open stream to say its last word and end."""
@@ -50,10 +56,11 @@ class Live:
     async def close(self) -> None:
         """End every open stream and stop listening."""
         self.stop()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._sender, self._listener):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         await self._redis.aclose()
 
     async def ping(self) -> bool:
@@ -65,12 +72,22 @@ class Live:
             return False
 
     async def publish(self, topic: str) -> None:
-        """Say that `topic` changed; silently lost when Valkey is away."""
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._redis.publish(TOPIC, topic)
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("live.not_published", error=repr(error))
+        """Say that `topic` changed, soon; silently lost when Valkey is away. Does not wait."""
+        if len(self._changed) < WAITING:
+            self._changed[topic] = None
+            self._dirty.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            topics, self._changed = self._changed, {}
+            try:
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await self._redis.publish(TOPIC, "\n".join(topics))
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("live.not_published", error=repr(error))
+                await asyncio.sleep(PUBLISH_SECONDS)
 
     @contextmanager
     def stopped_by_signal(self) -> Iterator[None]:
@@ -106,6 +123,8 @@ class Live:
     async def listen(self, topic: str) -> AsyncIterator[asyncio.Event]:
         """An event that is set whenever the topic changed, and on closing. Clear it before reading the state."""
         event = asyncio.Event()
+        if self._listener is None and self._sender is not None:
+            self._listener = asyncio.create_task(self._listen(), name="live-listener")
         self._listeners.setdefault(topic, set()).add(event)
         try:
             yield event
@@ -125,8 +144,9 @@ class Live:
                             event.set()
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            for event in self._listeners.get(message["data"].decode(), ()):
-                                event.set()
+                            for topic in message["data"].decode().split("\n"):
+                                for event in self._listeners.get(topic, ()):
+                                    event.set()
             except (RedisError, OSError) as error:
                 log.warning("live.interrupted", error=repr(error))
                 await asyncio.sleep(1)

@@ -13,8 +13,10 @@ import pytest
 
 from commerce import stock
 from commerce.infra.db import Database, Tx
+from commerce.infra.importing import Item as Read
 from commerce.kernel.errors import Problem
 from commerce.kernel.ids import uuid7
+from commerce.stock import importing
 from commerce.stock.tasks import sweep_expired
 from tests.stock.shelves import aside, checkout, demand, events_of, fresh, fulfillment, movements_of, posted, shelf
 from tests.support import Item, Shop, clock
@@ -384,3 +386,97 @@ async def test_a_waiting_promise_sees_what_was_received_meanwhile(db: Database, 
     )
     assert end == "ok"
     assert await shelf(db, store, item) == (0, 0, 5)
+
+
+async def test_receipts_at_once_agree_on_the_average_cost(db: Database, shop: Shop) -> None:
+    here, there, item, new = await shop.store(), await shop.store(), await shop.item(), await shop.item()
+    await shop.stock(here, item, 100, 1000)
+
+    async def cost(variant: Item) -> int:
+        async def read(tx: Tx) -> int:
+            return int(await tx.scalar("SELECT average FROM stock.costs WHERE variant_id = :id", id=variant.id))
+
+        return await db.read(read)
+
+    def receives(variant: Item) -> Callable[[Tx], Awaitable[Any]]:
+        lines = [stock.ReceiptLine(variant_id=variant.id, quantity=900, unit_cost=1000)]
+        return lambda tx: stock.receive(tx, shop.system, cause=fresh(), location_id=here.id, lines=lines)
+
+    await first_then(db, receives(item), shop.stock(there, item, 1000, 3000))
+    assert await cost(item) == 2000  # (1000 x 1000 + 1000 x 3000) / 2000
+    await first_then(db, receives(new), shop.stock(there, new, 100, 2000))
+    assert await cost(new) == 1100  # neither found a row when it began
+    await rush(*(shop.stock(place, new, 100, 100 * n) for n in range(1, 11) for place in (here, there)))
+    lot = 900 * 1000 + 100 * 2000 + 2 * sum(100 * 100 * n for n in range(1, 11))
+    assert abs(await cost(new) - lot / 3000) <= 10  # rounded after each of twenty
+    await db.write(
+        stock.sell, shop.system, cause=fresh(), location_id=here.id,
+        lines=[stock.SaleLine(line_id=uuid7(), variant_id=item.id, quantity=900)],
+    )  # fmt: skip
+    await first_then(
+        db,
+        lambda tx: stock.sell(
+            tx, shop.system, cause=fresh(), location_id=here.id,
+            lines=[stock.SaleLine(line_id=uuid7(), variant_id=item.id, quantity=100)],
+        ),
+        shop.stock(here, item, 1000, 2000),
+    )  # fmt: skip
+    assert await cost(item) == 2000
+
+
+async def test_two_files_that_count_a_new_shelf_at_once(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    lines = [
+        importing.StockLine(location=store.code, sku=item.sku, quantity=quantity, mode="absolute")
+        for quantity in (5, 7)
+    ]
+
+    def load(n: int) -> Callable[[Tx], Awaitable[Any]]:
+        return lambda tx: importing.loader("stock.csv", f"{store.code}-{n}")(tx, shop.system, [Read(2, 1, lines[n])])
+
+    await first_then(db, load(0), db.write(load(1)))
+    assert await shelf(db, store, item) == (7, 0, 0)
+
+
+async def test_a_delivery_waits_for_the_file_that_counts_its_new_shelf(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    line = importing.StockLine(location=store.code, sku=item.sku, quantity=0, mode="absolute")
+
+    async def counts(tx: Tx) -> None:
+        await importing.loader("stock.csv", store.code)(tx, shop.system, [Read(2, 1, line)])
+
+    await first_then(db, counts, shop.stock(store, item, 10))
+    assert await shelf(db, store, item) == (10, 0, 0)
+
+
+async def test_a_broken_promise_is_made_good_once(db: Database, shop: Shop) -> None:
+    """Found on the shelf and handed over at once, or cancelled meanwhile: never twice, never what was given up."""
+    for turn in range(8):
+        store, item, owner = await promised(db, shop, 2)
+        sale = stock.SaleLine(line_id=uuid7(), variant_id=item.id, quantity=2)
+        await db.write(stock.sell, shop.system, cause=fresh(), location_id=store.id, lines=[sale])
+        await shop.stock(store, item, 3)
+        other = stock.hand_over if turn % 2 else stock.release
+        ends = await rush(
+            *(db.write(stock.promise_again, shop.system, owner=owner, cause=fresh()) for _ in range(3)),
+            db.write(other, shop.system, owner=owner, cause=fresh()),
+        )
+        assert ends == {"ok": 4}
+        if turn % 2:
+            assert (await aside(db, owner), await shelf(db, store, item)) == ([("fulfilled", 2, 0, 0)], (1, 0, 0))
+        else:
+            assert (await aside(db, owner), await shelf(db, store, item)) == ([("released", 2, 0, 0)], (3, 0, 0))
+
+
+async def test_giving_up_what_is_lost_races_the_next_sale(db: Database, shop: Shop) -> None:
+    store, item, owner = await promised(db, shop, 3)
+    [held] = await db.read(stock.reservations_of, owner)
+
+    async def sells(tx: Tx) -> None:
+        line = stock.SaleLine(line_id=uuid7(), variant_id=item.id, quantity=1)
+        await stock.sell(tx, shop.system, cause=fresh(), location_id=store.id, lines=[line])
+
+    await db.write(sells)
+    cancels = db.write(stock.release, shop.system, owner=owner, cause=fresh(), lines={held.line_id: 1})
+    assert await first_then(db, sells, cancels) == {}
+    assert await aside(db, owner) == [("committed", 3, 1, 1)]

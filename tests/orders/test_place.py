@@ -129,7 +129,7 @@ async def test_the_timeline_keeps_the_order_of_versions(shop: Shop) -> None:
     clock.stand_at(now)
     entries = (await shopper.get(f"/v1/orders/{order['number']}/timeline")).json()["entries"]
     assert [(entry["what"], entry["fulfillment"] is None) for entry in entries] == [
-        ("placed", True), ("opened", False), ("accepted", False), ("picked", False), ("cancelled", True), ("ready", False),
+        ("placed", True), ("opened", False), ("accepted", False), ("picked", False), ("cancelled", True), ("ready_for_pickup", False),
         ("cancelled", False),
     ]  # fmt: skip
 

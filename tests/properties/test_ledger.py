@@ -551,6 +551,7 @@ def program(bench: Bench) -> type[RuleBasedStateMachine]:
         @rule(by=minutes)
         def time_passes(self, by: int) -> None:
             self.at += timedelta(minutes=by)
+            clock.stand_at(self.at)
 
         @rule()
         def sweep(self) -> None:

@@ -71,7 +71,7 @@ async def levels(db: Database, store: Store, item: Item) -> dict[str, int]:
             " WHERE location_id = :location AND variant_id = :variant",
             location=store.id, variant=item.id,
         )  # fmt: skip
-        return {} if row is None else {bucket: n for bucket, n in row._mapping.items() if n}
+        return {} if row is None else {bucket: n for bucket, n in row.items() if n}
 
     return await db.read(work)
 
