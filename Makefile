@@ -54,7 +54,7 @@ check: $(READY) ## Check format, lint, types, layers and the OpenAPI snapshot, w
 demo: $(READY) ## Tell the story through HTTP on a temporary shop [CHAPTER=story] [FAST=1]
 	@exec $(BIN)/commerce demo $(call option,--chapter,$(CHAPTER)) $(call switch,--fast,$(FAST))
 
-replay: $(READY) ## Replay a real retailer's invoices FILE=online-retail.csv.xz [ALL=1]
+replay: $(READY) ## Replay a real retailer's invoices FILE=online-retail.csv.xz [ALL=1] [DATA=.replay]
 	@test -n '$(FILE)' || { echo "Give the file: make replay FILE=online-retail.csv.xz" >&2; exit 2; }
 	@exec $(BIN)/commerce replay '$(FILE)' $(call switch,--all,$(ALL))
 

@@ -3,7 +3,8 @@
 The map. A room imports only rooms below it, through the front door (`__init__`), with its own transaction:
 
     app : worker : cli                  composition roots; the only importers of routes and tasks
-    storefront | events                 what the shop window shows: read-only joins | the feed of facts for outside readers
+    storefront | events | books         what the shop window shows: read-only joins | the feed of facts for outside readers | the audit
+                                        of the rooms' books against each other
     returns                             what came back, where, in which condition, what is owed
     orders                              the promise to the customer; every step that also moves money
     carts                               one open cart per shopper, in every channel
@@ -37,5 +38,6 @@ ROOMS = (
     "returns",
     "storefront",
     "events",
+    "books",
 )
 """Every room, from the ground up. The composition roots and the migrations read this list."""

@@ -158,18 +158,26 @@ def import_file(arguments: argparse.Namespace) -> int:
         return 2
 
 
+def _only_for_demonstration(settings: Settings) -> None:
+    if settings.environment == "production":
+        raise SettingsError(
+            "ENVIRONMENT is production: the demonstration retailer has published passwords and is not loaded here."
+        )
+
+
 def seed(arguments: argparse.Namespace) -> int:
     """Load the demonstration retailer, or a chain of any size."""
     from fixtures import loader
 
     settings = settings_of(arguments)
+    _only_for_demonstration(settings)
     if arguments.stores or arguments.variants:
         stores, variants = arguments.stores or 12, arguments.variants or 1000
         work = loader.load_chain(settings, stores=stores, variants=variants, if_empty=arguments.if_empty)
     else:
         work = loader.load(settings, if_empty=arguments.if_empty)
     if not asyncio.run(work):
-        print("There is a retailer already: nothing was loaded.")
+        print("There is a retailer already; its data are kept as they are.")
     return 0
 
 
@@ -183,6 +191,12 @@ def credentials(arguments: argparse.Namespace) -> int:
         else loader.credentials_in_short()
     )
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 (any free one) to 65535")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -199,7 +213,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("up", up)
     command.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
-    command.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    command.add_argument("--port", type=_port, default=os.environ.get("PORT") or "8000")
     add("serve", serve)
     add("work", work)
     add("relay", relay)
@@ -240,5 +254,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"commerce: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader of our output has seen enough
+        return 0
     except KeyboardInterrupt:
         return 130

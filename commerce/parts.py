@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from commerce import ROOMS
-from commerce.infra.audit import Invariant
+from commerce.infra.audit import Invariant, delivered
 from commerce.infra.outbox import Periodic, Subscriber
 
 
@@ -36,4 +36,5 @@ def periodic() -> list[Periodic]:
 
 def invariants() -> list[Invariant]:
     """`INVARIANTS` of every audit.py, in the order of DESIGN 14."""
-    return sorted(_collect("audit", "INVARIANTS"), key=lambda invariant: invariant.number)
+    found = [*_collect("audit", "INVARIANTS"), delivered(subscribers())]
+    return sorted(found, key=lambda invariant: invariant.number)

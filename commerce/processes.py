@@ -206,7 +206,8 @@ class _Supervisor:
         self.environment: dict[str, str] = {}
         self.published: dict[str, str] = {}
         self.children: list[_Child] = []
-        self.database_restarts = 0
+        self.database_restarts: dict[str, list[float]] = {}
+        """When each server was started again, as far as it counts."""
         self.mark = secrets.token_hex(8)
 
     @property
@@ -238,6 +239,10 @@ class _Supervisor:
             return code
 
     def _start(self) -> None:
+        production = self.given.get("ENVIRONMENT") == "production"
+        if production and not self.given.get("SECRET_KEY"):
+            raise _Refused("ENVIRONMENT is production: give SECRET_KEY, at least 32 random characters, kept secret.")
+        own = bool(self.given.get("DATABASE_URL"))
         self.embedded.claim()
         self._stop_leftovers()
         self.port = _free_port(self.host, self.port)
@@ -258,10 +263,18 @@ class _Supervisor:
             "PORT": str(self.port),
             "DATA": str(self.embedded.data),
         }
+        if sys.stderr.isatty():
+            self.published.setdefault("LOG_FORMAT", "console")
         self.environment = {**self.given, **self.published, MARK: self.mark}
         self._write_record()
         self._step("Bringing the database up to date …", "The migrations", self.commands.migrate)
-        self._step("Looking for data …", "Loading the demonstration data", self.commands.seed)
+        if production or own:
+            _say(
+                "No demonstration data are loaded into "
+                + ("a production database." if production else "your own database.")
+            )
+        else:
+            self._step("The demonstration retailer …", "Loading the demonstration data", self.commands.seed)
         for child in (
             _Child("api", "API", self.commands.serve, 5.0),
             _Child("worker", "worker", self.commands.work, 2.0),
@@ -273,7 +286,7 @@ class _Supervisor:
         self._write_record()
         self._await_ready()
         _say(f"\nThe shop is open:  {self.url}\nDocumentation:     {self.url}/docs\n")
-        if self.commands.credentials:
+        if self.commands.credentials and not (production or own):
             process = _start(self.commands.credentials, self.environment)
             if self._await_end(process) != 0:
                 _say("The credentials could not be printed; `commerce credentials` tries again.", error=True)
@@ -290,21 +303,27 @@ class _Supervisor:
     def _restart_ended(self) -> None:
         changed = [child.name for child in self.children if child.watch(self.environment)]
         names = self.embedded.restart_ended()
-        if names:
-            self.database_restarts += 1
-            _say(f"{' and '.join(names)} ended unexpectedly and was started again.")
-            if self.database_restarts > len(RESTART_DELAYS_SECONDS):
-                raise _Refused(f"{' and '.join(names)} ended too often; everything is stopped.")
+        now = time.monotonic()
+        for name in names:
+            recent = [at for at in self.database_restarts.get(name, []) if now - at < STEADY_SECONDS]
+            self.database_restarts[name] = [*recent, now]
+            if len(recent) >= len(RESTART_DELAYS_SECONDS):
+                raise _Refused(f"{name} ended too often; everything is stopped.")
+            _say(f"{name} ended unexpectedly and was started again.")
         if changed or names:
             self._write_record()
 
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_LIMIT_SECONDS
+        if self.stop_asked and self.environment:
+            _say("Stopping …")
         for child in self.children:
             child.stop(deadline=deadline - DATABASE_STOP_SECONDS)
         if self.environment:
             self.record_file.unlink(missing_ok=True)
         self.embedded.stop(within_seconds=max(DATABASE_STOP_SECONDS, deadline - time.monotonic()))
+        if self.stop_asked and self.environment:
+            _say("Stopped. The data are kept." if self.embedded.durable else "Stopped.")
 
     def _step(self, sentence: str, title: str, command: Sequence[str]) -> None:
         if not command:

@@ -17,6 +17,7 @@ from litestar.testing import AsyncTestClient
 
 from commerce import parts
 from commerce.app import create_app
+from commerce.books.audit import STRAYS
 from commerce.embedded import Embedded
 from commerce.infra import audit, outbox
 from commerce.infra.db import Database
@@ -128,8 +129,11 @@ def present() -> Iterator[None]:
 
 @pytest.fixture
 async def audited(db: Database, settings: Settings) -> AsyncIterator[None]:
-    """Deliver what waits, then check every invariant, after the test."""
+    """Deliver what waits, then check every invariant, after the test: but those that a test of one room alone breaks, whose goods and
+    money have no document and whose events have no subscriber. `tests/audit`, the fixtures, demo and replay check these too."""
     yield
     await outbox.drain(db, parts.subscribers())
-    for finding in await audit.run(settings, parts.invariants()):
+    beyond = {invariant.name for invariant in (*STRAYS, audit.delivered([]))}
+    invariants = [invariant for invariant in parts.invariants() if invariant.name not in beyond]
+    for finding in await audit.run(settings, invariants):
         assert not finding.offending, f"invariant {finding.number} {finding.name}: {finding.offending[:3]}"

@@ -68,6 +68,14 @@ def staff(permission: str) -> Guard:
     return _Guard(f"staff:{permission}", lambda actor, _: actor.kind in ("staff", "device") and actor.may(permission))
 
 
+def everywhere(permission: str) -> Guard:
+    """Staff who hold the permission for the whole chain: what they see or do is not of one store."""
+    return _Guard(
+        f"staff:{permission}",
+        lambda actor, _: actor.kind == "staff" and "*" in actor.permissions.get(permission, ()),
+    )
+
+
 def at_store(permission: str) -> Guard:
     """Staff or a device that holds the permission at the store named by the path parameter `code`."""
     return _Guard(

@@ -15,7 +15,7 @@ ASSOCIATE = frozenset(
         "customers.read",
     }
 )
-STORE_MANAGER = ASSOCIATE | {"stock.adjust", "stock.receive", "orders.cancel"}
+STORE_MANAGER = ASSOCIATE | {"stock.adjust", "stock.receive", "orders.cancel", "refunds.other_tender"}
 CALL_CENTER = frozenset({"orders.read", "orders.cancel", "customers.read", "stock.read"})
 BACK_OFFICE = frozenset(
     {

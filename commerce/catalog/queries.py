@@ -182,4 +182,4 @@ async def return_policies(tx: Tx, codes: Sequence[str]) -> dict[str, ReturnPolic
         "SELECT code, change_of_mind_days, defect_days FROM catalog.return_policies WHERE code = ANY(CAST(:codes AS text[]))",
         codes=list(codes),
     )
-    return {row.code: ReturnPolicy(**row._mapping) for row in rows}
+    return {row.code: ReturnPolicy(**row) for row in rows}

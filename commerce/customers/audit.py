@@ -35,4 +35,16 @@ INVARIANTS = [
         "an erased profile keeps no name",
         "SELECT id FROM customers.profiles WHERE erased_at IS NOT NULL AND name IS NOT NULL",
     ),
+    Invariant(
+        8,
+        "every change of a profile has its event, without a gap",
+        """
+        SELECT p.id, p.version, coalesce(e.events, 0) AS events
+        FROM customers.profiles p LEFT JOIN (
+            SELECT aggregate_id, count(DISTINCT version) AS events, max(version) AS last FROM infra.outbox
+            WHERE aggregate = 'customer' AND version > 1 GROUP BY aggregate_id
+        ) e ON e.aggregate_id = p.id
+        WHERE coalesce(e.events, 0) <> p.version - 1 OR coalesce(e.last, 1) <> p.version
+        """,
+    ),
 ]

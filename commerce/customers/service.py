@@ -22,7 +22,7 @@ from commerce.customers.events import CustomerChanged, CustomerErased, CustomerS
 from commerce.customers.queries import holder, profile_row, profile_view
 from commerce.customers.schemas import ChangeProfile, CustomerView, ProfileView
 from commerce.infra import outbox
-from commerce.infra.db import Tx
+from commerce.infra.db import Tx, forget_answers
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Problem
 from commerce.kernel.ids import uuid7
@@ -234,6 +234,7 @@ FROM due WHERE p.id = due.id RETURNING p.id, p.version
 
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
     """Forget name, e-mails and phones of a person, given all his ids; the profile stays as an empty mark. Twice is once."""
+    await forget_answers(tx, ids)
     for row in await tx.rows(ERASE, ids=list(ids), at=tx.at):
         outbox.record(tx, actor, CustomerErased(aggregate_id=row.id, version=row.version))
         outbox.audit(tx, actor, "customer.erased", "customer", row.id)

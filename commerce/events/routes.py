@@ -20,7 +20,7 @@ from commerce.kernel.paging import Limit
     "/v1/events",
     operation_id="read_events",
     tags=["back office"],
-    guards=[auth.staff("events.read")],
+    guards=[auth.everywhere("events.read")],
     responses=problems(),
 )
 async def read_events(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from commerce.infra.db import Database, Tx
+from commerce.infra.outbox import Subscriber
 from commerce.settings import Settings
 
 
@@ -17,6 +18,42 @@ class Invariant(msgspec.Struct, frozen=True):
     number: int
     name: str
     sql: str
+
+
+NUMBERED = """
+SELECT count(published_no) AS published, min(published_no) AS first, max(published_no) AS last FROM infra.outbox
+HAVING count(published_no) <> coalesce(max(published_no), 0) OR coalesce(min(published_no), 1) <> 1
+"""
+PUBLISHED_FIRST = """
+SELECT d.event_id, d.subscriber FROM infra.deliveries d JOIN infra.outbox o ON o.id = d.event_id WHERE o.published_no IS NULL
+"""
+ANSWERED = "SELECT principal, operation, key, claimed_at FROM infra.idempotency_keys WHERE answer IS NULL"
+INVARIANTS = [
+    Invariant(8, "published events are numbered from 1 without gaps", NUMBERED),
+    Invariant(8, "only a published event is delivered", PUBLISHED_FIRST),
+    Invariant(8, "every idempotency key has its answer", ANSWERED),
+]
+
+
+def delivered(subscribers: Sequence[Subscriber]) -> Invariant:
+    """Each published event has its delivery to each of its subscribers, from the first one on that the subscriber was given; one
+    that was never given any misses all of them."""
+    known = ", ".join(f"('{s.name}', '{s.event}')" for s in subscribers) or "(NULL, NULL)"
+    return Invariant(
+        8,
+        "every published event has a delivery to each of its subscribers",
+        f"""
+        WITH given AS (
+            SELECT d.subscriber, min(o.published_no) AS since FROM infra.deliveries d JOIN infra.outbox o ON o.id = d.event_id
+            GROUP BY d.subscriber
+        )
+        SELECT o.type, o.id, o.published_no, s.subscriber
+        FROM infra.outbox o JOIN (VALUES {known}) AS s(subscriber, type) ON s.type = o.type
+        LEFT JOIN given g ON g.subscriber = s.subscriber
+        LEFT JOIN infra.deliveries d ON d.event_id = o.id AND d.subscriber = s.subscriber
+        WHERE o.published_no >= coalesce(g.since, 0) AND d.event_id IS NULL
+        """,
+    )
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -516,3 +516,11 @@ def busy_or(error: BaseException) -> BaseException:
     if lost or sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY):
         return Busy(retry_after_seconds=1)
     return error
+
+
+async def forget_answers(tx: Tx, principals: Sequence[UUID]) -> None:
+    """Forget the stored answers of these principals: they may hold names and contacts."""
+    await tx.execute(
+        "DELETE FROM infra.idempotency_keys WHERE principal = ANY(CAST(:principals AS uuid[]))",
+        principals=list(principals),
+    )

@@ -14,7 +14,7 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
@@ -59,8 +59,8 @@ class UnknownAddress(NotFound):
     code = "unknown-address"
     title = "No such address"
     title_ru = "Нет такого адреса"
-    detail = "Nothing is served here. The addresses are listed in /schema/openapi.json."
-    detail_ru = "По этому адресу ничего нет. Список адресов: /schema/openapi.json."
+    detail = "Nothing is served here. The addresses are listed in /schema/openapi.json, and explained at /docs."
+    detail_ru = "По этому адресу ничего нет. Список адресов: /schema/openapi.json, описание: /docs."
 
 
 class SignInRequired(Unauthenticated):
@@ -224,8 +224,14 @@ def render_http_exception(request: Request[Any, Any, Any], error: HTTPException)
     return _answer(request, error.status_code, code, title_ru if russian else title, error.detail or title, {}, headers)
 
 
+HUNG_UP = "client disconnected prematurely"
+"""How the framework says that the client went away in the middle of its body."""
+
+
 def render_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug of ours, or a dependency that is away: logged with its trace, answered without it."""
+    if isinstance(error, InternalServerException) and error.detail == HUNG_UP:
+        return Response(b"", status_code=499)  # nobody is there to read it; no failure of ours
     mapped = busy_or(error)
     if isinstance(mapped, Problem):
         return render_problem(request, mapped)
@@ -373,6 +379,12 @@ class StrictRequest(Request[Any, Any, State]):
 REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 
 
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
+SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schema")
+"""Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
+
+
 class Api(Litestar):
     """The application with a request id on everything, refusals of the router included: the client's `X-Request-Id` when
     well-formed; on the answer, in the log, in `instance`. One access line per request."""
@@ -385,6 +397,10 @@ class Api(Litestar):
         request_id = given.decode() if given is not None and REQUEST_ID.match(given) else str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
         token = REQUEST.set(request_id)
+        if "\x00" in scope["path"]:
+            scope["path"] = scope["path"].replace(
+                "\x00", "\ufffd"
+            )  # nothing has such an address, and no file system takes it
         started = time.perf_counter()
         status = 0
 
@@ -392,7 +408,11 @@ class Api(Litestar):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF]
+                if not scope["path"].startswith(SHOWN_TO_ALL) and not any(
+                    n.lower() == b"cache-control" for n, _ in headers
+                ):
+                    headers.append(NO_STORE)
                 if scope["method"] == "OPTIONS":
                     headers = self._with_allow(scope, headers)
                 message["headers"] = headers
@@ -401,7 +421,7 @@ class Api(Litestar):
         try:
             await super().__call__(scope, receive, send_with_id)
         finally:
-            log.info(
+            (log.debug if scope["path"].startswith("/health/") else log.info)(
                 "request",
                 method=scope["method"],
                 path=scope["path"],

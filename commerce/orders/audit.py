@@ -37,14 +37,14 @@ INVARIANTS = [
         4,
         "what was handed over is paid, to the minor unit",
         """
-        SELECT o.number, p.captured, w.owed
+        SELECT o.number, p.captured, w.owed, o.charge_total
         FROM orders.orders o
         LEFT JOIN LATERAL (
             SELECT sum(div(2 * total::numeric * handed_over + quantity, 2 * quantity)) AS owed
             FROM orders.lines WHERE order_id = o.id
         ) w ON true
         LEFT JOIN LATERAL (SELECT coalesce(sum(captured), 0) AS captured FROM payments.payments WHERE order_id = o.id) p ON true
-        WHERE p.captured <> w.owed
+        WHERE p.captured <> w.owed + CASE WHEN o.state = 'completed' THEN o.charge_total ELSE 0 END
         """,
     ),
     Invariant(

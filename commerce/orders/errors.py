@@ -183,6 +183,8 @@ class TooManyUnits(Unprocessable):
     code = "too-many-units"
     title = "More than anybody sells at once"
     title_ru = "Слишком большое количество"
+    each = "{sku}: {in_sale} units."
+    each_ru = "{sku}: {in_sale} шт."
     detail = (
         "See `lines`: at most {most} of a variant in one sale, packs counted by what they hold. Correct the quantities."
     )

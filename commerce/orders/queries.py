@@ -43,6 +43,8 @@ ORDER BY e.version
 async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderView:
     """An order of the shopper's own, or any for staff who may read orders. Six statements at most.
 
+    A return may come to any store, so its staff read any order; whom it is for is shown at the stores that have to do with it alone.
+
     Raises UnknownOrder, OrderNotAllowed.
     """
     order = await _readable(tx, actor, number)
@@ -52,7 +54,10 @@ async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderVi
     ids |= {line.bought_location_id for line in order.lines if line.bought_location_id}
     ids |= {line.fulfilled_location_id for line in order.lines if line.fulfilled_location_id}
     places = await locations.by_ids(tx, sorted(ids))
-    return order_view(order, works, money, places, secret_key if actor.kind == "shopper" else None)
+    shown = order_view(order, works, money, places, secret_key if actor.kind == "shopper" else None)
+    if actor.kind == "staff" and not any(actor.may("orders.read", place.code) for place in places.values()):
+        return msgspec.structs.replace(shown, contact=None, recipient=None, note=None)
+    return shown
 
 
 async def timeline(tx: Tx, actor: Actor, *, number: str) -> Timeline:

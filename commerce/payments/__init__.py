@@ -7,7 +7,13 @@ one is refused); a register belongs to one store for good. Lock order within a v
 payments), then `receipt` (the register's counter, kept until the commit), then stock.
 """
 
-from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, RegisterElsewhere, UnknownReceipt
+from commerce.payments.errors import (
+    CardNumberRefused,
+    OtherTenderRefused,
+    RefundExceedsPayment,
+    RegisterElsewhere,
+    UnknownReceipt,
+)
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
 from commerce.payments.queries import of_orders, receipt_by_number
 from commerce.payments.schemas import (
@@ -30,6 +36,7 @@ from commerce.payments.service import counter, receipt, refund, take
 __all__ = [
     "CardNumberRefused",
     "OrderMoney",
+    "OtherTenderRefused",
     "PaymentCaptured",
     "PaymentRefunded",
     "PaymentView",

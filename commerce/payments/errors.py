@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, NotFound, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
 from commerce.kernel.money import Money
 
 
@@ -12,6 +12,17 @@ class CardNumberRefused(Unprocessable):
     title_ru = "Похоже на номер карты"
     detail = "Give the reference printed on the terminal's slip. Card numbers are never stored here."
     detail_ru = "Укажите номер операции с чека терминала. Номера карт здесь никогда не хранятся."
+
+
+class OtherTenderRefused(Forbidden):
+    code = "other-tender-refused"
+    title = "Money goes back the way it came"
+    title_ru = "Деньги возвращаются тем же способом"
+    detail = "This was not all paid by {tender}. Refund it the way it was paid, or let a store manager give it back otherwise."
+    detail_ru = (
+        "Не всё было оплачено так: {tender}. Верните тем же способом, каким платили, или пригласите директора магазина."
+    )
+    members_schema = {"tender": str, "paid_otherwise": Money}
 
 
 class RefundExceedsPayment(Conflict):

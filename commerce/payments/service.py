@@ -16,7 +16,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
 from commerce.locations import Location
-from commerce.payments.errors import CardNumberRefused, RefundExceedsPayment, RegisterElsewhere
+from commerce.payments.errors import CardNumberRefused, OtherTenderRefused, RefundExceedsPayment, RegisterElsewhere
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
 from commerce.payments.schemas import ReceiptKind, ReceiptLine, ReceiptRef, Refund, RefundPart, Tender, TenderKind
 from commerce.payments.tables import payments, receipts, refunds
@@ -61,7 +61,7 @@ WITH locked AS MATERIALIZED (
     SELECT id, tender, captured - refunded AS room, currency FROM payments.payments WHERE order_id = :order
     ORDER BY id FOR NO KEY UPDATE
 ), ranked AS (
-    SELECT id, room, currency,
+    SELECT id, tender, room, currency,
            :amount - coalesce(sum(room) OVER (ORDER BY tender <> :tender, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS rest
     FROM locked
 ), changed AS (
@@ -69,7 +69,7 @@ WITH locked AS MATERIALIZED (
     FROM ranked r WHERE p.id = r.id AND least(r.room, r.rest) > 0
     RETURNING p.id, p.version, least(r.room, r.rest) AS part
 )
-SELECT r.id, r.room, r.currency, c.part, c.version FROM ranked r LEFT JOIN changed c ON c.id = r.id ORDER BY r.id
+SELECT r.id, r.tender, r.room, r.currency, c.part, c.version FROM ranked r LEFT JOIN changed c ON c.id = r.id ORDER BY r.id
 """
 """Spread a refund over the locked payments, those of the same tender first. One statement."""
 
@@ -81,7 +81,9 @@ async def refund(
     """Give `amount` minor units of an order's payments back at once, in cash or on a card terminal: from payments of that
     tender first. Locks the order's payments, by id. One statement.
 
-    Raises RefundExceedsPayment when less than that is left, CardNumberRefused.
+    Money goes back the way it came: cash for what a card paid, or the reverse, is given by who holds `refunds.other_tender` at the
+    store alone, and stands in the audit record by name. Raises RefundExceedsPayment when less than that is left,
+    OtherTenderRefused, CardNumberRefused.
     """
     refuse_card_number(reference)
     if amount < 0:
@@ -92,6 +94,14 @@ async def refund(
     left = sum(row.room for row in rows)
     if left < amount:
         raise RefundExceedsPayment(left=Money(left, currency), wanted=Money(amount, currency))
+    elsewhere = sum(row.part for row in rows if row.part is not None and row.tender != tender)
+    if elsewhere:
+        if actor.kind != "system" and not actor.may("refunds.other_tender", location.code):
+            raise OtherTenderRefused(tender=tender, paid_otherwise=Money(elsewhere, currency))
+        outbox.audit(
+            tx, actor, "refund.other_tender", "order", order_id,
+            after={"tender": tender, "amount": elsewhere, "currency": currency, "store": location.code},
+        )  # fmt: skip
     parts = []
     for row in rows:
         if row.currency != currency:

@@ -14,7 +14,13 @@ from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
 from commerce.locations import UnknownLocation
 from commerce.orders import UnknownOrder
-from commerce.payments import CardNumberRefused, RefundExceedsPayment, UnknownReceipt
+from commerce.payments import (
+    CardNumberRefused,
+    OtherTenderRefused,
+    RefundExceedsPayment,
+    RegisterElsewhere,
+    UnknownReceipt,
+)
 from commerce.returns import queries, service
 from commerce.returns.errors import (
     LineNotInOrder,
@@ -54,7 +60,9 @@ REFUSALS = (
     tags=["store"],
     guards=[auth.at_store("returns.accept")],
     status_code=201,
-    responses=writes(*REFUSALS, CardNumberRefused, RefundExceedsPayment, LevelTooHigh),
+    responses=writes(
+        *REFUSALS, CardNumberRefused, OtherTenderRefused, RefundExceedsPayment, RegisterElsewhere, LevelTooHigh
+    ),
 )
 async def accept_return(
     db: NamedDependency[Database],

@@ -62,7 +62,7 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
 
     Locks the order, its payments, the register's counter, then stock levels. Raises StoreTakesNoReturns, SaleNotNamed,
     the errors of `orders.for_return`, LineNotInOrder, NotHandedOver, TooManyReturned, ReturnNotAccepted,
-    payments.CardNumberRefused, payments.RefundExceedsPayment, stock.LevelTooHigh.
+    payments.CardNumberRefused, payments.RefundExceedsPayment, payments.RegisterElsewhere, stock.LevelTooHigh.
     """
     location = await _counter(tx, code)
     order, assessed = await _assess(tx, location, command)

@@ -1,4 +1,4 @@
-"""Invariants 1 and 2 of DESIGN 14: the levels against the ledger, the buckets against the reservations."""
+"""Invariants 1 and 2 of DESIGN 14: the levels and costs against the ledger, the buckets against the reservations."""
 
 from __future__ import annotations
 
@@ -51,9 +51,45 @@ STATE_AND_BUCKET = """
 SELECT id, state, bucket, quantity, quantity_open FROM stock.reservations
 WHERE quantity_open > 0 AND (state = 'reserved') <> (bucket = 'reserved')
 """
+NUMBERED = """
+SELECT posting_id, count(*) AS movements, max(n) AS last FROM stock.movements GROUP BY posting_id HAVING count(*) <> max(n) OR min(n) <> 1
+"""
+COSTS = """
+SELECT coalesce(c.variant_id, r.variant_id) AS variant_id, c.average, r.lowest, r.highest, c.received, r.quantity
+FROM stock.costs c FULL JOIN (
+    SELECT variant_id, sum(quantity) AS quantity, min(unit_cost) AS lowest, max(unit_cost) AS highest
+    FROM stock.movements WHERE from_place = 'supplier' AND unit_cost IS NOT NULL GROUP BY variant_id
+) r ON r.variant_id = c.variant_id
+WHERE c.received IS DISTINCT FROM r.quantity OR c.average NOT BETWEEN r.lowest AND r.highest
+"""
+COST_AT_SALE = """
+SELECT m.posting_id, m.n, m.variant_id, m.unit_cost, r.lowest, r.highest
+FROM stock.movements m LEFT JOIN (
+    SELECT variant_id, min(unit_cost) AS lowest, max(unit_cost) AS highest
+    FROM stock.movements WHERE from_place = 'supplier' AND unit_cost IS NOT NULL GROUP BY variant_id
+) r ON r.variant_id = m.variant_id
+WHERE m.to_place = 'customer' AND m.unit_cost IS NOT NULL AND coalesce(m.unit_cost NOT BETWEEN r.lowest AND r.highest, true)
+"""
+TOLD = """
+SELECT m.posting_id, w.type AS missing
+FROM (
+    SELECT posting_id,
+        bool_or(from_place IN ('reserved', 'committed') AND to_place = 'available') AS broken,
+        bool_or(from_place = 'loss' AND to_place = 'available') AS unknown
+    FROM stock.movements GROUP BY posting_id
+    HAVING bool_or(from_place = 'available' AND to_place IN ('customer', 'loss', 'damaged'))
+) m JOIN (VALUES ('stock.promise_broken'), ('stock.count_needed')) AS w(type)
+    ON (w.type = 'stock.promise_broken' AND m.broken) OR (w.type = 'stock.count_needed' AND m.unknown)
+LEFT JOIN infra.outbox e ON e.aggregate = 'posting' AND e.aggregate_id = m.posting_id AND e.type = w.type
+WHERE e.id IS NULL
+"""
 
 INVARIANTS = [
     Invariant(1, "every stock level equals the sum of its movements, no bucket is negative", LEVELS_EQUAL_MOVEMENTS),
+    Invariant(1, "the movements of a posting are numbered from 1 without gaps", NUMBERED),
+    Invariant(1, "a variant's average cost lies between the costs received, over all units received", COSTS),
+    Invariant(1, "goods leave at a cost between those received", COST_AT_SALE),
     Invariant(2, "what is set aside equals the open reservations", BUCKETS_EQUAL_RESERVATIONS),
     Invariant(2, "a live reservation stands on the bucket of its state", STATE_AND_BUCKET),
+    Invariant(8, "a physical fact that broke promises, or that the books did not know, was told", TOLD),
 ]

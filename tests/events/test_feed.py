@@ -55,3 +55,8 @@ async def test_only_who_may_read_events(shop: Shop) -> None:
         (await shop.staff("store_manager", "x"), 403),
     ):
         assert (await caller.get("/v1/events")).status_code == status
+
+
+async def test_a_permission_at_one_store_does_not_open_the_whole_feed(shop: Shop) -> None:
+    reader = await shop.staff("back_office", "some-store")
+    assert (await reader.get("/v1/events")).status_code == 403

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from commerce import fulfillment, stock
 from commerce.catalog import tables as catalog_tables
 from commerce.infra.db import Tx
 from tests.orders.story import make_ready, place, step
@@ -84,8 +85,6 @@ async def test_the_queue_is_this_stores_at_risk_first_then_by_promise(shop: Shop
         numbers.append(order["fulfillments"][0]["number"])
         clock.travel(timedelta(minutes=1))
     away = (await place(await shop.shopper(), elsewhere, (item, 1)))["fulfillments"][0]["number"]
-    from commerce import fulfillment
-
     works = await shop.db.read(fulfillment.of_orders, [])
     assert works == {}
     staff = await shop.staff("associate", store.code)
@@ -95,6 +94,12 @@ async def test_the_queue_is_this_stores_at_risk_first_then_by_promise(shop: Shop
         found = await tx.scalar("SELECT id FROM fulfillment.fulfillments WHERE number = :number", number=numbers[2])
         return await fulfillment.mark_at_risk(tx, shop.system, ids=[found], data={})
 
+    async def sell(tx: Tx) -> None:
+        lines = [stock.SaleLine(line_id=item.id, variant_id=item.id, quantity=7)]
+        await stock.sell(tx, shop.system, cause=stock.Cause("test_sale", store.id), location_id=store.id, lines=lines)
+
+    assert await shop.db.write(risk) == 0  # nothing of it is missing
+    await shop.db.write(sell)
     assert await shop.db.write(risk) == 1
     assert await shop.db.write(risk) == 0
     base = f"/v1/stores/{store.code}/fulfillments"

@@ -13,8 +13,8 @@ SQL_CLOCK = re.compile(
     r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(|\bcurrent_(timestamp|date|time)\b|\blocaltime(stamp)?\b",
     re.IGNORECASE,
 )
-TECHNICAL = re.compile(r"recorded_at = clock_timestamp\(\)")
-"""Technical columns take the server's time."""
+TECHNICAL = re.compile(r"recorded_at = clock_timestamp\(\)|clock_timestamp\(\) - transaction_timestamp\(\)")
+"""Technical columns take the server's time; how long a transaction has been under way is no moment of the business."""
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 ACROSS = {"audit"}
 """Files that may read other rooms' tables: the invariants."""

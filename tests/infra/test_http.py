@@ -181,3 +181,12 @@ def test_pointers(path: str, pointer: str) -> None:
 async def test_options_names_every_method_of_the_resource(edge: AsyncTestClient[Api]) -> None:
     assert (await edge.options("/left")).headers["allow"] == "GET, OPTIONS, POST"
     assert (await edge.options("/body")).headers["allow"] == "OPTIONS, POST"
+
+
+async def test_personal_answers_are_not_cached_and_types_not_guessed(edge: AsyncTestClient[Api]) -> None:
+    answer = await edge.post("/body", json={"lines": []})
+    assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+async def test_an_address_with_nul_is_unknown(edge: AsyncTestClient[Api]) -> None:
+    problem(await edge.get("/left%00"), 404, "unknown-address")

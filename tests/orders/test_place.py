@@ -279,6 +279,22 @@ async def test_who_may_see_an_order(shop: Shop) -> None:
     assert (await shopper.get(f"/v1/orders/{typed}")).json()["number"] == order["number"]
 
 
+async def test_whom_an_order_is_for_is_shown_where_it_is_handed_over(shop: Shop) -> None:
+    store, item, shopper = await shop.store(), await shop.item(price=100), await shop.shopper()
+    await shop.stock(store, item, 5)
+    order = await place(shopper, store, (item, 1))
+    assert order["contact"]["name"]
+    for client, shown in (
+        (await shop.staff("associate", store.code), True),
+        (await shop.staff("call_center"), True),
+        (await shop.staff("associate", "elsewhere"), False),
+    ):
+        seen = (await client.get(f"/v1/orders/{order['number']}")).json()
+        assert (seen["contact"] == order["contact"]) is shown
+        assert (seen["contact"] is None) is not shown
+        assert seen["lines"] == order["lines"]
+
+
 async def test_mine_pages_newest_first_and_follows_merged_profiles(shop: Shop) -> None:
     store, item = await shop.store(), await shop.item(price=100)
     await shop.stock(store, item, 9)

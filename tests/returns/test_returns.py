@@ -27,7 +27,14 @@ async def test_sold_in_one_store_returned_in_another(shop: Shop, db: Database) -
     await shop.stock(kazan, jacket, 5)
     await shop.stock(kazan, socks, 9)
     sold = await sell(shop, kazan, (jacket, 2), (socks, 3))
-    counter = await shop.staff("associate", omsk.code)
+    counter = await shop.staff("store_manager", omsk.code)
+
+    associate = await shop.staff("associate", omsk.code)
+    refused = await give_back(
+        associate, omsk, back(sold, {"sku": jacket.sku}, tender="card_terminal", refund={"tender": "card_terminal", "reference": "slip 3"}),
+    )  # fmt: skip
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/other-tender-refused")
+    assert refused.json()["paid_otherwise"] == {"amount": 499_000, "currency": "RUB"}
 
     answer = await give_back(
         counter, omsk, back(sold, {"sku": jacket.sku, "note": "label still on"}, tender="card_terminal", refund={"tender": "card_terminal", "reference": "slip 4"}),

@@ -1,0 +1,367 @@
+"""What must always be true between rooms (DESIGN 14). Each statement reads its tables once and joins them by key.
+
+`AGREEMENTS` begin at a document and look for what it says in the other rooms. `STRAYS` are facts without their document: a test that
+knows one room only makes those, a shop never does.
+"""
+
+from __future__ import annotations
+
+from commerce.infra.audit import Invariant
+
+GOODS = [
+    Invariant(
+        1,
+        "what a fulfillment handed over has left its store with the customer",
+        """
+        SELECT f.order_line_id, f.location_id, f.handed_over, m.quantity AS moved
+        FROM (
+            SELECT l.order_line_id, l.variant_id, f.location_id, sum(l.handed_over) AS handed_over
+            FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id
+            GROUP BY l.order_line_id, l.variant_id, f.location_id
+        ) f LEFT JOIN (
+            SELECT m.line_id, m.variant_id, m.from_location_id AS location_id, sum(m.quantity) AS quantity
+            FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
+            WHERE m.to_place = 'customer' AND p.cause_kind IN ('hand_over', 'till_sale')
+            GROUP BY m.line_id, m.variant_id, m.from_location_id
+        ) m ON m.line_id = f.order_line_id AND m.variant_id = f.variant_id AND m.location_id = f.location_id
+        WHERE f.handed_over <> coalesce(m.quantity, 0)
+        """,
+    ),
+    Invariant(
+        1,
+        "every document that moves goods has its posting",
+        """
+        SELECT d.kind, d.id
+        FROM (
+            SELECT 'hand_over' AS kind, CAST(data ->> 'hand_over_id' AS uuid) AS id FROM fulfillment.steps
+            WHERE what IN ('collected', 'partly_collected')
+            UNION ALL SELECT 'till_sale', id FROM orders.orders WHERE kind = 'till_sale'
+            UNION ALL SELECT 'order_placed', id FROM fulfillment.fulfillments WHERE kind <> 'carry_out'
+            UNION ALL SELECT 'return', id FROM returns.returns WHERE state = 'closed'
+        ) d LEFT JOIN stock.postings p ON p.cause_kind = d.kind AND p.cause_id = d.id
+        WHERE p.id IS NULL
+        """,
+    ),
+    Invariant(
+        2,
+        "what a fulfillment still owes is set aside for it at its store, or known to be lost there",
+        """
+        SELECT f.number, l.order_line_id, l.quantity, r.began, l.quantity - l.handed_over - l.cancelled AS outstanding, r.kept
+        FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id AND f.kind <> 'carry_out'
+        LEFT JOIN (
+            SELECT owner_id, line_id, variant_id, location_id, sum(quantity) AS began, sum(quantity_open + quantity_lost) AS kept
+            FROM stock.reservations WHERE owner_kind = 'fulfillment' GROUP BY owner_id, line_id, variant_id, location_id
+        ) r ON r.owner_id = f.id AND r.line_id = l.order_line_id AND r.variant_id = l.variant_id AND r.location_id = f.location_id
+        WHERE (r.began, r.kept) IS DISTINCT FROM
+              (CAST(l.quantity AS bigint), CAST(l.quantity - l.handed_over - l.cancelled AS bigint))
+        """,
+    ),
+    Invariant(
+        2,
+        "a live fulfillment is at risk when it has lost goods, and only then, once it has been told",
+        """
+        WITH waiting AS (
+            SELECT CAST(jsonb_array_elements_text(o.payload -> 'fulfillment_ids') AS uuid) AS id FROM infra.outbox o
+            WHERE o.type = 'stock.promise_broken' AND (
+                o.published_no IS NULL
+                OR EXISTS (SELECT 1 FROM infra.deliveries d WHERE d.event_id = o.id AND d.delivered_at IS NULL))
+        )
+        SELECT f.number, f.state, f.at_risk, coalesce(r.lost, 0) AS lost
+        FROM fulfillment.fulfillments f
+        LEFT JOIN (
+            SELECT owner_id, sum(quantity_lost) AS lost FROM stock.reservations
+            WHERE owner_kind = 'fulfillment' AND quantity_lost > 0 GROUP BY owner_id
+        ) r ON r.owner_id = f.id
+        WHERE f.at_risk <> (r.lost IS NOT NULL AND f.closed_at IS NULL)
+          AND (f.at_risk OR f.id NOT IN (SELECT id FROM waiting))
+        """,
+    ),
+    Invariant(
+        3,
+        "a fulfillment's lines are units of the lines of its order",
+        """
+        SELECT f.number, l.id AS line_id, l.variant_id, f.order_id, o.order_id AS order_of_line, o.variant_id AS ordered
+        FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id
+        LEFT JOIN orders.lines o ON o.id = l.order_line_id
+        WHERE (o.order_id, o.variant_id) IS DISTINCT FROM (f.order_id, l.variant_id)
+        """,
+    ),
+    Invariant(
+        3,
+        "nothing is ready or handed over that was not picked",
+        """
+        SELECT f.number, f.state, l.quantity, l.picked, l.handed_over, l.cancelled
+        FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id
+        WHERE l.handed_over > l.picked
+           OR f.state IN ('picked', 'packed', 'ready_for_pickup') AND l.picked < l.quantity - l.cancelled
+        """,
+    ),
+    Invariant(
+        3,
+        "an order line says when, where and at which cost its units left",
+        """
+        SELECT o.number, l.sku, l.handed_over, l.handed_over_at, m.moments, l.unit_cost, m.lowest, m.highest
+        FROM orders.lines l JOIN orders.orders o ON o.id = l.order_id
+        LEFT JOIN (
+            SELECT line_id, array_agg(DISTINCT occurred_at) AS moments, array_agg(DISTINCT from_location_id) AS places,
+                   min(unit_cost) AS lowest, max(unit_cost) AS highest, bool_or(unit_cost IS NULL) AS unknown
+            FROM stock.movements WHERE to_place = 'customer' AND line_id IS NOT NULL GROUP BY line_id
+        ) m ON m.line_id = l.id
+        WHERE (l.handed_over > 0) <> (l.handed_over_at IS NOT NULL)
+           OR (l.handed_over > 0) <> (l.fulfilled_location_id IS NOT NULL)
+           OR l.handed_over = 0 AND l.unit_cost IS NOT NULL
+           OR l.handed_over > 0 AND coalesce(
+                l.handed_over_at <> ALL (m.moments) OR l.fulfilled_location_id <> ALL (m.places)
+                OR (l.unit_cost IS NULL) <> m.unknown OR l.unit_cost NOT BETWEEN m.lowest AND m.highest, m.line_id IS NULL)
+        """,
+    ),
+]
+
+MONEY = [
+    Invariant(
+        4,
+        "an order, its payments, refunds, receipts and returns have one currency",
+        """
+        SELECT o.number, o.currency, x.what, x.id, x.currency AS other
+        FROM (
+            SELECT 'payment' AS what, id, order_id, currency FROM payments.payments
+            UNION ALL SELECT 'refund', id, order_id, currency FROM payments.refunds
+            UNION ALL SELECT 'receipt', id, order_id, currency FROM payments.receipts
+            UNION ALL SELECT 'return', id, order_id, currency FROM returns.returns
+        ) x JOIN orders.orders o ON o.id = x.order_id WHERE x.currency <> o.currency
+        """,
+    ),
+    Invariant(
+        4,
+        "the units handed over stand on the order's receipts, at their price and tax",
+        """
+        SELECT o.number, l.sku, l.handed_over, r.quantity AS on_receipts, due.total AS due, r.total, due.tax AS due_tax, r.tax
+        FROM orders.lines l JOIN orders.orders o ON o.id = l.order_id
+        CROSS JOIN LATERAL (
+            SELECT div(2 * CAST(l.total AS numeric) * l.handed_over + l.quantity, 2 * l.quantity) AS total
+        ) paid
+        CROSS JOIN LATERAL (
+            SELECT paid.total, div(2 * paid.total * l.tax_basis_points + 10000 + l.tax_basis_points,
+                                   2 * (10000 + l.tax_basis_points)) AS tax
+        ) due
+        LEFT JOIN (
+            SELECT r.order_id, p.order_line_id, sum(p.quantity) AS quantity, sum(p.total) AS total, sum(p.tax) AS tax,
+                   min(p.unit_price) AS lowest, max(p.unit_price) AS highest,
+                   min(p.tax_basis_points) AS lowest_rate, max(p.tax_basis_points) AS highest_rate
+            FROM payments.receipts r CROSS JOIN LATERAL jsonb_to_recordset(r.lines) AS p(
+                order_line_id uuid, quantity bigint, unit_price bigint, total bigint, tax bigint, tax_basis_points integer)
+            WHERE r.kind = 'sale' GROUP BY r.order_id, p.order_line_id
+        ) r ON r.order_line_id = l.id AND r.order_id = l.order_id
+        WHERE (coalesce(r.quantity, 0), coalesce(r.total, 0), coalesce(r.tax, 0)) <> (l.handed_over, due.total, due.tax)
+           OR (r.lowest, r.highest, r.lowest_rate, r.highest_rate)
+              <> (l.unit_price, l.unit_price, l.tax_basis_points, l.tax_basis_points)
+        """,
+    ),
+    Invariant(
+        5,
+        "a line costs its unit price times its quantity, rounded once; a charge's tax is what its rate says",
+        """
+        SELECT o.number, l.sku AS what, l.subtotal AS amount
+        FROM orders.lines l JOIN orders.orders o ON o.id = l.order_id
+        WHERE l.subtotal <> div(2 * CAST(l.unit_price AS numeric) * l.quantity + power(10::numeric, l.quantity_scale),
+                                2 * power(10::numeric, l.quantity_scale))
+        UNION ALL
+        SELECT o.number, c.kind, c.amount
+        FROM orders.charges c JOIN orders.orders o ON o.id = c.order_id
+        WHERE c.tax <> sign(c.amount) * div(2 * abs(CAST(c.amount AS numeric)) * c.tax_basis_points + 10000 + c.tax_basis_points,
+                                            2 * (10000 + c.tax_basis_points))
+        """,
+    ),
+]
+
+EVENTS = [
+    Invariant(
+        8,
+        "an order is still what it was when it was placed",
+        """
+        SELECT o.number, e.type
+        FROM orders.orders o JOIN infra.outbox e ON e.aggregate = 'order' AND e.aggregate_id = o.id AND e.version = 1
+             AND e.type IN ('order.placed', 'order.sale_booked')
+        WHERE (o.number, o.currency, o.total, o.customer_id) IS DISTINCT FROM
+              (e.payload ->> 'number', e.payload ->> 'currency', CAST(e.payload ->> 'total' AS numeric),
+               CAST(e.payload ->> 'customer_id' AS uuid))
+           OR e.type = 'order.placed' AND o.cart_id IS DISTINCT FROM CAST(e.payload ->> 'cart_id' AS uuid)
+           OR EXISTS (
+                SELECT 1 FROM (SELECT id, variant_id, quantity, total FROM orders.lines WHERE order_id = o.id) l
+                FULL JOIN jsonb_to_recordset(e.payload -> 'lines') AS t(line_id uuid, variant_id uuid, quantity integer, total bigint)
+                  ON t.line_id = l.id
+                WHERE (l.variant_id, l.quantity, l.total) IS DISTINCT FROM (t.variant_id, t.quantity, t.total))
+        """,
+    ),
+    Invariant(
+        8,
+        "a fulfillment is still where and for which order it was opened",
+        """
+        SELECT f.number, e.type
+        FROM fulfillment.fulfillments f JOIN infra.outbox e ON e.aggregate = 'fulfillment' AND e.aggregate_id = f.id
+        WHERE (f.number, f.order_id, f.location_id) IS DISTINCT FROM
+              (e.payload ->> 'number', CAST(e.payload ->> 'order_id' AS uuid), CAST(e.payload ->> 'location_id' AS uuid))
+        """,
+    ),
+    Invariant(
+        8,
+        "every entry of an order has published what it says",
+        """
+        SELECT o.number, n.version, n.what, w.type AS missing
+        FROM orders.entries n JOIN orders.orders o ON o.id = n.order_id
+        JOIN (VALUES
+            ('placed', 'order.placed'), ('sold', 'order.sale_booked'), ('sold', 'order.completed'),
+            ('partly_collected', 'order.handed_over'), ('collected', 'order.handed_over'), ('collected', 'order.completed'),
+            ('partly_cancelled', 'order.partly_cancelled'), ('cancelled', 'order.cancelled'), ('returned', 'order.returned'),
+            ('pickup_code_renewed', 'order.pickup_code_renewed')
+        ) AS w(what, type) ON w.what = n.what
+        LEFT JOIN infra.outbox e
+          ON e.aggregate = 'order' AND e.aggregate_id = n.order_id AND e.version = n.version AND e.type = w.type
+        WHERE e.id IS NULL
+        UNION ALL
+        SELECT o.number, o.version, o.state, 'order.' || o.state
+        FROM orders.orders o LEFT JOIN (
+            SELECT aggregate_id, type, count(*) AS times FROM infra.outbox
+            WHERE aggregate = 'order' AND type IN ('order.completed', 'order.cancelled') GROUP BY aggregate_id, type
+        ) e ON e.aggregate_id = o.id AND e.type = 'order.' || o.state
+        WHERE o.state IN ('completed', 'cancelled') AND coalesce(e.times, 0) <> 1
+        """,
+    ),
+    Invariant(
+        8,
+        "every step of a fulfillment has published what it says",
+        """
+        SELECT f.number, s.version, s.what, w.type AS missing
+        FROM fulfillment.steps s JOIN fulfillment.fulfillments f ON f.id = s.fulfillment_id
+        JOIN (VALUES
+            ('opened', 'opened'), ('accepted', 'accepted'), ('picking', 'picking'), ('picked', 'picked'), ('packed', 'packed'),
+            ('ready_for_pickup', 'ready_for_pickup'), ('pickup_code_renewed', 'pickup_code_renewed'), ('promised', 'promised'),
+            ('at_risk', 'at_risk'), ('checked', 'at_risk'), ('safe', 'safe'), ('partly_collected', 'partly_collected'),
+            ('collected', 'collected'), ('carried_out', 'collected'), ('partly_cancelled', 'partly_cancelled'),
+            ('cancelled', 'cancelled')
+        ) AS w(what, type) ON w.what = s.what
+        LEFT JOIN infra.outbox e ON e.aggregate = 'fulfillment' AND e.aggregate_id = s.fulfillment_id AND e.version = s.version
+             AND e.type = 'fulfillment.' || w.type
+        WHERE e.id IS NULL
+        """,
+    ),
+    Invariant(
+        8,
+        "what staff and devices do with goods and money has its audit record",
+        """
+        SELECT d.target, d.id, d.what, d.occurred_at
+        FROM (
+            SELECT 'fulfillment' AS target, CAST(s.fulfillment_id AS text) AS id, CAST(f.order_id AS text) AS order_id, s.what,
+                   s.occurred_at
+            FROM fulfillment.steps s JOIN fulfillment.fulfillments f ON f.id = s.fulfillment_id
+            WHERE s.actor ->> 'kind' IN ('staff', 'device') AND f.kind <> 'carry_out'
+              AND s.what NOT IN ('opened', 'pickup_code_renewed')
+            UNION ALL
+            SELECT 'order', CAST(id AS text), NULL, 'sold', recorded_at FROM orders.orders WHERE kind = 'till_sale'
+            UNION ALL
+            SELECT 'return', CAST(id AS text), NULL, 'accepted', created_at FROM returns.returns
+        ) d
+        WHERE NOT EXISTS (
+            SELECT 1 FROM infra.audit_records r
+            WHERE r.target = d.target AND r.target_id = d.id AND (d.target = 'order' OR r.occurred_at = d.occurred_at)
+        ) AND NOT EXISTS (
+            SELECT 1 FROM infra.audit_records r
+            WHERE r.target = 'order' AND r.target_id = d.order_id AND r.occurred_at = d.occurred_at
+        )
+        """,
+    ),
+    Invariant(
+        10,
+        "no pickup code was tried more than five times",
+        "SELECT number, code_attempts FROM fulfillment.fulfillments WHERE code_attempts > 5",
+    ),
+]
+
+STRAYS = [
+    Invariant(
+        1,
+        "goods go to customers and come back by an order's lines only",
+        """
+        SELECT p.cause_kind, m.posting_id, m.n, m.line_id, m.quantity
+        FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id LEFT JOIN orders.lines l ON l.id = m.line_id
+        WHERE (m.to_place = 'customer' AND p.cause_kind NOT IN ('hand_over', 'till_sale')
+            OR m.from_place = 'customer' AND p.cause_kind <> 'return'
+            OR 'customer' IN (m.from_place, m.to_place) AND m.variant_id IS DISTINCT FROM l.variant_id)
+        """,
+    ),
+    Invariant(
+        1,
+        "every posting of an order or a return has its document",
+        """
+        SELECT p.cause_kind, p.cause_id, p.id
+        FROM stock.postings p LEFT JOIN (
+            SELECT 'hand_over' AS kind, CAST(data ->> 'hand_over_id' AS uuid) AS id FROM fulfillment.steps
+            WHERE what IN ('collected', 'partly_collected')
+            UNION ALL SELECT 'till_sale', id FROM orders.orders
+            UNION ALL SELECT 'order_placed', id FROM fulfillment.fulfillments
+            UNION ALL SELECT 'return', id FROM returns.returns
+        ) d ON d.kind = p.cause_kind AND d.id = p.cause_id
+        WHERE p.cause_kind IN ('hand_over', 'till_sale', 'order_placed', 'return') AND d.id IS NULL
+        """,
+    ),
+    Invariant(
+        1,
+        "every posting moves goods, but one that gives up what was lost",
+        """
+        SELECT p.id, p.cause_kind, p.cause_id FROM stock.postings p
+        WHERE p.cause_kind <> 'fulfillment_cancelled' AND NOT EXISTS (SELECT 1 FROM stock.movements m WHERE m.posting_id = p.id)
+        """,
+    ),
+    Invariant(
+        2,
+        "goods are set aside for lines of a fulfillment only",
+        """
+        SELECT r.id, r.owner_id, r.line_id, r.quantity_open, r.quantity_lost FROM stock.reservations r
+        WHERE r.owner_kind = 'fulfillment' AND NOT EXISTS (
+            SELECT 1 FROM fulfillment.lines l WHERE l.fulfillment_id = r.owner_id AND l.order_line_id = r.line_id)
+        """,
+    ),
+    Invariant(
+        4,
+        "every money fact belongs to an order, and to one of its returns when it names one",
+        """
+        SELECT x.what, x.id, x.order_id, x.return_id
+        FROM (
+            SELECT 'payment' AS what, id, order_id, CAST(NULL AS uuid) AS return_id FROM payments.payments
+            UNION ALL SELECT 'refund', id, order_id, return_id FROM payments.refunds
+            UNION ALL SELECT 'receipt', id, order_id, return_id FROM payments.receipts
+        ) x LEFT JOIN orders.orders o ON o.id = x.order_id
+        LEFT JOIN returns.returns r ON r.id = x.return_id AND r.order_id = x.order_id
+        WHERE o.id IS NULL OR (x.return_id IS NOT NULL AND r.id IS NULL)
+        """,
+    ),
+    Invariant(
+        8,
+        "every event is about something that there is",
+        """
+        SELECT e.aggregate, e.type, e.id, e.aggregate_id
+        FROM infra.outbox e LEFT JOIN (
+            SELECT 'order' AS aggregate, id FROM orders.orders
+            UNION ALL SELECT 'fulfillment', id FROM fulfillment.fulfillments
+            UNION ALL SELECT 'payment', id FROM payments.payments
+            UNION ALL SELECT 'receipt', id FROM payments.receipts
+            UNION ALL SELECT 'return', id FROM returns.returns
+            UNION ALL SELECT 'posting', id FROM stock.postings
+            UNION ALL SELECT 'customer', id FROM customers.profiles
+        ) x ON x.aggregate = e.aggregate AND x.id = e.aggregate_id
+        WHERE e.aggregate IN ('order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'customer') AND x.id IS NULL
+        """,
+    ),
+    Invariant(
+        8,
+        "every customer has signed up",
+        """
+        SELECT p.id FROM customers.profiles p LEFT JOIN infra.outbox e
+            ON e.aggregate = 'customer' AND e.aggregate_id = p.id AND e.version = 1 AND e.type = 'customer.signed_up'
+        WHERE e.id IS NULL
+        """,
+    ),
+]
+
+AGREEMENTS = [*GOODS, *MONEY, *EVENTS]
+INVARIANTS = [*AGREEMENTS, *STRAYS]

@@ -1,0 +1,385 @@
+"""The audit notices what goes wrong in the books: a fault is put into them by SQL, and undone when it has been found."""
+
+from __future__ import annotations
+
+import pytest
+
+from commerce import parts
+from commerce.infra import audit
+from commerce.infra.audit import Invariant
+from commerce.infra.db import Database, Tx
+
+INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
+ROOMS = ("infra", "stock", "payments", "fulfillment", "carts", "orders", "returns", "books")
+"""Rooms whose every invariant has a fault here."""
+
+LEVELS = "every stock level equals the sum of its movements, no bucket is negative"
+NUMBERED_MOVEMENTS = "the movements of a posting are numbered from 1 without gaps"
+COSTS = "a variant's average cost lies between the costs received, over all units received"
+COST_AT_SALE = "goods leave at a cost between those received"
+SET_ASIDE = "what is set aside equals the open reservations"
+BUCKET = "a live reservation stands on the bucket of its state"
+TOLD = "a physical fact that broke promises, or that the books did not know, was told"
+
+LEFT = "what a fulfillment handed over has left its store with the customer"
+DOCUMENTS = "every document that moves goods has its posting"
+OWES = "what a fulfillment still owes is set aside for it at its store, or known to be lost there"
+AT_RISK = "a live fulfillment is at risk when it has lost goods, and only then, once it has been told"
+OF_ITS_ORDER = "a fulfillment's lines are units of the lines of its order"
+PICKED = "nothing is ready or handed over that was not picked"
+HOW_IT_LEFT = "an order line says when, where and at which cost its units left"
+CURRENCY = "an order, its payments, refunds, receipts and returns have one currency"
+ON_RECEIPTS = "the units handed over stand on the order's receipts, at their price and tax"
+SUBTOTAL = "a line costs its unit price times its quantity, rounded once; a charge's tax is what its rate says"
+AS_PLACED = "an order is still what it was when it was placed"
+AS_OPENED = "a fulfillment is still where and for which order it was opened"
+ENTRIES = "every entry of an order has published what it says"
+STEPS = "every step of a fulfillment has published what it says"
+RECORDS = "what staff and devices do with goods and money has its audit record"
+CODES = "no pickup code was tried more than five times"
+NO_LINE = "goods go to customers and come back by an order's lines only"
+NO_DOCUMENT = "every posting of an order or a return has its document"
+EMPTY_POSTING = "every posting moves goods, but one that gives up what was lost"
+NO_OWNER = "goods are set aside for lines of a fulfillment only"
+NO_ORDER = "every money fact belongs to an order, and to one of its returns when it names one"
+NO_AGGREGATE = "every event is about something that there is"
+SIGNED_UP = "every customer has signed up"
+
+OUTSTANDING = "a closed fulfillment has nothing outstanding, an open one has"
+FULFILLMENT_VERSIONS = "each version of a fulfillment has its step and its event, without a gap"
+PROMISES = "the first promise and every later one is on record; the last is in force"
+UNITS = "an order line's units are those of its fulfillments"
+ORDER_STATE = "an order is open as long as something is outstanding"
+PAID = "what was handed over is paid, to the minor unit"
+TOTALS = "adjustments add up to their line's, lines to their order's; tax as the rate says"
+CLOSED_CART = "an order comes from a cart that is closed"
+ORDER_VERSIONS = "each version of an order has its entry and its events, without a gap"
+LIST_PRICE = "every line's unit price is the list price at its moment"
+
+REFUNDED = "refunded <= captured <= authorized, and a payment's refunds add up to what it gave back"
+RECEIPTED = "every payment and every refund has its receipt, in its tender, at its store"
+REGISTER = "a register's receipts are numbered from 1 without gaps"
+RECEIPT_TOTAL = "lines and tenders of a receipt add up to its total"
+PAID_IN = "a refund is in the currency of its payment, of the same order"
+DATED = "a receipt is dated by its store's calendar and comes from a register of that store"
+MONEY_EVENTS = "every payment, refund and receipt has published its event, without a gap, and still is what that says"
+CAME_BACK = "returned <= handed over, and equals what the order line's returns say"
+RETURN_TOTAL = "a return's total is the sum of its lines and of what was given back for it"
+RETURN_DUE = "what was given back for a line is what its returned units had cost, with the tax in it"
+RETURN_PAPERS = "a return's refunds and receipt are its own: order, store, tender and amounts, line by line"
+RETURN_ORDER = "a return and its lines are of one order"
+RETURN_GOODS = (
+    "every return has moved its goods into its own store, line by line into the bucket that they were judged for"
+)
+RETURN_EVENTS = "every return has published its events, without a gap, and still is what they say"
+
+ONE_CART = "a shopper has at most one open cart"
+MERGED = "a merged cart, and no other, points at the cart it went into"
+CART_LINES = "a cart has at most 500 lines"
+CART_EVENTS = "every version of a cart has its event"
+PROFILE_EVENTS = "every change of a profile has its event, without a gap"
+PUBLISHED = "published events are numbered from 1 without gaps"
+PUBLISHED_FIRST = "only a published event is delivered"
+ANSWERED = "every idempotency key has its answer"
+DELIVERED = "every published event has a delivery to each of its subscribers"
+
+SOLD = "(SELECT posting_id FROM stock.movements WHERE to_place = 'customer' ORDER BY posting_id LIMIT 1)"
+OPEN = "(SELECT id FROM stock.reservations WHERE state = 'committed' ORDER BY id LIMIT 1)"
+BACK_ON_THE_SHELF = f"""
+WITH r AS (
+    UPDATE stock.reservations SET state = 'released', quantity_open = 0 WHERE id = {OPEN} RETURNING id, location_id, variant_id, quantity
+), b AS (
+    SELECT id, location_id, variant_id, quantity_open AS quantity FROM stock.reservations WHERE id = {OPEN}
+), l AS (
+    UPDATE stock.levels l SET committed = l.committed - b.quantity, available = l.available + b.quantity
+    FROM b WHERE l.location_id = b.location_id AND l.variant_id = b.variant_id
+), p AS (
+    INSERT INTO stock.postings (id, cause_kind, cause_id, actor, occurred_at, business_date)
+    SELECT id, 'fulfillment_cancelled', id, '{{}}', now(), current_date FROM r
+)
+INSERT INTO stock.movements
+    (posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, occurred_at)
+SELECT id, 1, variant_id, quantity, 'committed', location_id, 'available', location_id, now() FROM b
+"""
+STOLEN = """
+WITH m AS (
+    UPDATE stock.movements SET to_place = 'loss', line_id = NULL
+    WHERE posting_id = (SELECT id FROM stock.postings WHERE cause_kind = 'hand_over' LIMIT 1) RETURNING posting_id
+)
+SELECT count(*) FROM m
+"""
+UNSOLD = """
+WITH d AS (
+    DELETE FROM stock.postings WHERE id = (SELECT id FROM stock.postings WHERE cause_kind = 'till_sale' ORDER BY id LIMIT 1)
+    RETURNING id
+), m AS (
+    DELETE FROM stock.movements m USING d WHERE m.posting_id = d.id RETURNING m.variant_id, m.from_location_id, m.quantity
+)
+UPDATE stock.levels l SET available = l.available + m.quantity
+FROM m WHERE l.location_id = m.from_location_id AND l.variant_id = m.variant_id
+"""
+OUT_OF_NOWHERE = """
+WITH o AS (
+    SELECT gen_random_uuid() AS id
+), p AS (
+    INSERT INTO payments.payments (id, order_id, tender, authorized, captured, currency, location_id, taken_by, taken_at)
+    SELECT gen_random_uuid(), o.id, 'cash', 500, 500, 'RUB', g.location_id, o.id, now()
+    FROM o, (SELECT location_id FROM payments.registers ORDER BY code LIMIT 1) g
+), g AS (
+    UPDATE payments.registers SET last_number = last_number + 1 WHERE code = (SELECT min(code) FROM payments.registers) RETURNING *
+)
+INSERT INTO payments.receipts
+    (id, register, number, kind, order_id, legal_entity, location_id, business_date, total, currency, lines, tenders, occurred_at)
+SELECT gen_random_uuid(), g.code, g.last_number, 'sale', o.id, 'own', g.location_id, current_date, 500, 'RUB',
+    '[{"total": 500}]', '[{"kind": "cash", "amount": 500}]', now() FROM g, o
+"""
+CHARGED = """
+WITH o AS (
+    UPDATE orders.orders SET charge_total = 500, total = total + 500
+    WHERE id = (SELECT id FROM orders.orders WHERE state = 'completed' LIMIT 1) RETURNING id
+)
+INSERT INTO orders.charges (id, order_id, kind, amount, net, tax, tax_basis_points)
+SELECT gen_random_uuid(), id, 'service', 500, 500, 0, 0 FROM o
+"""
+UNTAXED_CHARGE = """
+INSERT INTO orders.charges (id, order_id, kind, amount, net, tax, tax_basis_points)
+SELECT gen_random_uuid(), id, 'cash_rounding', -122, -121, -1, 2200 FROM orders.orders LIMIT 1
+"""
+EXPLAINED_AWAY = """
+WITH l AS (
+    UPDATE orders.lines SET subtotal = subtotal + 10, adjustment_total = adjustment_total - 10
+    WHERE id = (SELECT id FROM orders.lines ORDER BY id LIMIT 1) RETURNING *
+), o AS (
+    UPDATE orders.orders o SET subtotal = o.subtotal + 10, adjustment_total = o.adjustment_total - 10 FROM l WHERE o.id = l.order_id
+)
+INSERT INTO orders.adjustments (id, order_id, line_id, kind, amount, reason, actor_id)
+SELECT gen_random_uuid(), order_id, id, 'staff', -10, 'x', id FROM l
+"""
+DEARER = """
+WITH l AS (
+    UPDATE orders.lines SET subtotal = subtotal + 122, total = total + 122, net = net + 100, tax = tax + 22
+    WHERE id = (SELECT id FROM orders.lines WHERE handed_over = 0 ORDER BY id LIMIT 1) RETURNING *
+)
+UPDATE orders.orders o SET subtotal = o.subtotal + 122, total = o.total + 122, tax_total = o.tax_total + 22
+FROM l WHERE o.id = l.order_id
+"""
+GIVEN_UP = """
+WITH l AS (
+    UPDATE orders.lines SET cancelled = cancelled + 1
+    WHERE id = (SELECT id FROM orders.lines WHERE quantity - handed_over - cancelled > 1 LIMIT 1) RETURNING id
+)
+UPDATE fulfillment.lines f SET cancelled = f.cancelled + 1 FROM l WHERE f.order_line_id = l.id
+"""
+TOO_GENEROUS = """
+WITH r AS (
+    UPDATE payments.refunds SET amount = amount + 1 WHERE id = (SELECT id FROM payments.refunds LIMIT 1) RETURNING payment_id
+)
+UPDATE payments.payments p SET refunded = refunded + 1 FROM r WHERE p.id = r.payment_id
+"""
+SHORT_CHANGED = """
+WITH l AS (
+    UPDATE returns.lines SET refund_amount = refund_amount - 1 WHERE id = (SELECT id FROM returns.lines ORDER BY id LIMIT 1) RETURNING *
+)
+UPDATE returns.returns r SET refund_total = refund_total - 1 FROM l WHERE r.id = l.return_id
+"""
+OTHER_STORE = "(SELECT id FROM locations.locations x WHERE x.id <> {} LIMIT 1)"
+OTHER_VARIANT = "(SELECT id FROM catalog.variants x WHERE x.id <> {} LIMIT 1)"
+
+GOODS = [
+    ("a level is one higher", LEVELS, "UPDATE stock.levels SET available = available + 1"),
+    ("a movement is deleted", LEVELS, f"DELETE FROM stock.movements WHERE posting_id = {SOLD}"),
+    ("movements lose their first", NUMBERED_MOVEMENTS, "DELETE FROM stock.movements WHERE n = 1 AND to_place = 'committed'"),
+    ("costs are dearer", COSTS, "UPDATE stock.costs SET average = average + 999"),
+    ("units received are forgotten", COSTS, "UPDATE stock.costs SET received = received - 1"),
+    ("sold for next to nothing", COST_AT_SALE, "UPDATE stock.movements SET unit_cost = 1 WHERE to_place = 'customer'"),
+    ("sold at no known cost", HOW_IT_LEFT, "UPDATE stock.movements SET unit_cost = NULL WHERE to_place = 'customer'"),
+    ("less is open", SET_ASIDE, "UPDATE stock.reservations SET quantity_open = quantity_open - 1 WHERE quantity_open > 1"),
+    ("reserved, not committed", BUCKET, f"UPDATE stock.reservations SET state = 'reserved' WHERE id = {OPEN}"),
+    ("a broken promise nobody hears of", TOLD, "DELETE FROM infra.outbox WHERE type = 'stock.promise_broken'"),
+    ("a count nobody hears of", TOLD, "DELETE FROM infra.outbox WHERE type = 'stock.count_needed'"),
+    ("sold goods of no line", LEFT, "UPDATE stock.movements SET line_id = NULL WHERE to_place = 'customer'"),
+    ("sold goods of a line that is not there", NO_LINE, "UPDATE stock.movements SET line_id = gen_random_uuid() WHERE to_place = 'customer'"),
+    ("sold goods booked as stolen", LEFT, STOLEN),
+    ("a sale without its goods", LEFT, UNSOLD),
+    ("a sale without its posting", DOCUMENTS, UNSOLD),
+    ("a hand-over of another act", DOCUMENTS, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'hand_over'"),
+    ("goods without a document", NO_DOCUMENT, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'return'"),
+    ("goods out by the back door", NO_LINE, "UPDATE stock.postings SET cause_kind = 'gift' WHERE cause_kind = 'till_sale'"),
+    (
+        "a posting of nothing", EMPTY_POSTING,
+        "INSERT INTO stock.postings (id, cause_kind, cause_id, actor, occurred_at, business_date)"
+        " VALUES (gen_random_uuid(), 'x', gen_random_uuid(), '{}', now(), current_date)",
+    ),
+    ("another handed it over", LEFT, f"UPDATE stock.movements m SET from_location_id = {OTHER_STORE.format('m.from_location_id')}"
+     " WHERE to_place = 'customer'"),
+    ("set aside for nobody", NO_OWNER, "UPDATE stock.reservations SET owner_id = gen_random_uuid() WHERE quantity_open > 0"),
+    ("not set aside", OWES, "UPDATE stock.reservations SET owner_id = gen_random_uuid() WHERE quantity_open > 0"),
+    ("put back on the shelf", OWES, BACK_ON_THE_SHELF),
+    ("set aside elsewhere", OWES, f"UPDATE stock.reservations r SET location_id = {OTHER_STORE.format('r.location_id')}"),
+    ("more was set aside", OWES, f"UPDATE stock.reservations SET quantity = quantity + 5 WHERE id = {OPEN}"),
+    ("lost goods forgotten", OWES, "UPDATE stock.reservations SET quantity_lost = 0 WHERE quantity_lost > 0 AND quantity_open > 0"),
+    ("nobody checks", AT_RISK, "UPDATE fulfillment.fulfillments SET at_risk = false WHERE at_risk"),
+    ("a false alarm", AT_RISK, "UPDATE fulfillment.fulfillments SET at_risk = true WHERE NOT at_risk"),
+]  # fmt: skip
+WORK = [
+    ("one line does two", UNITS, "UPDATE fulfillment.lines SET quantity = quantity + 1"),
+    ("a unit given up in both rooms", OWES, GIVEN_UP),
+    ("collected on paper", OUTSTANDING, "UPDATE fulfillment.fulfillments SET state = 'collected', closed_at = now() WHERE closed_at IS NULL"),
+    ("at another store", LEFT, f"UPDATE fulfillment.fulfillments f SET location_id = {OTHER_STORE.format('f.location_id')}"),
+    ("opened at another store", AS_OPENED, f"UPDATE fulfillment.fulfillments f SET location_id = {OTHER_STORE.format('f.location_id')}"),
+    ("for another order", OF_ITS_ORDER, "UPDATE fulfillment.fulfillments SET order_id = gen_random_uuid()"),
+    ("other goods", OF_ITS_ORDER, f"UPDATE fulfillment.lines l SET variant_id = {OTHER_VARIANT.format('l.variant_id')}"),
+    ("handed over unpicked", PICKED, "UPDATE fulfillment.lines SET picked = 0 WHERE handed_over > 0"),
+    ("ready unpicked", PICKED, "UPDATE fulfillment.lines SET picked = handed_over WHERE fulfillment_id IN"
+     " (SELECT id FROM fulfillment.fulfillments WHERE state = 'ready_for_pickup')"),
+    ("a step is gone", FULFILLMENT_VERSIONS, "DELETE FROM fulfillment.steps WHERE what = 'accepted'"),
+    ("a later promise", PROMISES, "UPDATE fulfillment.fulfillments SET promised_until = promised_until + interval '1 day'"),
+    ("a code guessed at", CODES, "UPDATE fulfillment.fulfillments SET code_attempts = 99"),
+    ("a step that published something else", STEPS, "UPDATE infra.outbox SET type = 'fulfillment.packed' WHERE type = 'fulfillment.accepted'"),
+    ("a step that nobody took", RECORDS, "DELETE FROM infra.audit_records WHERE action = 'fulfillment.picked'"),
+    ("a sale that nobody made", RECORDS, "DELETE FROM infra.audit_records WHERE action = 'sale.book'"),
+    ("a return that nobody took", RECORDS, "DELETE FROM infra.audit_records WHERE action = 'return.accept'"),
+]  # fmt: skip
+MONEY = [
+    ("captured less", PAID, "UPDATE payments.payments SET captured = captured - 1 WHERE refunded = 0"),
+    ("refunded more", REFUNDED, "UPDATE payments.payments SET refunded = refunded + 1 WHERE refunded < captured"),
+    ("paid for another order", PAID, "UPDATE payments.payments SET order_id = gen_random_uuid()"),
+    ("paid for no order", NO_ORDER, OUT_OF_NOWHERE),
+    ("paid without a fact", MONEY_EVENTS, OUT_OF_NOWHERE),
+    ("paid in dollars", CURRENCY, "UPDATE payments.payments SET currency = 'USD'"),
+    ("refunded in dollars", PAID_IN, "UPDATE payments.refunds SET currency = 'USD'"),
+    ("cash that was a card", RECEIPTED, "UPDATE payments.payments SET tender = 'card_terminal' WHERE tender = 'cash'"),
+    ("paid at another store", RECEIPTED, f"UPDATE payments.payments p SET location_id = {OTHER_STORE.format('p.location_id')}"),
+    ("a payment of many versions", MONEY_EVENTS, "UPDATE payments.payments SET version = version + 3"),
+    ("payments never told", MONEY_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'payment'"),
+    ("refunds never told", MONEY_EVENTS, "DELETE FROM infra.outbox WHERE type = 'payment.refunded'"),
+    ("receipts never told", MONEY_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'receipt'"),
+    ("told of more money", MONEY_EVENTS, """UPDATE infra.outbox SET payload = payload || '{"amount": 1}' WHERE type = 'payment.captured'"""),
+    ("a refund that failed", REFUNDED, "UPDATE payments.refunds SET state = 'failed'"),
+    ("a refund of no return", RETURN_TOTAL, "UPDATE payments.refunds SET return_id = NULL"),
+    ("a refund of an unknown return", NO_ORDER, "UPDATE payments.refunds SET return_id = gen_random_uuid()"),
+    ("a refund in another tender", RETURN_PAPERS, "UPDATE payments.refunds SET tender = CASE tender WHEN 'cash' THEN 'card_terminal' ELSE 'cash' END"),
+    ("a refund that is too high", RETURN_TOTAL, TOO_GENEROUS),
+    ("a receipt over more", RECEIPT_TOTAL, "UPDATE payments.receipts SET total = total + 1"),
+    (
+        "a receipt over more in all its parts", RECEIPTED,
+        "UPDATE payments.receipts SET total = total + 1,"
+        " lines = jsonb_set(lines, '{0,total}', to_jsonb(CAST(lines -> 0 ->> 'total' AS bigint) + 1)),"
+        " tenders = jsonb_set(tenders, '{0,amount}', to_jsonb(CAST(tenders -> 0 ->> 'amount' AS bigint) + 1))",
+    ),
+    ("another tax on the receipt", ON_RECEIPTS, "UPDATE payments.receipts SET lines = jsonb_set(lines, '{0,tax}', '7') WHERE kind = 'sale'"),
+    ("another tax on the refund", RETURN_PAPERS, "UPDATE payments.receipts SET lines = jsonb_set(lines, '{0,tax}', '7') WHERE kind = 'refund'"),
+    ("more units on the receipt", ON_RECEIPTS, "UPDATE payments.receipts SET lines = jsonb_set(lines, '{0,quantity}', '77') WHERE kind = 'sale'"),
+    ("another price on the receipt", ON_RECEIPTS, "UPDATE payments.receipts SET lines = jsonb_set(lines, '{0,unit_price}', '1') WHERE kind = 'sale'"),
+    ("a receipt is torn out", REGISTER, "DELETE FROM payments.receipts WHERE number = 1"),
+    ("a number is left out", REGISTER, "UPDATE payments.registers SET last_number = last_number + 1"),
+    ("a receipt for another order", RECEIPTED, "UPDATE payments.receipts SET order_id = gen_random_uuid()"),
+    ("a receipt of no return", RETURN_PAPERS, "UPDATE payments.receipts SET return_id = NULL"),
+    ("a receipt of another day", DATED, "UPDATE payments.receipts SET business_date = '2001-01-01'"),
+    ("a register that moved", DATED, f"UPDATE payments.registers g SET location_id = {OTHER_STORE.format('g.location_id')}"),
+    ("a receipt in dollars", CURRENCY, "UPDATE payments.receipts SET currency = 'USD'"),
+    ("a charge that nobody paid", PAID, CHARGED),
+    ("a charge at another tax", SUBTOTAL, UNTAXED_CHARGE),
+]  # fmt: skip
+ORDERS = [
+    ("handed over less", UNITS, "UPDATE orders.lines SET handed_over = handed_over - 1 WHERE handed_over > returned"),
+    ("a line is dearer", TOTALS, "UPDATE orders.lines SET total = total + 1, net = net + 1, adjustment_total = adjustment_total + 1"),
+    ("dearer, and explained away", SUBTOTAL, EXPLAINED_AWAY),
+    ("dearer in all its parts", SUBTOTAL, DEARER),
+    ("dearer than when it was placed", AS_PLACED, DEARER),
+    ("untaxed", TOTALS, "UPDATE orders.lines SET tax_basis_points = 0, net = total, tax = 0"),
+    ("at no list price", LIST_PRICE, "UPDATE orders.lines SET unit_price = unit_price + 1"),
+    ("the list is rewritten", LIST_PRICE, "UPDATE prices.prices SET amount = amount + 1"),
+    ("another cost", HOW_IT_LEFT, "UPDATE orders.lines SET unit_cost = 1 WHERE unit_cost IS NOT NULL"),
+    ("handed over elsewhere", HOW_IT_LEFT,
+     f"UPDATE orders.lines l SET fulfilled_location_id = {OTHER_STORE.format('l.fulfilled_location_id')} WHERE handed_over > 0"),
+    ("handed over at no time", HOW_IT_LEFT, "UPDATE orders.lines SET handed_over_at = NULL WHERE handed_over > 0"),
+    ("handed over at another time", HOW_IT_LEFT, "UPDATE orders.lines SET handed_over_at = handed_over_at - interval '1 day'"),
+    ("a line came back on its own", CAME_BACK, "UPDATE orders.lines SET returned = returned + 1 WHERE returned < handed_over"),
+    ("ordered something else", OF_ITS_ORDER, f"UPDATE orders.lines l SET variant_id = {OTHER_VARIANT.format('l.variant_id')}"),
+    ("an order in dollars", AS_PLACED, "UPDATE orders.orders SET currency = 'USD' WHERE state = 'placed'"),
+    ("another's order", AS_PLACED, "UPDATE orders.orders o SET customer_id = (SELECT id FROM auth.principals p WHERE p.id <> o.customer_id LIMIT 1)"),
+    ("from another cart", AS_PLACED, "UPDATE orders.orders SET cart_id = NULL WHERE cart_id IS NOT NULL"),
+    ("a version too many", ORDER_VERSIONS, "UPDATE orders.orders SET version = version + 1"),
+    ("an entry is gone", ORDER_VERSIONS, "DELETE FROM orders.entries WHERE version = 1"),
+    ("cancelled on paper", ORDER_STATE, "UPDATE orders.orders SET state = 'cancelled', cancelled_at = now() WHERE state = 'placed'"),
+    ("an adjustment is gone", TOTALS, "DELETE FROM orders.adjustments"),
+    ("never told that it was completed", ENTRIES, "DELETE FROM infra.outbox WHERE type = 'order.completed'"),
+    ("never told that it was returned", ENTRIES, "DELETE FROM infra.outbox WHERE type = 'order.returned'"),
+    ("its cart is not closed", CLOSED_CART, "UPDATE carts.carts SET state = 'expired' WHERE state = 'ordered'"),
+    ("an order is gone", NO_AGGREGATE, "DELETE FROM orders.orders WHERE state = 'cancelled'"),
+]  # fmt: skip
+RETURNS = [
+    ("a return of more money", RETURN_TOTAL, "UPDATE returns.returns SET refund_total = refund_total + 1"),
+    ("a line of more money", RETURN_TOTAL, "UPDATE returns.lines SET refund_amount = refund_amount + 1"),
+    ("less than it had cost", RETURN_DUE, SHORT_CHANGED),
+    ("another tax came back", RETURN_DUE, "UPDATE returns.lines SET tax_amount = tax_amount - 1"),
+    ("judged otherwise", RETURN_GOODS, "UPDATE returns.lines SET disposition = 'quality_control'"),
+    ("more came back", RETURN_GOODS, "UPDATE returns.lines SET quantity = quantity + 1"),
+    ("to another store", RETURN_GOODS, f"UPDATE returns.returns r SET location_id = {OTHER_STORE.format('r.location_id')}"),
+    ("only requested", CAME_BACK, "UPDATE returns.returns SET state = 'requested'"),
+    ("never there", CAME_BACK, "WITH l AS (DELETE FROM returns.lines) DELETE FROM returns.returns"),
+    ("never told", RETURN_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'return'"),
+    ("told otherwise", RETURN_EVENTS, """UPDATE infra.outbox SET payload = payload || '{"refund_total": 1}' WHERE aggregate = 'return'"""),
+    ("of another order", RETURN_ORDER, "UPDATE returns.returns r SET order_id = (SELECT id FROM orders.orders o WHERE o.id <> r.order_id LIMIT 1)"),
+    ("of another line", RETURN_ORDER, "UPDATE returns.lines l SET order_line_id ="
+     " (SELECT id FROM orders.lines o WHERE o.variant_id <> l.variant_id LIMIT 1)"),
+    ("another receipt", RETURN_PAPERS, "UPDATE returns.returns SET receipt_number = 4711"),
+    ("no receipt", RETURN_PAPERS, "UPDATE returns.returns SET receipt_register = NULL, receipt_number = NULL"),
+]  # fmt: skip
+REST = [
+    ("two open carts", ONE_CART, "DROP INDEX carts.uq_carts_shopper_id; UPDATE carts.carts SET state = 'open', shopper_id = (SELECT shopper_id FROM carts.carts LIMIT 1)"),
+    ("merged into nothing", MERGED, "UPDATE carts.carts SET state = 'merged'"),
+    (
+        "a cart without end", CART_LINES,
+        "INSERT INTO carts.lines (cart_id, variant_id, sku, quantity, unit_price_seen, added_at, added_channel, changed_at)"
+        " SELECT c.id, gen_random_uuid(), 'X', 1, 1, now(), 'site', now() FROM (SELECT id FROM carts.carts LIMIT 1) c,"
+        " generate_series(1, 501)",
+    ),
+    ("a cart of one version more", CART_EVENTS, "UPDATE carts.carts SET version = version + 1"),
+    ("a cart never told of", CART_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'cart' AND version = 1"),
+    ("a profile of many versions", PROFILE_EVENTS, "UPDATE customers.profiles SET version = version + 1"),
+    ("a customer out of nowhere", SIGNED_UP, "DELETE FROM infra.outbox WHERE aggregate = 'customer'"),
+    ("a gap in the feed", PUBLISHED, "UPDATE infra.outbox SET published_no = published_no + 100000 WHERE published_no = 7"),
+    ("published no more", PUBLISHED, "UPDATE infra.outbox SET published_no = NULL WHERE published_no = 3"),
+    ("delivered before it was published", PUBLISHED_FIRST, "UPDATE infra.outbox SET published_no = NULL WHERE type = 'stock.promise_broken'"),
+    ("never delivered", DELIVERED, "DELETE FROM infra.deliveries"),
+    ("an answer is lost", ANSWERED, "UPDATE infra.idempotency_keys SET answer = NULL"),
+]  # fmt: skip
+FAULTS = [*GOODS, *WORK, *MONEY, *ORDERS, *RETURNS, *REST]
+
+
+class Undone(Exception):
+    """Carries what was found out of a transaction that is rolled back."""
+
+
+async def spoil(tx: Tx, fault: str, noticed_by: Invariant) -> None:
+    """Put a fault into the books, whatever the references between tables say, and check."""
+    await tx.execute("SET LOCAL session_replication_role = replica")
+    touched = await tx.execute(fault)
+    findings = await audit.check(tx, [noticed_by])
+    raise Undone(touched, len(findings[0].offending))
+
+
+async def test_the_books_are_right_before(books: Database) -> None:
+    findings = await books.snapshot(audit.check, list(INVARIANTS.values()))
+    assert [(finding.name, finding.offending[:2]) for finding in findings if finding.offending] == []
+
+
+@pytest.mark.parametrize(("fault", "name", "statement"), FAULTS, ids=[fault[0] for fault in FAULTS])
+async def test_a_fault_is_noticed(books: Database, fault: str, name: str, statement: str) -> None:
+    with pytest.raises(Undone) as undone:
+        await books.write(spoil, statement, INVARIANTS[name])
+    touched, offending = undone.value.args
+    assert touched > 0, "the story has nothing to spoil"
+    assert offending > 0, f"{fault}: not noticed by {name!r}"
+
+
+def test_every_invariant_has_a_fault() -> None:
+    import importlib
+
+    wanted = {
+        invariant.name for room in ROOMS for invariant in importlib.import_module(f"commerce.{room}.audit").INVARIANTS
+    }
+    assert wanted - {name for _, name, _ in FAULTS} == set()
+    assert len({fault for fault, _, _ in FAULTS}) == len(FAULTS)
