@@ -67,7 +67,7 @@ WITH locked AS MATERIALIZED (
 ), changed AS (
     UPDATE payments.payments p SET refunded = p.refunded + least(r.room, r.rest), version = p.version + 1
     FROM ranked r WHERE p.id = r.id AND least(r.room, r.rest) > 0
-    RETURNING p.id, p.version, least(r.room, r.rest) AS part
+    RETURNING p.id, p.version, CAST(least(r.room, r.rest) AS bigint) AS part
 )
 SELECT r.id, r.tender, r.room, r.currency, c.part, c.version FROM ranked r LEFT JOIN changed c ON c.id = r.id ORDER BY r.id
 """
