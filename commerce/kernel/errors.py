@@ -53,7 +53,9 @@ class Problem(Exception):
     def text(self, language: str) -> tuple[str, str]:
         """Title and detail in the reader's language (`ru` or `en`)."""
         title, template = (self.title_ru, self.detail_ru) if language == "ru" else (self.title, self.detail)
-        sentences = [self.sentence(_fields(line), language) for line in list(self.members.get("lines", ()))[:SENTENCES]]
+        lines = self.members.get("lines")
+        named = lines[:SENTENCES] if isinstance(lines, list | tuple) else ()
+        sentences = [self.sentence(_fields(line), language) for line in named]
         return title, " ".join([*filter(None, sentences), _filled(template, self.members)])
 
     def sentence(self, line: Mapping[str, Any], language: str) -> str:
