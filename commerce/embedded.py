@@ -661,6 +661,7 @@ class _Postgres(_Server):
             "log_timezone": "UTC",
             "datestyle": "iso, ymd",
             "lc_messages": "C",
+            "update_process_title": "off",
             "default_text_search_config": "pg_catalog.simple",
             "log_line_prefix": "%m [%p] %q%a ",
             "log_lock_waits": "on",

@@ -322,7 +322,9 @@ class Pool:
             async with self._opening:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(**self._options)
-        async with self._pool.acquire(timeout=self._wait_seconds) as connection:
+        # a time limit costs a task of its own: only who has to wait pays for it
+        wait_seconds = None if self._pool.get_idle_size() else self._wait_seconds
+        async with self._pool.acquire(timeout=wait_seconds) as connection:
             yield cast(Connection, connection)
 
     async def close(self) -> None:
