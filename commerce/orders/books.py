@@ -18,7 +18,7 @@ from commerce.kernel.money import Money, Share, share_of
 from commerce.kernel.text import Language
 from commerce.orders.events import OrderEvent
 from commerce.orders.schemas import AdjustmentKind, Kind, Sold, State
-from commerce.orders.tables import adjustments, entries, lines, orders
+from commerce.orders.tables import adjustments, entries, external_ids, lines, orders
 
 
 class Adjustment(Struct, frozen=True, kw_only=True):
@@ -207,6 +207,8 @@ def begin(tx: Tx, actor: Actor, order: Order) -> None:
     head = structs.asdict(order)
     del head["lines"]
     tx.queue(orders, **head)
+    for system, value in order.external_ids.items():
+        tx.queue(external_ids, system=system, value=value, order_id=order.id)
     for line in order.lines:
         values = structs.asdict(line)
         del values["adjustments"]

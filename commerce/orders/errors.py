@@ -164,6 +164,17 @@ class BadMoment(Unprocessable):
     detail_ru = "`occurred_at` — не раньше 90 дней назад и не позже чем через 5 минут. Проверьте часы устройства."
 
 
+class ExternalIdTaken(Conflict):
+    code = "external-id-taken"
+    title = "Another order has this external id"
+    title_ru = "Этот внешний номер уже у другого заказа"
+    detail = "One of `external_ids` belongs to another order already; each is unique in its system. Nothing was booked."
+    detail_ru = (
+        "Один из `external_ids` уже принадлежит другому заказу; в своей системе он единственный. Ничего не записано."
+    )
+    members_schema = {"external_ids": dict[str, str]}
+
+
 class SaleIdReused(Conflict):
     code = "sale-id-reused"
     title = "Another sale has this id"

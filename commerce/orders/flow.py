@@ -8,9 +8,11 @@ from commerce.infra.db import Database, InProgress, KeyReused, Once, constraint_
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
 from commerce.orders import sales
+from commerce.orders.errors import ExternalIdTaken
 from commerce.orders.schemas import BookSale, SaleView
 
 SALE_ID = "uq_orders_client_sale_id"
+EXTERNAL_ID = "pk_external_ids"
 
 
 async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, command: BookSale) -> SaleView:
@@ -18,12 +20,17 @@ async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, comman
 
     The second of two bookings fails as a whole on the order's unique sale id, however they meet; the answer is read then. So it is
     when the second is refused for another reason: the sale may be too old by now, its customer erased, its goods renamed.
+
+    Raises ExternalIdTaken, and what `sales.book` and `sales.booked` raise.
     """
     try:
         return await db.write_once(once, SaleView, sales.book, actor, code=code, command=command)
     except asyncpg.UniqueViolationError as error:
-        if constraint_of(error) != SALE_ID:
+        broken = constraint_of(error)
+        if broken not in (SALE_ID, EXTERNAL_ID):
             raise
+        if broken == EXTERNAL_ID and not await db.read(sales.is_booked, sale=command.id):
+            raise ExternalIdTaken(external_ids=command.external_ids) from error
     except (KeyReused, InProgress, Busy):
         raise
     except Problem:

@@ -23,6 +23,7 @@ from commerce.orders.errors import (
     CartChanged,
     CartEmpty,
     ContactNeeded,
+    ExternalIdTaken,
     LinesNotSellable,
     NoSuchCustomer,
     NotCancellable,
@@ -207,7 +208,7 @@ async def cancel_fulfillment(
     status_code=201,
     responses=writes(
         locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, TooManyUnits,
-        SaleElsewhere, SaleIdReused, payments.CardNumberRefused, payments.RegisterElsewhere,
+        SaleElsewhere, SaleIdReused, ExternalIdTaken, payments.CardNumberRefused, payments.RegisterElsewhere,
     ),
 )  # fmt: skip
 async def book_sale(

@@ -69,7 +69,7 @@ async def book(
         client_sale_id=command.id, device_sequence=command.device_sequence, channel=actor.channel, device_id=actor.device,
         associate_id=associate, sales_credit_id=associate, bought_location_id=location.id, sold="on_premises", language=language,
         currency=currency, subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total,
-        tax_total=sums.tax_total, placed_at=happened, completed_at=happened, lines=lines,
+        tax_total=sums.tax_total, external_ids=command.external_ids, placed_at=happened, completed_at=happened, lines=lines,
     )  # fmt: skip
     work = fulfillment.carry_out(
         tx, actor, order_id=order.id, order_number=order.number, location=location, occurred_at=happened,

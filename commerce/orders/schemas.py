@@ -36,6 +36,11 @@ Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$"
 Phone = Annotated[str, Meta(max_length=32, pattern=r"^\+?[0-9][0-9 ()-]{4,30}$")]
 
 
+ExternalIds = Annotated[
+    dict[Code, Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]], Meta(max_length=10)
+]
+
+
 class Amount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An amount that is not negative, in minor units of the shop's currency."""
 
@@ -138,6 +143,8 @@ class BookSale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tenders: Tenders
     device_sequence: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     customer: UUID | None = None
+    external_ids: ExternalIds = {}
+    """What other systems call this sale, by system: unique per system."""
 
 
 class Tax(Struct, frozen=True, kw_only=True):
@@ -232,6 +239,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     contact: Contact | None
     recipient: Recipient | None
     note: str | None
+    external_ids: dict[str, str]
+    """What other systems call it, by system."""
     placed_at: datetime
     completed_at: datetime | None
     cancelled_at: datetime | None

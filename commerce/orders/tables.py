@@ -186,3 +186,19 @@ entries = Table(
     UniqueConstraint("order_id", "version"),
     schema="orders",
 )
+
+
+class ExternalIdColumns(TypedColumns):
+    system = Column(Text, primary_key=True)
+    value = Column(Text, primary_key=True)
+    order_id = Column(Uuid, ForeignKey("orders.orders.id"), nullable=False)
+
+
+external_ids = Table(
+    "external_ids",
+    metadata,
+    ExternalIdColumns,
+    Index("ix_external_ids_order_id", "order_id"),
+    schema="orders",
+)
+"""What other systems call an order: unique per system; the order keeps a copy for its readers."""

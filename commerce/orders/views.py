@@ -113,5 +113,6 @@ def order_view(
         contact=Contact(**order.contact) if order.contact else None,
         recipient=Recipient(**order.recipient) if order.recipient else None, note=order.note, placed_at=order.placed_at,
         completed_at=order.completed_at, cancelled_at=order.cancelled_at, cancel_reason=order.cancel_reason,
+        external_ids=order.external_ids,
         version=order.version,
     )  # fmt: skip

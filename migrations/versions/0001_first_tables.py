@@ -988,6 +988,16 @@ def upgrade() -> None:
         schema="orders",
     )
     op.create_table(
+        "external_ids",
+        sa.Column("system", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.orders.id"], name=op.f("fk_external_ids_order_id")),
+        sa.PrimaryKeyConstraint("system", "value", name=op.f("pk_external_ids")),
+        schema="orders",
+    )
+    op.create_index("ix_external_ids_order_id", "external_ids", ["order_id"], unique=False, schema="orders")
+    op.create_table(
         "lines",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=False),
@@ -1156,6 +1166,8 @@ def downgrade() -> None:
     op.drop_index("ix_returns_customer_id_created_at_id", table_name="returns", schema="returns")
     op.drop_table("returns", schema="returns")
     op.drop_table("lines", schema="orders")
+    op.drop_index("ix_external_ids_order_id", table_name="external_ids", schema="orders")
+    op.drop_table("external_ids", schema="orders")
     op.drop_table("entries", schema="orders")
     op.drop_index("ix_charges_order_id", table_name="charges", schema="orders")
     op.drop_table("charges", schema="orders")

@@ -373,3 +373,25 @@ async def test_nine_statements_whatever_the_number_of_lines(shop: Shop, app: Lit
         async with count_statements(db) as counted:
             assert (await till.post(f"/v1/stores/{store.code}/sales", body)).status_code == 201
     assert len(counted) == 9
+
+
+async def test_what_another_system_calls_a_sale_is_unique_in_that_system(shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item(price=100)
+    await shop.stock(store, item, 9)
+    till, customer = await shop.device("till", store.code), await shop.shopper(known=True)
+    path, names = f"/v1/stores/{store.code}/sales", {"other-till": f"R-{uuid7()}", "erp": f"E-{uuid7()}"}
+    body = sale((item, 1, 100), customer=str(customer.actor.subject), external_ids=names)
+    first = await till.post(path, body)
+    assert first.status_code == 201, first.text
+    assert (await customer.get(f"/v1/orders/{first.json()['order_number']}")).json()["external_ids"] == names
+
+    again = await till.post(path, body)
+    assert (again.status_code, again.json()["already_booked"]) == (201, True)
+
+    taken = await till.post(path, sale((item, 1, 100), external_ids={"erp": names["erp"]}))
+    assert (taken.status_code, taken.json()["type"]) == (409, "/problems/external-id-taken")
+    assert taken.json()["external_ids"] == {"erp": names["erp"]}
+    assert await levels(shop, item, store) == (8, 0)
+
+    other = await till.post(path, sale((item, 1, 100), external_ids={"accounting": names["erp"]}))
+    assert other.status_code == 201, "the same value in another system is another thing"
