@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from commerce.carts.schemas import CartView, RefusedLine
-from commerce.kernel.errors import Conflict, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, NotFound, Stale, TooMany, Unprocessable
 
 
 class UnknownCart(NotFound):
@@ -79,3 +79,12 @@ class NotAnonymous(Unprocessable):
     title_ru = "Это не токен анонимного покупателя"
     detail = "Send in `token` the unexpired access token under which the other cart was filled before signing in."
     detail_ru = "Передайте в `token` действующий токен, с которым корзина собиралась до входа."
+
+
+class TooManyScreens(TooMany):
+    code = "too-many-screens"
+    title = "The cart is followed on too many screens"
+    title_ru = "За корзиной следит слишком много экранов"
+    detail = "At most {most} streams of one cart stay open. Close one, or ask for the cart by its ETag instead."
+    detail_ru = "Одновременно открыто не больше {most} потоков корзины. Закройте один или опрашивайте корзину по ETag."
+    members_schema = {"most": int}

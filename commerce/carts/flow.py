@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from commerce.carts import queries
+from commerce.carts.errors import TooManyScreens
 from commerce.carts.schemas import Watched
 from commerce.carts.service import topic
 from commerce.infra.db import Database
@@ -19,6 +20,8 @@ from commerce.kernel.errors import Busy
 
 POLL_SECONDS = 5.0
 HEARTBEAT_SECONDS = 15.0
+SCREENS = 10
+"""Streams of one shopper that one process keeps open."""
 LIFE_SECONDS = 600.0
 """A stream ends after the life of an access token: whoever goes on proves himself again."""
 
@@ -41,12 +44,15 @@ async def follow(
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     life_seconds: float = LIFE_SECONDS,
 ) -> AsyncGenerator[Notice, None]:
-    """The notices of the caller's cart: its version now, and whenever it changed. Raises UnknownCart before the first.
+    """The notices of the caller's cart: its version now, and whenever it changed. Raises UnknownCart, TooManyScreens before
+    the first.
 
     A notice carries the state that was read after the change, so whoever connects again has lost nothing. While Valkey is
     away the version is asked for every `poll_seconds`; with every heartbeat it is asked for anyway.
     """
     first = await db.read(queries.watched, actor, cart=cart)
+    if live.listeners(topic(first.owner)) >= SCREENS:
+        raise TooManyScreens(most=SCREENS, retry_after_seconds=int(heartbeat_seconds))
     return _notices(db, live, actor, cart, first, poll_seconds, heartbeat_seconds, monotonic() + life_seconds)
 
 

@@ -21,6 +21,7 @@ from commerce.carts.errors import (
     OverMaximum,
     RepeatedSku,
     StaleCart,
+    TooManyScreens,
     UnknownCart,
 )
 from commerce.carts.schemas import CartName, CartView, MergeCarts, MergeView, PutLine, PutLines
@@ -179,7 +180,7 @@ async def merge_carts(
     tags=["shop"],
     guards=[auth.shopper],
     media_type="text/event-stream",
-    responses=problems(UnknownCart)
+    responses=problems(UnknownCart, TooManyScreens)
     | {
         200: ResponseSpec(
             data_container=str,

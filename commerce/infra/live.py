@@ -119,6 +119,10 @@ class Live:
                 if callable(before):
                     signal.signal(number, before)
 
+    def listeners(self, topic: str) -> int:
+        """How many streams of this process follow a topic."""
+        return len(self._listeners.get(topic, ()))
+
     @asynccontextmanager
     async def listen(self, topic: str) -> AsyncIterator[asyncio.Event]:
         """An event that is set whenever the topic changed, and on closing. Clear it before reading the state."""

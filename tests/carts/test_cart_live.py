@@ -13,6 +13,7 @@ import pytest
 
 from commerce import carts
 from commerce.carts import flow, routes
+from commerce.carts.errors import TooManyScreens
 from commerce.carts.flow import Notice
 from commerce.infra.db import Tx
 from commerce.infra.live import Live
@@ -168,3 +169,19 @@ async def test_over_http(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.text.startswith(f'id: 1\r\nevent: cart\r\ndata: {{"id":"{cart["id"]}"')
     assert answer.text.endswith('event: bye\r\ndata: {"reason":"reconnect"}\r\n\r\n')
+
+
+async def test_a_shopper_keeps_a_bounded_number_of_streams_open(shop: Shop, live: Live) -> None:
+    shopper, other = await shop.shopper(), await shop.shopper()
+    streams = [await flow.follow(shop.db, live, shopper.actor, cart="current") for _ in range(flow.SCREENS)]
+    for stream in streams:
+        assert (await after(stream)).event == "cart"
+    with pytest.raises(TooManyScreens) as refused:
+        await flow.follow(shop.db, live, shopper.actor, cart="current")
+    assert refused.value.members == {"most": flow.SCREENS}
+    await (await flow.follow(shop.db, live, other.actor, cart="current")).aclose()
+    await streams[0].aclose()
+    again = await flow.follow(shop.db, live, shopper.actor, cart="current")
+    assert (await after(again)).event == "cart"
+    for stream in (*streams[1:], again):
+        await stream.aclose()
