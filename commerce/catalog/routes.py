@@ -89,7 +89,7 @@ async def scan(db: NamedDependency[Database], actor: NamedDependency[Actor], sca
     responses=problems(UnknownProduct),
 )
 async def read_product_data(db: NamedDependency[Database], slug: FromPath[Slug]) -> ProductView:
-    """A product as it is edited, published or not; the ETag is needed to change it."""
+    """A product as it is edited, published or not. Send its ETag with a change, so that nobody else's is lost."""
     return await db.read(queries.product, slug=slug)
 
 

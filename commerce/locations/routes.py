@@ -65,7 +65,7 @@ async def list_locations(
     responses=problems(UnknownLocation),
 )
 async def read_location(db: NamedDependency[Database], code: FromPath[Code]) -> LocationView:
-    """One warehouse or store with its hours; the ETag is needed to change it."""
+    """One warehouse or store with its hours. Send its ETag with a change, so that nobody else's is lost."""
     return await db.read(queries.view, code=code)
 
 

@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import Struct
 
 from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 from commerce.kernel.money import Money
+
+
+class LineTotal(Struct, frozen=True, kw_only=True):
+    """What a line of the cart costs now, and what the shopper last saw for one unit."""
+
+    sku: str
+    quantity: int
+    unit_price_seen: Money
+    unit_price: Money
+    total: Money
+
+
+class LineNotSellable(Struct, frozen=True, kw_only=True):
+    """A line of the cart that cannot be ordered: `unpublished`, `not_yet`, `ended`, `stop_sale`, `no_price`, `over_maximum`."""
+
+    sku: str
+    reason: str
+    maximum: int | None
+
+
+class UnknownArticle(Struct, frozen=True, kw_only=True):
+    """A line of a sale whose goods are not known, as it was given, and why."""
+
+    index: int
+    sku: str | None
+    barcode: str | None
+    reason: str
+
+
+class UnitsInSale(Struct, frozen=True, kw_only=True):
+    """How many units of a SKU a sale would have, packs counted by what they hold."""
+
+    index: int
+    sku: str
+    barcode: str | None
+    quantity: int
+    in_sale: int
 
 
 class UnknownOrder(NotFound):
@@ -52,7 +89,7 @@ class TotalChanged(Conflict):
     title_ru = "Сумма изменилась"
     detail = "The total is no longer the expected one: see `expected`, `total` and `lines`. Show it and order again with the new total."
     detail_ru = "Сумма отличается от ожидаемой: смотрите `expected`, `total` и `lines`. Покажите её и повторите заказ с новой суммой."
-    members_schema = {"expected": Money, "total": Money, "lines": list[dict[str, Any]]}
+    members_schema = {"expected": Money, "total": Money, "lines": list[LineTotal]}
 
 
 class LinesNotSellable(Unprocessable):
@@ -61,7 +98,7 @@ class LinesNotSellable(Unprocessable):
     title_ru = "Часть корзины нельзя купить"
     detail = "See `lines`: what cannot be sold and why. Remove it or lower the quantity, then order again."
     detail_ru = "Смотрите `lines`: что нельзя купить и почему. Уберите это или уменьшите количество и повторите заказ."
-    members_schema = {"lines": list[dict[str, Any]]}
+    members_schema = {"lines": list[LineNotSellable]}
 
 
 class PickupNotOffered(Unprocessable):
@@ -144,7 +181,7 @@ class UnknownArticles(Unprocessable):
     detail_ru = (
         "Смотрите `lines`: номер строки, что передано и в чём дело. Исправьте и отправьте продажу снова с тем же id."
     )
-    members_schema = {"lines": list[dict[str, Any]]}
+    members_schema = {"lines": list[UnknownArticle]}
 
 
 class NoSuchCustomer(Unprocessable):
@@ -200,7 +237,7 @@ class TooManyUnits(Unprocessable):
         "See `lines`: at most {most} of a variant in one sale, packs counted by what they hold. Correct the quantities."
     )
     detail_ru = "Смотрите `lines`: не больше {most} единиц товара в одной продаже, упаковки считаются по содержимому. Исправьте количество."
-    members_schema = {"most": int, "lines": list[dict[str, Any]]}
+    members_schema = {"most": int, "lines": list[UnitsInSale]}
 
 
 class SaleElsewhere(Conflict):

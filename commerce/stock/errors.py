@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from commerce.kernel.errors import Conflict, Forbidden, Unprocessable
 from commerce.stock.schemas import Short
+
+
+class NearStore(msgspec.Struct, frozen=True, kw_only=True):
+    """Another place that has enough."""
+
+    location: str
+    name: dict[str, str]
+    distance_metres: int
+
+
+class LineShort(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that cannot be had there, and the nearest places where it can."""
+
+    sku: str
+    location: str
+    wanted: int
+    left: int
+    near: list[NearStore]
+
+
+class StillSetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order of which less is set aside than was asked for."""
+
+    line_id: UUID
+    wanted: int
+    left: int
 
 
 class InsufficientStock(Conflict):
@@ -20,7 +45,7 @@ class InsufficientStock(Conflict):
     each_ru = "{sku}: в {location} осталось {left}, нужно {wanted}."
     detail = "Lower the quantity or choose another place; `lines` names places that have enough."
     detail_ru = "Уменьшите количество или выберите другое место; в `lines` названы места, где товара достаточно."
-    members_schema = {"lines": list[dict[str, Any]]}
+    members_schema = {"lines": list[LineShort]}
 
     def __init__(self, short: Sequence[Short]) -> None:
         self.short = list(short)
@@ -39,7 +64,7 @@ class ReservationShort(Conflict):
         "Смотрите `lines`: сколько запрошено и сколько ещё отложено. Остальное продано или утрачено в магазине; "
         "найдите товар или отмените эти строки."
     )
-    members_schema = {"lines": list[dict[str, Any]]}
+    members_schema = {"lines": list[StillSetAside]}
 
     def __init__(self, lines: Sequence[tuple[UUID, int, int]]) -> None:
         """Lines are (line id, wanted, left)."""
