@@ -7,6 +7,7 @@ import importlib
 from importlib.util import find_spec
 
 from alembic import context
+from alembic.operations.ops import MigrationScript
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -28,6 +29,14 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
     return name in SCHEMAS if kind == "schema" else True
 
 
+def drop_empty(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
+    """A migration that would change nothing is not written."""
+    script = directives[0] if directives and getattr(context.config.cmd_opts, "autogenerate", False) else None
+    if script is not None and script.upgrade_ops is not None and script.upgrade_ops.is_empty():
+        directives.clear()
+        print("The tables and the database agree: there is nothing to migrate.")
+
+
 def run(connection: Connection) -> None:
     """Run the migrations on a connection."""
     context.configure(
@@ -36,6 +45,7 @@ def run(connection: Connection) -> None:
         include_schemas=True,
         include_name=include_name,
         compare_server_default=False,
+        process_revision_directives=drop_empty,
         transaction_per_migration=True,
     )
     with context.begin_transaction():
