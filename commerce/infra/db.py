@@ -252,7 +252,7 @@ class Tx:
         if once is not None and answer is not None:
             n = len(arguments)
             fragments.append(
-                f"UPDATE infra.idempotency_keys SET answer = ${n + 1}::jsonb"
+                f"UPDATE infra.idempotency_keys SET answer = ${n + 1}::text"
                 f" WHERE principal = ${n + 2}::uuid AND operation = ${n + 3}::text AND key = ${n + 4}::text"
             )
             arguments.extend((answer.decode(), once.principal, once.operation, once.key))
@@ -270,7 +270,7 @@ CLAIM = """
 INSERT INTO infra.idempotency_keys AS k (principal, operation, key, hash, claimed_at)
 VALUES (:principal, :operation, :key, :hash, :at)
 ON CONFLICT (principal, operation, key) DO UPDATE SET key = excluded.key
-RETURNING k.hash, k.answer::text AS answer
+RETURNING k.hash, k.answer
 """
 
 

@@ -131,7 +131,7 @@ async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID,
         WITH waiting AS MATERIALIZED (
             SELECT id, type, row_number() OVER (ORDER BY recorded_at, id) AS n
             FROM infra.outbox WHERE published_no IS NULL ORDER BY recorded_at, id LIMIT :batch
-        ), head AS (SELECT coalesce(max(published_no), 0) AS no FROM infra.outbox),
+        ), head AS (SELECT coalesce(max(published_no), 0) AS no FROM infra.outbox WHERE published_no IS NOT NULL),
         numbered AS (
             UPDATE infra.outbox o SET published_no = head.no + waiting.n FROM waiting, head WHERE o.id = waiting.id
             RETURNING o.id, o.type

@@ -127,10 +127,11 @@ def upgrade() -> None:
         sa.Column("operation", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
-        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("principal", "operation", "key", name=op.f("pk_idempotency_keys")),
         schema="infra",
+        postgresql_with={"fillfactor": "60"},
     )
     op.create_index("ix_idempotency_keys_claimed_at", "idempotency_keys", ["claimed_at"], unique=False, schema="infra")
     op.create_table(
@@ -162,7 +163,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "aggregate", "aggregate_id", "version", "type", name=op.f("uq_outbox_aggregate_aggregate_id_version_type")
         ),
-        sa.UniqueConstraint("published_no", name=op.f("uq_outbox_published_no")),
         schema="infra",
     )
     op.create_index(
@@ -172,6 +172,14 @@ def upgrade() -> None:
         unique=False,
         schema="infra",
         postgresql_where=sa.text("published_no IS NULL"),
+    )
+    op.create_index(
+        "uq_outbox_published_no",
+        "outbox",
+        ["published_no"],
+        unique=True,
+        schema="infra",
+        postgresql_where=sa.text("published_no IS NOT NULL"),
     )
     op.create_table(
         "legal_entities",
@@ -1247,6 +1255,12 @@ def downgrade() -> None:
     op.drop_table("clients", schema="auth")
     op.drop_table("postings", schema="stock")
     op.drop_table("legal_entities", schema="locations")
+    op.drop_index(
+        "uq_outbox_published_no",
+        table_name="outbox",
+        schema="infra",
+        postgresql_where=sa.text("published_no IS NOT NULL"),
+    )
     op.drop_index(
         "ix_outbox_waiting", table_name="outbox", schema="infra", postgresql_where=sa.text("published_no IS NULL")
     )

@@ -31,7 +31,7 @@ WITH new AS MATERIALIZED (
         AS l(n, variant, price)
 ), key AS (
     INSERT INTO infra.idempotency_keys (principal, operation, key, hash, answer, claimed_at)
-    SELECT shopper_id, 'place_order', CAST(uuidv7() AS text), encode(sha256(uuid_send(order_id)), 'hex'), CAST(CAST(:answer AS text) AS jsonb), at
+    SELECT shopper_id, 'place_order', CAST(uuidv7() AS text), encode(sha256(uuid_send(order_id)), 'hex'), CAST(:answer AS text), at
     FROM new
 ), cart AS (
     UPDATE carts.carts c SET state = 'ordered', version = c.version + 1, changed_at = new.at
