@@ -301,8 +301,6 @@ class Pool:
         self._wait_seconds = settings.pool_wait_seconds
         self._opening = asyncio.Lock()
         self._pool: asyncpg.Pool[Row] | None = None
-        self._at_hand: list[Connection] = []
-        self._waiting = 0
         self._options: dict[str, Any] = {
             "dsn": make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
             "min_size": 0,
@@ -319,44 +317,18 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection for the block. Raises TimeoutError when none is free within the configured wait.
-
-        A connection that nobody waits for stays at hand: the driver's pool starts a task for each release.
-        """
-        connection = await self._take()
-        try:
-            yield connection
-        finally:
-            if self._waiting or connection.is_closed() or connection.is_in_transaction():
-                await self._give_back(connection)
-            else:
-                self._at_hand.append(connection)
-
-    async def _take(self) -> Connection:
-        while self._at_hand:
-            connection = self._at_hand.pop()
-            if not connection.is_closed():
-                return connection
-            await self._give_back(connection)
+        """A connection for the block. Raises TimeoutError when none is free within the configured wait."""
         if self._pool is None:
             async with self._opening:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(**self._options)
-        self._waiting += 1
-        try:
-            return cast(Connection, await self._pool.acquire(timeout=self._wait_seconds))
-        finally:
-            self._waiting -= 1
-
-    async def _give_back(self, connection: Connection) -> None:
-        if self._pool is not None:
-            await self._pool.release(cast(Any, connection))
+        # a time limit costs a task of its own: only who has to wait pays for it
+        wait_seconds = None if self._pool.get_idle_size() else self._wait_seconds
+        async with self._pool.acquire(timeout=wait_seconds) as connection:
+            yield cast(Connection, connection)
 
     async def close(self) -> None:
         """Close all connections; those in use are given two seconds."""
-        at_hand, self._at_hand = self._at_hand, []
-        for connection in at_hand:
-            await self._give_back(connection)
         if self._pool is not None:
             pool, self._pool = self._pool, None
             try:
