@@ -25,15 +25,12 @@ log = structlog.get_logger()
 QUEUE = "events"
 WORKER_THREADS = 4
 RETRIES = 3
-
-
 ASIDES: dict[str, tuple[int, int]] = {"commerce-worker": (4, 2), "commerce-periodic": (2, 2), "commerce-relay": (2, 1)}
 """Write and read connections of the pools beside the API's."""
 
 
-def connections(settings: Settings) -> dict[str, int]:
+def connections() -> dict[str, int]:
     """The most connections that each process beside the API opens, by name; the relay holds one more for its lock."""
-    del settings  # the same in every deployment, so far
     return {name: write + read for name, (write, read) in ASIDES.items()} | {"commerce-relay-lock": 1}
 
 

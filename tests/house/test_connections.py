@@ -13,6 +13,6 @@ def test_the_default_deployment_opens_at_most_sixty_connections() -> None:
     api = settings.api_workers * pools
     from commerce import worker
 
-    asides = sum(worker.connections(settings).values())
+    asides = sum(worker.connections().values())
     audit = 1
     assert api + asides + audit <= MAXIMUM
