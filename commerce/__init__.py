@@ -7,9 +7,10 @@ The map. A room imports only rooms below it, through the front door (`__init__`)
                                         of the rooms' books against each other
     returns                             what came back, where, in which condition, what is owed
     orders                              the promise to the customer; every step that also moves money
-    carts                               one open cart per shopper, in every channel
+    carts | counts                      one open cart per shopper, in every channel | what is really on the shelves
     fulfillment | payments              work at one location and its promise | tenders, refunds, receipts
-    customers | stock                   one profile per person | levels, ledger, reservations
+    supply | transfers                  what suppliers have announced | goods on their way between locations
+    customers | stock                   one profile per person | levels, ledger, reservations, plans
     prices                              THE price list and the tax rates
     catalog | locations                 products and variants | warehouses and stores
     auth                                principals, credentials, sessions, devices, clients, guards
@@ -31,9 +32,12 @@ ROOMS = (
     "prices",
     "customers",
     "stock",
+    "supply",
+    "transfers",
     "payments",
     "fulfillment",
     "carts",
+    "counts",
     "orders",
     "returns",
     "storefront",

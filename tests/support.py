@@ -266,7 +266,7 @@ class Shop:
         return Client(self.http, key, actor)
 
     async def store(
-        self, *, roles: tuple[str, ...] = ("ships", "pickup", "accepts_returns", "sells"), **values: Any
+        self, *, roles: tuple[str, ...] = ("ships", "pickup", "accepts_returns", "sells", "receives"), **values: Any
     ) -> Store:
         """A store that is always open, in Moscow, unless told otherwise: any column of locations.locations."""
         location = uuid7()

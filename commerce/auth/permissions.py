@@ -10,12 +10,15 @@ ASSOCIATE = frozenset(
         "sales.book",
         "returns.accept",
         "stock.read",
+        "stock.receive",
+        "stock.count",
+        "stock.adjust",
         "orders.read",
         "receipts.read",
         "customers.read",
     }
 )
-STORE_MANAGER = ASSOCIATE | {"stock.adjust", "stock.receive", "orders.cancel", "refunds.other_tender"}
+STORE_MANAGER = ASSOCIATE | {"stock.approve", "stock.transfer", "orders.cancel", "refunds.other_tender"}
 CALL_CENTER = frozenset({"orders.read", "orders.cancel", "customers.read", "stock.read"})
 BACK_OFFICE = frozenset(
     {
@@ -24,7 +27,12 @@ BACK_OFFICE = frozenset(
         "locations.write",
         "stock.read",
         "stock.adjust",
+        "stock.approve",
+        "stock.count",
+        "stock.plan",
         "stock.receive",
+        "stock.transfer",
+        "sourcing.write",
         "orders.read",
         "receipts.read",
         "events.read",

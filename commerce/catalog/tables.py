@@ -113,6 +113,10 @@ class VariantColumns(TypedColumns):
     maximum_per_order = Column(Integer)
     quantity_unit = Column(Text)
     quantity_scale = Column(Integer, server_default="0", nullable=False)
+    tracking = Column(Text)
+    when_out = Column(Text, server_default="deny", nullable=False)
+    preorder_until = Column(DateTime(timezone=True))
+    bundle = Column(Boolean, server_default="false", nullable=False)
     external_ids = Column(JSONB, nullable=False)
     version = Column(Integer, server_default="1", nullable=False)
     created_at = Column(DateTime(timezone=True), nullable=False)
@@ -129,8 +133,30 @@ variants = Table(
     CheckConstraint(
         "quantity_scale BETWEEN 0 AND 6 AND (quantity_unit IS NOT NULL OR quantity_scale = 0)", name="quantity_scale"
     ),
+    CheckConstraint("tracking IN ('serial', 'marked')", name="tracking_known"),
+    CheckConstraint("when_out IN ('deny', 'backorder', 'preorder')", name="when_out_known"),
+    CheckConstraint("(when_out = 'preorder') = (preorder_until IS NOT NULL)", name="preorder_until"),
+    CheckConstraint("NOT bundle OR tracking IS NULL", name="bundle_untracked"),
     schema="catalog",
 )
+
+
+class ComponentColumns(TypedColumns):
+    bundle_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    component_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    quantity = Column(Integer, nullable=False)
+
+
+components = Table(
+    "components",
+    metadata,
+    ComponentColumns,
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("bundle_id <> component_id", name="not_itself"),
+    Index("ix_components_component_id", "component_id"),
+    schema="catalog",
+)
+"""What a bundle is made of; it has no stock of its own."""
 
 
 class BarcodeColumns(TypedColumns):

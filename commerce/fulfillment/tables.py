@@ -49,7 +49,7 @@ fulfillments = Table(
     FulfillmentColumns,
     CheckConstraint("kind IN ('pickup', 'pickup_point', 'shipping', 'local_delivery', 'carry_out')", name="kind_known"),
     CheckConstraint(
-        "state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'packed', 'ready_for_pickup', 'collected', "
+        "state IN ('scheduled', 'awaiting_transfer', 'open', 'accepted', 'picking', 'picked', 'packed', 'ready_for_pickup', 'collected', "
         "'shipped', 'delivered', 'rejected', 'cancelled')",
         name="state_known",
     ),
@@ -68,6 +68,7 @@ class LineColumns(TypedColumns):
     picked = Column(Integer, server_default="0", nullable=False)
     handed_over = Column(Integer, server_default="0", nullable=False)
     cancelled = Column(Integer, server_default="0", nullable=False)
+    components = Column(JSONB)
 
 
 lines = Table(

@@ -12,8 +12,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from commerce.kernel.text import NO_NUL, Code, LocalisedText, Reason, ShortText
 
-Role = Literal["ships", "pickup", "accepts_returns", "sells"]
-ROLES: tuple[Role, ...] = ("ships", "pickup", "accepts_returns", "sells")
+Role = Literal["ships", "pickup", "accepts_returns", "sells", "receives"]
+ROLES: tuple[Role, ...] = ("ships", "pickup", "accepts_returns", "sells", "receives")
 Refusal = Literal["no_role", "not_open_yet", "closed", "paused"]
 TimeOfDay = Annotated[
     str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time of the location, HH:MM")

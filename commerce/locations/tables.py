@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Date, DateTime, ForeignKey, Integer, Table, Text, TypedColumns, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, ForeignKey, Integer, Table, Text, TypedColumns, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from commerce.infra.tables import metadata
@@ -47,6 +47,10 @@ class LocationColumns(TypedColumns):
     closed_on = Column(Date)
     paused_until = Column(DateTime(timezone=True))
     paused_reason = Column(Text)
+    priority = Column(Integer, server_default="0", nullable=False)
+    daily_capacity = Column(Integer)
+    backlog_minutes = Column(Integer, server_default="0", nullable=False)
+    busy_hours = Column(JSONB)
     external_ids = Column(JSONB, nullable=False)
     version = Column(Integer, server_default="1", nullable=False)
     created_at = Column(DateTime(timezone=True), nullable=False)
@@ -61,6 +65,27 @@ locations = Table(
         name="coordinates",
     ),
     CheckConstraint("preparation_minutes >= 0 AND kept_days > 0", name="durations"),
-    CheckConstraint("roles <@ ARRAY['ships','pickup','accepts_returns','sells']::text[]", name="roles_known"),
+    CheckConstraint("roles <@ ARRAY['ships','pickup','accepts_returns','sells','receives']::text[]", name="roles_known"),
+    CheckConstraint("daily_capacity >= 0 AND backlog_minutes >= 0", name="capacity"),
     schema="locations",
 )
+
+
+class LinkColumns(TypedColumns):
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"), primary_key=True)
+    source_id = Column(Uuid, ForeignKey("locations.locations.id"), primary_key=True)
+    priority = Column(Integer, server_default="0", nullable=False)
+    transit_hours = Column(Integer, nullable=False)
+    departures = Column(JSONB)
+    cost_amount = Column(BigInteger, server_default="0", nullable=False)
+
+
+links = Table(
+    "links",
+    metadata,
+    LinkColumns,
+    CheckConstraint("location_id <> source_id", name="not_itself"),
+    CheckConstraint("transit_hours >= 0 AND cost_amount >= 0", name="transit"),
+    schema="locations",
+)
+"""Which warehouses and stores a location may draw on, how long goods are on their way, and when they leave."""

@@ -101,6 +101,7 @@ class LineColumns(TypedColumns):
     handed_over_at = Column(DateTime(timezone=True))
     cancelled = Column(Integer, server_default="0", nullable=False)
     returned = Column(Integer, server_default="0", nullable=False)
+    components = Column(JSONB)
 
 
 lines = Table(

@@ -18,12 +18,16 @@ Bucket = Literal[
 """Where goods of a location stand: the columns of its level row."""
 Place = Literal[
     "available", "reserved", "committed", "quality_control", "damaged", "in_transit", "in_transit_committed",
-    "supplier", "customer", "loss",
+    "supplier", "customer", "loss", "conversion",
 ]  # fmt: skip
 """A bucket, or a part of the outside world."""
 ShelfBucket = Literal["available", "quality_control", "damaged"]
 """Buckets that a person may put goods into; the others follow from promises and transfers."""
-OwnerKind = Literal["checkout", "fulfillment"]
+StandsOn = Literal[
+    "available", "reserved", "committed", "quality_control", "damaged", "in_transit", "in_transit_committed", "promised",
+]  # fmt: skip
+"""Where a reservation stands: on a bucket, or (`promised`) on what is announced."""
+OwnerKind = Literal["checkout", "fulfillment", "transfer"]
 ReservationState = Literal["reserved", "committed", "fulfilled", "released", "expired", "short"]
 AdjustmentReason = Literal["damage", "theft", "sample", "write_off", "found", "count", "correction"]
 UnitCost = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="Purchase price of one unit in minor units")]
@@ -43,13 +47,26 @@ class Owner(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A component of a bundle: so many units in each."""
+
+    variant_id: UUID
+    quantity: int
+
+
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
-    """So many units of a variant from a location, for a line of the owner."""
+    """So many units of a variant from a location, for a line of the owner.
+
+    A bundle names its `components`: they are what is set aside. With `expected_id` it stands on what is announced there
+    (`Expected.id`) instead of on the shelf; a bundle cannot.
+    """
 
     line_id: UUID
     location_id: UUID
     variant_id: UUID
     quantity: int
+    components: tuple[Part, ...] = ()
+    expected_id: UUID | None = None
 
 
 class Short(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,29 +80,129 @@ class Short(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Goods that have left with a customer."""
+    """Goods that have left with a customer. A bundle names its components."""
 
     line_id: UUID
     variant_id: UUID
     quantity: int
+    components: tuple[Part, ...] = ()
 
 
 class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Goods from a supplier. `unit_cost` in minor units, null when unknown."""
+    """Goods from a supplier. `unit_cost` in minor units, null when unknown. `expected_id` names the plan that they fulfil."""
 
     variant_id: UUID
     quantity: int
     unit_cost: int | None = None
     bucket: ShelfBucket = "available"
+    expected_id: UUID | None = None
 
 
 class TakeBackLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Goods that came back from a customer, and where they stand now."""
+    """Goods that came back from a customer, and where they stand now. A bundle names its components."""
 
     variant_id: UUID
     quantity: int
     bucket: ShelfBucket
     line_id: UUID | None = None
+    components: tuple[Part, ...] = ()
+
+
+class Freight(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that leave a location for another, out of what is committed to `owner` for `line_id` at the source.
+
+    A transfer's own (`Owner("transfer", …)`) are free again once they are on their way; a fulfillment's stay committed to it.
+    `id` is the transfer's line; it becomes the plan row of what is free on the way.
+    """
+
+    id: UUID
+    variant_id: UUID
+    quantity: int
+    owner: Owner
+    line_id: UUID
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a transfer's line at its destination: into which bucket, or that they are missing (`loss`).
+
+    `owner` and `line_id` name the commitment that travelled with them. `surplus` units were never sent: they are found.
+    """
+
+    id: UUID
+    variant_id: UUID
+    quantity: int
+    bucket: Literal["available", "quality_control", "damaged", "loss"] = "available"
+    owner: Owner | None = None
+    line_id: UUID | None = None
+    surplus: bool = False
+
+
+class Expect(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of what is announced. `unit_cost` in minor units, null when unknown."""
+
+    id: UUID
+    variant_id: UUID
+    quantity: int
+    unit_cost: int | None = None
+
+
+class ExpectedChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Another date, or so many units less (`cancelled` more units will not come) of what is announced."""
+
+    id: UUID
+    expected_on: date | None = None
+    cancelled: int = 0
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What is announced to arrive at a location: a plan. `open` units are still to come, `free` of them promised to nobody."""
+
+    id: UUID
+    kind: Literal["supply", "transfer"]
+    document_id: UUID
+    location_id: UUID
+    variant_id: UUID
+    expected_on: date
+    unit_cost: int | None
+    quantity: int
+    received: int
+    cancelled: int
+    promised: int
+
+    @property
+    def open(self) -> int:
+        """Units still to come."""
+        return self.quantity - self.received - self.cancelled
+
+    @property
+    def free(self) -> int:
+        """Units still to come that are promised to nobody."""
+        return self.open - self.promised
+
+
+class Regrade(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that change their bucket where they stand."""
+
+    variant_id: UUID
+    quantity: int
+    from_bucket: ShelfBucket
+    to_bucket: ShelfBucket
+
+
+class Portion(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a variant in a bucket."""
+
+    variant_id: UUID
+    quantity: int
+    bucket: ShelfBucket = "available"
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a count found more (positive) or less (negative) of than the books say."""
+
+    variant_id: UUID
+    delta: int
+    bucket: ShelfBucket = "available"
 
 
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,13 +239,16 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     line_id: UUID
     location_id: UUID
     variant_id: UUID
-    bucket: Bucket
+    bucket: StandsOn
     state: ReservationState
     quantity: int
     quantity_open: int
     quantity_lost: int
     expires_at: datetime | None
     created_at: datetime
+    per_unit: int = 1
+    """How many of these are in one unit of the line: more than one in a bundle."""
+    expected_id: UUID | None = None
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +262,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     to_location_id: UUID | None = None
     unit_cost: int | None = None
     line_id: UUID | None = None
+    per_unit: int = 1
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,6 +86,7 @@ class MovementColumns(TypedColumns):
     to_location_id = Column(Uuid, ForeignKey("locations.locations.id"))
     unit_cost = Column(BigInteger)
     line_id = Column(Uuid)
+    per_unit = Column(Integer, server_default="1", nullable=False)
     occurred_at = Column(DateTime(timezone=True), nullable=False)
     recorded_at = Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
 
@@ -96,22 +97,59 @@ movements = Table(
     MovementColumns,
     CheckConstraint(
         "from_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', "
-        "'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
+        "'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss', 'conversion')",
         name="from_place_known",
     ),
     CheckConstraint(
         "to_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged', "
-        "'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss')",
+        "'in_transit', 'in_transit_committed', 'supplier', 'customer', 'loss', 'conversion')",
         name="to_place_known",
     ),
-    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("quantity > 0 AND per_unit > 0", name="quantity"),
     CheckConstraint(
-        "(from_location_id IS NULL) = (from_place IN ('supplier', 'customer', 'loss'))", name="from_location"
+        "(from_location_id IS NULL) = (from_place IN ('supplier', 'customer', 'loss', 'conversion'))", name="from_location"
     ),
-    CheckConstraint("(to_location_id IS NULL) = (to_place IN ('supplier', 'customer', 'loss'))", name="to_location"),
+    CheckConstraint("(to_location_id IS NULL) = (to_place IN ('supplier', 'customer', 'loss', 'conversion'))", name="to_location"),
     Index("ix_movements_variant_id_occurred_at", "variant_id", "occurred_at"),
+    Index("ix_movements_recorded_at", "recorded_at"),
     schema="stock",
 )
+
+
+class ExpectedColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    kind = Column(Text, nullable=False)
+    document_id = Column(Uuid, nullable=False)
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"), nullable=False)
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
+    expected_on = Column(Date, nullable=False)
+    unit_cost = Column(BigInteger)
+    quantity = Column(Integer, nullable=False)
+    received = Column(Integer, server_default="0", nullable=False)
+    cancelled = Column(Integer, server_default="0", nullable=False)
+    promised = Column(Integer, server_default="0", nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+
+
+expected = Table(
+    "expected",
+    metadata,
+    ExpectedColumns,
+    CheckConstraint("kind IN ('supply', 'transfer')", name="kind_known"),
+    CheckConstraint("quantity > 0 AND received >= 0 AND cancelled >= 0 AND promised >= 0", name="quantities"),
+    CheckConstraint("received + cancelled + promised <= quantity", name="promised"),
+    Index("ix_expected_document_id", "document_id"),
+    Index(
+        "ix_expected_variant_id_location_id",
+        "variant_id",
+        "location_id",
+        postgresql_where=text("received + cancelled < quantity"),
+    ),
+    postgresql_with={"fillfactor": "80"},
+    schema="stock",
+)
+"""What is announced to arrive at a location: a plan, no movement. `promised` units stand aside for reservations. Changes under the
+lock of its level."""
 
 
 class ReservationColumns(TypedColumns):
@@ -126,6 +164,8 @@ class ReservationColumns(TypedColumns):
     quantity = Column(Integer, nullable=False)
     quantity_open = Column(Integer, nullable=False)
     quantity_lost = Column(Integer, server_default="0", nullable=False)
+    per_unit = Column(Integer, server_default="1", nullable=False)
+    expected_id = Column(Uuid, ForeignKey("stock.expected.id"))
     expires_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
     changed_at = Column(DateTime(timezone=True), nullable=False)
@@ -135,8 +175,9 @@ reservations = Table(
     "reservations",
     metadata,
     ReservationColumns,
-    CheckConstraint("owner_kind IN ('checkout', 'fulfillment')", name="owner_kind_known"),
-    CheckConstraint("bucket IN ('reserved', 'committed', 'in_transit_committed')", name="bucket_known"),
+    CheckConstraint("owner_kind IN ('checkout', 'fulfillment', 'transfer')", name="owner_kind_known"),
+    CheckConstraint("bucket IN ('reserved', 'committed', 'in_transit_committed', 'promised')", name="bucket_known"),
+    CheckConstraint("bucket <> 'promised' OR expected_id IS NOT NULL", name="promised_of"),
     CheckConstraint(
         "state IN ('reserved', 'committed', 'fulfilled', 'released', 'expired', 'short')", name="state_known"
     ),
@@ -144,6 +185,7 @@ reservations = Table(
         "quantity > 0 AND quantity_open >= 0 AND quantity_lost >= 0 AND quantity_open + quantity_lost <= quantity",
         name="quantity",
     ),
+    CheckConstraint("per_unit > 0", name="per_unit"),
     CheckConstraint("quantity_lost > 0 OR state NOT IN ('short', 'expired')", name="lost_when_gone"),
     CheckConstraint("(quantity_open > 0) = (state IN ('reserved', 'committed'))", name="open_while_live"),
     Index("ix_reservations_owner_kind_owner_id", "owner_kind", "owner_id"),
@@ -152,6 +194,11 @@ reservations = Table(
         "location_id",
         "variant_id",
         postgresql_where=text("quantity_open > 0"),
+    ),
+    Index(
+        "ix_reservations_expected_id",
+        "expected_id",
+        postgresql_where=text("bucket = 'promised' AND quantity_open > 0"),
     ),
     Index("ix_reservations_expires_at", "expires_at", postgresql_where=text("state = 'reserved'")),
     postgresql_with={"fillfactor": "80"},

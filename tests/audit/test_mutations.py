@@ -10,7 +10,9 @@ from commerce.infra.audit import Invariant
 from commerce.infra.db import Database, Tx
 
 INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
-ROOMS = ("infra", "stock", "payments", "fulfillment", "carts", "orders", "returns", "books")
+ROOMS = (
+    "infra", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "orders", "returns", "books",
+)  # fmt: skip
 """Rooms whose every invariant has a fault here."""
 
 LEVELS = "every stock level equals the sum of its movements, no bucket is negative"

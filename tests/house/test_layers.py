@@ -21,12 +21,15 @@ NOUNS = {
     "carts": {"pricing"},
     "catalog": {"barcodes", "importing", "lookup"},
     "customers": {"identifiers"},
-    "fulfillment": {"promises"},
+    "fulfillment": {"delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "sales", "views"},
     "prices": {"importing"},
     "returns": {"numbers"},
-    "stock": {"importing", "ledger", "shelf"},
+    "stock": {
+        "adjusting", "bundles", "closings", "comparing", "expected", "exporting", "importing", "ledger", "safety", "shelf", "travel",
+        "units",
+    },
 }
 """What a room has beside the files that every room may have: nouns of its domain, never a utility drawer."""
 

@@ -22,7 +22,13 @@ from tests.house.source import modules
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = {str(table.schema) for table in metadata.tables.values()}
-BESIDE = [("payments", "fulfillment"), ("catalog", "locations"), ("customers", "stock")]
+BESIDE = [
+    ("payments", "fulfillment"),
+    ("catalog", "locations"),
+    ("customers", "stock"),
+    ("supply", "transfers"),
+    ("carts", "counts"),
+]
 """Rooms of one layer: neither knows the other."""
 
 
