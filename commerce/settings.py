@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
 
@@ -16,7 +16,7 @@ class SettingsError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What may differ between deployments. Durations carry their unit in the name; money nowhere."""
+    """What may differ between deployments. Durations carry their unit in the name; money is in minor units."""
 
     database_url: str
     """`postgresql://user:password@host:port/name`, PostgreSQL 18 or newer."""
@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_token_seconds: int = 600
     reservation_seconds: int = 900
     """How long a checkout or kiosk basket keeps what it reserved."""
+    adjustment_approval_minor: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
+    """An adjustment of stock by an associate that is worth more waits for a manager; minor units of `currency`."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 

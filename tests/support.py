@@ -313,6 +313,17 @@ class Shop:
         await self.db.write(work)
         return Item(variant_id, product_id, row["sku"], price or 0)
 
+    async def bundle(self, parts: dict[Item, int], *, price: int | None = 199_900, **values: Any) -> Item:
+        """A bundle of variants: so many units of each."""
+        made = await self.item(price=price, bundle=True, **values)
+
+        async def work(tx: Tx) -> None:
+            for part, quantity in parts.items():
+                tx.queue(catalog_tables.components, bundle_id=made.id, component_id=part.id, quantity=quantity)
+
+        await self.db.write(work)
+        return made
+
     async def stock(self, store: Store, item: Item, quantity: int, unit_cost: int | None = 50_000) -> None:
         """Receive goods from a supplier, through the ledger."""
         from commerce import stock

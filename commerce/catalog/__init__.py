@@ -10,6 +10,8 @@ from commerce.catalog.queries import by_sku, by_skus, return_policies, variants
 from commerce.catalog.schemas import (
     BarcodeInput,
     CategoryInput,
+    Component,
+    ComponentInput,
     MediaInput,
     OptionInput,
     ProductInput,
@@ -29,6 +31,8 @@ __all__ = [
     "BadProduct",
     "BarcodeInput",
     "CategoryInput",
+    "Component",
+    "ComponentInput",
     "MediaInput",
     "OptionInput",
     "ProductInput",

@@ -24,4 +24,13 @@ INVARIANTS = [
             FROM generate_series(1, 14) AS n) <> 0)
         """,
     ),
+    Invariant(
+        9,
+        "a bundle is made of ordinary variants, and nothing else is made of anything",
+        """
+        SELECT b.sku, c.component_id, own.bundle AS of_bundle FROM catalog.variants b
+        LEFT JOIN catalog.components c ON c.bundle_id = b.id LEFT JOIN catalog.variants own ON own.id = c.component_id
+        WHERE b.bundle <> (c.bundle_id IS NOT NULL) OR own.bundle
+        """,
+    ),
 ]

@@ -6,8 +6,11 @@ product stand together and repeat its fields. Columns, of which slug, sku, categ
     slug brand title.ru title.en description.ru description.en category published media
     sku option.<code> option_text.<ru|en>.<code> option_name.<ru|en>.<code> barcodes weight_grams length_mm width_mm height_mm
     tax_class return_policy sellable_from sellable_until stop_sale_reason maximum_per_order quantity_unit quantity_scale
+    tracking when_out preorder_until components
 
-`media` and `barcodes` hold several values divided by `|`; a barcode may carry the quantity it stands for, `14601234567897*12`.
+`media`, `barcodes` and `components` hold several values divided by `|`; a barcode may carry the quantity it stands for,
+`14601234567897*12`, a component how many of it are in the bundle, `HOODIE-M:1|SOCKS:2`. Components stand before their bundle or
+in one chunk with it: bundles at the end of the file are always right.
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ REQUIRED = ("slug", "sku", "category", "tax_class", "return_policy")
 OF_PRODUCT = ("brand", "category", "published")
 OF_VARIANT = (
     "sku", "weight_grams", "length_mm", "width_mm", "height_mm", "tax_class", "return_policy", "sellable_from",
-    "sellable_until", "stop_sale_reason", "maximum_per_order",
+    "sellable_until", "stop_sale_reason", "maximum_per_order", "tracking", "when_out", "preorder_until",
 )  # fmt: skip
-KNOWN = {"slug", "media", "barcodes", "quantity_unit", "quantity_scale", *OF_PRODUCT, *OF_VARIANT}
+KNOWN = {"slug", "media", "barcodes", "components", "quantity_unit", "quantity_scale", *OF_PRODUCT, *OF_VARIANT}
 LANGUAGES = ("ru", "en")
 
 
@@ -91,6 +94,11 @@ def variant_of(fields: dict[str, str]) -> dict[str, Any]:
         for text in fields["barcodes"].split("|"):
             code, _, quantity = text.strip().partition("*")
             variant["barcodes"].append({"code": code, "quantity": quantity or "1"})
+    if "components" in fields:
+        variant["components"] = []
+        for text in fields["components"].split("|"):
+            sku, _, quantity = text.strip().partition(":")
+            variant["components"].append({"sku": sku.strip(), "quantity": quantity.strip() or "1"})
     if "quantity_unit" in fields:
         variant["quantity_unit"] = {"unit": fields["quantity_unit"], "scale": fields.get("quantity_scale", "0")}
     return variant
@@ -175,6 +183,7 @@ async def load(tx: Tx, actor: Actor, items: Sequence[Item[Entry]]) -> Loaded:
     lines = {(item.value.product.slug, sku): line for item in items for sku, line in item.value.lines.items()}
     found = service.faults_within(products)
     found += await service.faults_against(tx, products)
+    found += service.faults_of_the_left_out(products, found)
     wrong = {(fault.slug, fault.sku) for fault in found}
     good = []
     for product in products:

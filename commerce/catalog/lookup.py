@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from commerce.catalog import barcodes
-from commerce.catalog.queries import VARIANT
+from commerce.catalog.queries import VARIANT, variant_of
 from commerce.catalog.schemas import Variant
 from commerce.infra.db import Tx
 
@@ -39,7 +39,7 @@ async def articles(
     for row in await tx.rows(ARTICLES, skus=wanted, codes=sorted(codes)):
         values = dict(row)
         code, stands_for = values.pop("code"), values.pop("stands_for")
-        article = Article(variant=Variant(**values), quantity=stands_for)
+        article = Article(variant=variant_of(values), quantity=stands_for)
         if code is None:
             by_sku[article.variant.sku] = article
         else:

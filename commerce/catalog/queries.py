@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from commerce.catalog import barcodes
 from commerce.catalog.errors import BadCheckDigit, UnknownCode, UnknownProduct, UnknownSku
 from commerce.catalog.schemas import (
     BarcodeView,
     CategoryView,
+    Component,
+    ComponentView,
     ProductView,
     QuantityUnit,
     ReturnPolicy,
@@ -25,23 +30,34 @@ from commerce.kernel.actor import Actor
 VARIANT = """
     SELECT v.id, v.product_id, v.sku, p.slug, p.title, v.options, v.option_texts, v.tax_class, v.return_policy,
            r.change_of_mind_days, r.defect_days, p.published, v.sellable_from, v.sellable_until, v.stop_sale_reason,
-           v.maximum_per_order, v.quantity_unit, v.quantity_scale, p.media->0->>'url' AS media
+           v.maximum_per_order, v.quantity_unit, v.quantity_scale, p.media->0->>'url' AS media, c.path AS category_path,
+           v.tracking, v.when_out, v.preorder_until, CASE WHEN v.bundle THEN (
+               SELECT jsonb_agg(jsonb_build_object('variant_id', m.component_id, 'sku', own.sku, 'quantity', m.quantity) ORDER BY own.sku)
+               FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id WHERE m.bundle_id = v.id) END AS components
     FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
+    JOIN catalog.categories c ON c.id = p.category_id
     JOIN catalog.return_policies r ON r.code = v.return_policy
 """
 VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
 BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
 
 
+def variant_of(values: dict[str, Any]) -> Variant:
+    """A row of VARIANT."""
+    parts = values["components"]
+    values["components"] = () if parts is None else msgspec.convert(parts, tuple[Component, ...])
+    return Variant(**values)
+
+
 async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
-    return {row.id: Variant(**row) for row in await tx.rows(VARIANTS, ids=list(ids))}
+    return {row.id: variant_of(dict(row)) for row in await tx.rows(VARIANTS, ids=list(ids))}
 
 
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     """Variants by exact SKU; unknown ones are absent. One statement."""
-    return {row.sku: Variant(**row) for row in await tx.rows(BY_SKUS, skus=list(skus))}
+    return {row.sku: variant_of(dict(row)) for row in await tx.rows(BY_SKUS, skus=list(skus))}
 
 
 async def by_sku(tx: Tx, sku: str) -> Variant:
@@ -56,6 +72,9 @@ FULL = """
     SELECT v.id, v.sku, p.slug AS product, p.title, p.brand, v.options, v.option_texts, v.weight_grams, v.length_mm,
            v.width_mm, v.height_mm, v.tax_class, v.return_policy, r.change_of_mind_days, r.defect_days, p.published,
            v.sellable_from, v.sellable_until, v.stop_sale_reason, v.maximum_per_order, v.quantity_unit, v.quantity_scale,
+           v.tracking, v.when_out, v.preorder_until, CASE WHEN v.bundle THEN (
+               SELECT jsonb_agg(jsonb_build_object('sku', own.sku, 'quantity', m.quantity) ORDER BY own.sku)
+               FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id WHERE m.bundle_id = v.id) END AS components,
            p.media, v.version, coalesce((
                SELECT jsonb_agg(jsonb_build_object('code', b.code, 'kind', b.kind, 'quantity', b.quantity) ORDER BY b.quantity, b.code)
                FROM catalog.barcodes b WHERE b.variant_id = v.id), '[]') AS barcodes
@@ -100,6 +119,8 @@ def view_of(row: Row, at: datetime) -> VariantView:
         change_of_mind_days=row.change_of_mind_days, defect_days=row.defect_days, sellable=refusal is None,
         refusal=refusal, sellable_from=row.sellable_from, sellable_until=row.sellable_until,
         stop_sale_reason=row.stop_sale_reason, maximum_per_order=row.maximum_per_order, quantity_unit=unit,
+        tracking=row.tracking, when_out=row.when_out, preorder_until=row.preorder_until,
+        components=[ComponentView(**component) for component in row.components or ()],
         media=row.media, version=row.version,
         barcodes=[
             BarcodeView(code=barcodes.shown(b["code"], b["kind"]), kind=b["kind"], quantity=b["quantity"])

@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 from commerce.kernel.text import NO_NUL, Code, LocalisedText, Reason, ShortText, Sku, Slug
 
+Tracking = Literal["serial", "marked"]
+WhenOut = Literal["deny", "backorder", "preorder"]
 Refusal = Literal["unpublished", "not_yet", "ended", "stop_sale"]
 BarcodeKind = Literal["gtin8", "gtin12", "gtin13", "gtin14", "internal"]
 BarcodeText = Annotated[str, Meta(pattern=r"^[!-~]{1,64}$", description="Digits of a GTIN, or an internal code")]
@@ -35,6 +37,14 @@ def refusal_of(variant: Any, at: datetime) -> Refusal | None:
     return None
 
 
+class Component(Struct, frozen=True, kw_only=True):
+    """So many units of an ordinary variant in one bundle."""
+
+    variant_id: UUID
+    sku: str
+    quantity: int
+
+
 class Variant(Struct, frozen=True, kw_only=True):
     """A thing that can be sold, as other rooms see it. `media` is the address of its first picture."""
 
@@ -58,6 +68,25 @@ class Variant(Struct, frozen=True, kw_only=True):
     quantity_unit: str | None
     quantity_scale: int
     media: str | None
+    category_path: list[str]
+    """Codes of its category and those above it, from the root down."""
+    tracking: Tracking | None = None
+    """Whose units have codes of their own: `serial` numbers, or `marked` goods."""
+    when_out: WhenOut = "deny"
+    preorder_until: datetime | None = None
+    components: tuple[Component, ...] = ()
+    """What a bundle is made of, by SKU; empty unless it is one."""
+
+    @property
+    def bundle(self) -> bool:
+        """Whether it is made of other variants and has no stock of its own."""
+        return bool(self.components)
+
+    def may_wait(self, at: datetime) -> bool:
+        """Whether it may be promised at a moment from what is only announced."""
+        if self.when_out == "preorder":
+            return self.preorder_until is not None and at < self.preorder_until
+        return self.when_out == "backorder"
 
     def refusal(self, at: datetime) -> Refusal | None:
         """Why it cannot be sold at a moment, in any channel; None when it can."""
@@ -102,6 +131,13 @@ class QuantityUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scale: Scale = 0
 
 
+class ComponentInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many units (steps of its quantity unit) of another variant in one bundle."""
+
+    sku: Sku
+    quantity: Annotated[int, Meta(ge=1, le=10_000)] = 1
+
+
 class VariantInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A variant to make or change, found by its SKU."""
 
@@ -122,6 +158,15 @@ class VariantInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Stops the sale of a variant that is new or not stopped; a recall is lifted by resume alone, never by leaving this out."""
     maximum_per_order: PerOrder | None = None
     quantity_unit: QuantityUnit | None = None
+    tracking: Tracking | None = None
+    """Its units have codes of their own, which must be named when they are sold: `serial` numbers, or `marked` goods."""
+    when_out: WhenOut = "deny"
+    """Sold while nothing is there: not at all, from what is announced (`backorder`), or so until a moment (`preorder`)."""
+    preorder_until: datetime | None = None
+    """With `preorder` alone; a new moment lies ahead."""
+    components: Annotated[list[ComponentInput], Meta(min_length=1, max_length=50)] | None = None
+    """Makes a new variant a bundle of ordinary ones, which exist or are in the same set. A bundle stays one, an ordinary
+    variant never becomes one; left out or null leaves the components as they are."""
 
 
 class ProductData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -199,6 +244,13 @@ class BarcodeView(Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class ComponentView(Struct, frozen=True, kw_only=True):
+    """So many units of another variant in one bundle."""
+
+    sku: str
+    quantity: int
+
+
 class VariantView(Struct, frozen=True, kw_only=True):
     """A variant with everything that does not change with the moment, the channel or the place."""
 
@@ -225,6 +277,11 @@ class VariantView(Struct, frozen=True, kw_only=True):
     stop_sale_reason: str | None
     maximum_per_order: int | None
     quantity_unit: QuantityUnit | None
+    tracking: Tracking | None
+    when_out: WhenOut
+    preorder_until: datetime | None
+    components: list[ComponentView]
+    """What a bundle is made of; empty unless it is one."""
     media: list[dict[str, Any]]
     version: int
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from commerce.catalog import barcodes, events, queries
+from commerce.catalog import barcodes, bundles, events, queries
 from commerce.catalog.errors import (
     BadProduct,
     BarcodeElsewhere,
@@ -78,6 +78,16 @@ SELECT 'quantity_unit', g.sku, concat_ws(' ', v.quantity_unit, v.quantity_scale)
 FROM unnest(CAST(:skus AS text[]), CAST(:units AS text[]), CAST(:scales AS int[])) AS g(sku, unit, scale)
 JOIN catalog.variants v ON v.sku = g.sku WHERE (v.quantity_unit, v.quantity_scale) IS DISTINCT FROM (g.unit, g.scale)
 UNION ALL
+SELECT CASE WHEN v.bundle THEN 'bundle' ELSE 'ordinary' END, g.sku, NULL
+FROM unnest(CAST(:skus AS text[]), CAST(:bundles AS boolean[])) AS g(sku, bundle)
+JOIN catalog.variants v ON v.sku = g.sku WHERE v.bundle <> g.bundle
+UNION ALL
+SELECT 'preorder_until', g.sku, NULL FROM unnest(CAST(:preorder_skus AS text[]), CAST(:preorder_until AS timestamptz[])) AS g(sku, until)
+WHERE g.until <= :at AND NOT EXISTS (SELECT 1 FROM catalog.variants v WHERE v.sku = g.sku AND v.preorder_until = g.until)
+UNION ALL
+SELECT 'component', g.sku, CASE WHEN v.bundle THEN 'bundle' ELSE 'unknown' END FROM unnest(CAST(:components AS text[])) AS g(sku)
+LEFT JOIN catalog.variants v ON v.sku = g.sku WHERE v.bundle IS NOT false
+UNION ALL
 SELECT 'barcode', b.code, v.sku
 FROM unnest(CAST(:barcodes AS text[]), CAST(:barcode_skus AS text[])) AS g(code, sku)
 JOIN catalog.barcodes b ON b.code = g.code JOIN catalog.variants v ON v.id = b.variant_id WHERE v.sku <> g.sku
@@ -106,30 +116,33 @@ WITH given AS (
     SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g(
         id uuid, product_id uuid, sku text, position int, options jsonb, option_texts jsonb, weight_grams int, length_mm int,
         width_mm int, height_mm int, tax_class text, return_policy text, sellable_from timestamptz, sellable_until timestamptz,
-        stop_sale_reason text, maximum_per_order int, quantity_unit text, quantity_scale int
+        stop_sale_reason text, maximum_per_order int, quantity_unit text, quantity_scale int, tracking text, when_out text,
+        preorder_until timestamptz, bundle boolean
     )
 ), put AS (
     INSERT INTO catalog.variants AS v
         (id, product_id, sku, position, options, option_texts, weight_grams, length_mm, width_mm, height_mm, tax_class,
          return_policy, sellable_from, sellable_until, stop_sale_reason, stop_sale_at, maximum_per_order, quantity_unit,
-         quantity_scale, external_ids, created_at, updated_at)
+         quantity_scale, tracking, when_out, preorder_until, bundle, external_ids, created_at, updated_at)
     SELECT id, product_id, sku, position, options, option_texts, weight_grams, length_mm, width_mm, height_mm, tax_class,
            return_policy, sellable_from, sellable_until, stop_sale_reason,
            CASE WHEN stop_sale_reason IS NOT NULL THEN CAST(:at AS timestamptz) END, maximum_per_order, quantity_unit,
-           quantity_scale, '{}', :at, :at
+           quantity_scale, tracking, when_out, preorder_until, bundle, '{}', :at, :at
     FROM given ORDER BY id
     ON CONFLICT (sku) DO UPDATE SET position = excluded.position, options = excluded.options,
         option_texts = excluded.option_texts, weight_grams = excluded.weight_grams, length_mm = excluded.length_mm,
         width_mm = excluded.width_mm, height_mm = excluded.height_mm, tax_class = excluded.tax_class,
         return_policy = excluded.return_policy, sellable_from = excluded.sellable_from,
         sellable_until = excluded.sellable_until, maximum_per_order = excluded.maximum_per_order,
+        tracking = excluded.tracking, when_out = excluded.when_out, preorder_until = excluded.preorder_until,
         stop_sale_reason = coalesce(v.stop_sale_reason, excluded.stop_sale_reason),
         stop_sale_at = coalesce(v.stop_sale_at, excluded.stop_sale_at), version = v.version + 1, updated_at = :at
     WHERE (v.position, v.options, v.option_texts, v.weight_grams, v.length_mm, v.width_mm, v.height_mm, v.tax_class,
-           v.return_policy, v.sellable_from, v.sellable_until, v.maximum_per_order) IS DISTINCT FROM
+           v.return_policy, v.sellable_from, v.sellable_until, v.maximum_per_order, v.tracking, v.when_out,
+           v.preorder_until) IS DISTINCT FROM
         (excluded.position, excluded.options, excluded.option_texts, excluded.weight_grams, excluded.length_mm,
          excluded.width_mm, excluded.height_mm, excluded.tax_class, excluded.return_policy, excluded.sellable_from,
-         excluded.sellable_until, excluded.maximum_per_order)
+         excluded.sellable_until, excluded.maximum_per_order, excluded.tracking, excluded.when_out, excluded.preorder_until)
         OR (v.stop_sale_reason IS NULL AND excluded.stop_sale_reason IS NOT NULL)
     RETURNING v.id, v.product_id
 )
@@ -150,6 +163,22 @@ WITH given AS (
     RETURNING b.variant_id
 )
 SELECT DISTINCT variant_id FROM (SELECT variant_id FROM gone UNION ALL SELECT variant_id FROM put) AS touched
+"""
+PUT_COMPONENTS = """
+WITH given AS (
+    SELECT g.bundle_id, v.id AS component_id, g.quantity
+    FROM unnest(CAST(:bundles AS uuid[]), CAST(:skus AS text[]), CAST(:quantities AS int[])) AS g(bundle_id, sku, quantity)
+    JOIN catalog.variants v ON v.sku = g.sku
+), gone AS (
+    DELETE FROM catalog.components c WHERE c.bundle_id = ANY(CAST(:bundles AS uuid[]))
+        AND NOT EXISTS (SELECT 1 FROM given g WHERE (g.bundle_id, g.component_id) = (c.bundle_id, c.component_id))
+    RETURNING c.bundle_id
+), put AS (
+    INSERT INTO catalog.components AS c (bundle_id, component_id, quantity) SELECT bundle_id, component_id, quantity FROM given
+    ON CONFLICT (bundle_id, component_id) DO UPDATE SET quantity = excluded.quantity WHERE c.quantity <> excluded.quantity
+    RETURNING c.bundle_id
+)
+SELECT bundle_id FROM gone UNION SELECT bundle_id FROM put
 """
 INDEX_PRODUCTS = """
 UPDATE catalog.products p SET
@@ -274,6 +303,15 @@ def faults_within(products: Sequence[ProductInput]) -> list[Fault]:
                 bad(product, variant.sku, "sku", f"{variant.sku} stands twice in one set")
             skus.add(variant.sku)
             _faults_of_variant(product, variant, options, codes, bad)
+    made_of = {
+        variant.sku: [component.sku for component in variant.components]
+        for product in products for variant in product.variants if variant.components is not None
+    }  # fmt: skip
+    for product in products:
+        for variant in product.variants:
+            chain = bundles.chain(variant.sku, made_of) if variant.components is not None else None
+            if chain is not None:
+                bad(product, variant.sku, "components", f"a bundle is made of ordinary variants alone: {chain}")
     return found
 
 
@@ -294,6 +332,9 @@ def _faults_of_variant(
         and variant.sellable_until <= variant.sellable_from
     ):
         bad(product, variant.sku, "sellable_until", "it must lie after sellable_from")
+    wrong = bundles.contradiction(variant)
+    if wrong is not None:
+        bad(product, variant.sku, *wrong)
     for barcode in variant.barcodes or ():
         kind = barcode.kind or barcodes.kind_of(barcode.code)
         if kind != "internal" and barcodes.LENGTHS.get(len(barcode.code)) != kind:
@@ -326,6 +367,7 @@ async def faults_against(tx: Tx, products: Sequence[ProductInput]) -> list[Fault
         for product, variant in pairs
         for b in variant.barcodes or ()
     ]
+    waiting = [(product, variant) for product, variant in pairs if variant.preorder_until is not None]
     rows = await tx.rows(
         FAULTS,
         categories=sorted({product.category for product in products}),
@@ -334,7 +376,10 @@ async def faults_against(tx: Tx, products: Sequence[ProductInput]) -> list[Fault
         skus=[variant.sku for _, variant in pairs], slugs=[product.slug for product, _ in pairs],
         units=[variant.quantity_unit.unit if variant.quantity_unit else None for _, variant in pairs],
         scales=[variant.quantity_unit.scale if variant.quantity_unit else 0 for _, variant in pairs],
-        barcodes=[key for key, *_ in codes], barcode_skus=[variant.sku for *_, variant in codes],
+        bundles=[variant.components is not None for _, variant in pairs],
+        components=sorted({component.sku for _, variant in pairs for component in variant.components or ()}),
+        preorder_skus=[variant.sku for _, variant in waiting], preorder_until=[v.preorder_until for _, v in waiting],
+        at=tx.at, barcodes=[key for key, *_ in codes], barcode_skus=[variant.sku for *_, variant in codes],
     )  # fmt: skip
     if not rows:
         return []
@@ -369,6 +414,7 @@ async def faults_against(tx: Tx, products: Sequence[ProductInput]) -> list[Fault
                     reason="the unit of a variant never changes: stock and orders count in it",
                 )
             )  # fmt: skip
+    found += _faults_of_bundles(pairs, wrong)
     for key, code, product, variant in codes:
         owner = wrong.get(("barcode", key))
         if owner is not None:
@@ -381,11 +427,60 @@ async def faults_against(tx: Tx, products: Sequence[ProductInput]) -> list[Fault
     return found
 
 
+def _faults_of_bundles(
+    pairs: Sequence[tuple[ProductInput, VariantInput]], wrong: Mapping[tuple[str, str], str]
+) -> list[Fault]:
+    """What does not fit of waiting and of components, given the rows of FAULTS."""
+    found: list[Fault] = []
+    given = {variant.sku: variant.components is not None for _, variant in pairs}
+
+    def bad(product: ProductInput, sku: str, field: str, reason: str) -> None:
+        found.append(Fault(slug=product.slug, sku=sku, field=field, reason=reason))
+
+    for product, variant in pairs:
+        sku = variant.sku
+        if ("preorder_until", sku) in wrong:
+            bad(product, sku, "preorder_until", "it must lie ahead")
+        if ("ordinary", sku) in wrong:
+            bad(
+                product, sku, "components", f"{sku} has stock of its own and stays so: give the bundle a SKU of its own"
+            )
+            continue
+        refused = bundles.of_a_bundle(variant) if ("bundle", sku) in wrong else None
+        if refused is not None:
+            bad(product, sku, *refused)
+        for component in variant.components or ():
+            known = wrong.get(("component", component.sku))
+            if known == "unknown" and component.sku not in given:
+                bad(product, sku, "components", f"there is no variant {component.sku}")
+                break
+            if known == "bundle" and not given.get(component.sku):
+                chain = bundles.ARROW.join((sku, component.sku))
+                bad(product, sku, "components", f"a bundle is made of ordinary variants alone: {chain}")
+                break
+    return found
+
+
+def faults_of_the_left_out(products: Sequence[ProductInput], found: Sequence[Fault]) -> list[Fault]:
+    """Bundles of variants that are left out because of a fault of their own."""
+    wrong = {(fault.slug, fault.sku) for fault in found}
+    left_out = {
+        variant.sku
+        for product in products for variant in product.variants
+        if not wrong.isdisjoint({(product.slug, None), (product.slug, variant.sku)})
+    }  # fmt: skip
+    return [
+        Fault(slug=product.slug, sku=variant.sku, field="components", reason=f"its component {component.sku} has a fault")
+        for product in products for variant in product.variants if variant.sku not in left_out
+        for component in variant.components or () if component.sku in left_out
+    ]  # fmt: skip
+
+
 async def upsert_products(tx: Tx, actor: Actor, *, products: Sequence[ProductInput]) -> Upserted:
     """Make or change products by slug and their variants by SKU, all or nothing; at most some thousand variants at once.
 
-    A product that stays the same keeps its version. Seven statements, whatever the number. Raises BadProduct, SkuElsewhere,
-    BarcodeElsewhere for the first fault.
+    A product that stays the same keeps its version. Seven statements, whatever the number, and one more for
+    bundles. Raises BadProduct, SkuElsewhere, BarcodeElsewhere for the first fault.
     """
     await lock(tx)
     for fault in faults_within(products) or await faults_against(tx, products):
@@ -425,6 +520,13 @@ async def put_products(tx: Tx, actor: Actor, products: Sequence[ProductInput]) -
         of=[ids[variant.sku] for _, _, variant in pairs if variant.barcodes is not None],
     )  # fmt: skip
     changed |= {product_of[row.variant_id] for row in touched}
+    parts = [(ids[variant.sku], part) for _, _, variant in pairs for part in variant.components or ()]
+    if parts:
+        touched = await tx.rows(
+            PUT_COMPONENTS, bundles=[bundle for bundle, _ in parts], skus=[part.sku for _, part in parts],
+            quantities=[part.quantity for _, part in parts],
+        )  # fmt: skip
+        changed |= {product_of[row.bundle_id] for row in touched}
     created = {row.id for row in by_slug.values() if row.created}
     if changed:
         saved = await tx.rows(INDEX_PRODUCTS, changed=list(changed), created=list(created), at=tx.at)
@@ -446,7 +548,8 @@ def _variant_row(product_id: UUID, position: int, variant: VariantInput) -> dict
         "return_policy": variant.return_policy, "sellable_from": variant.sellable_from,
         "sellable_until": variant.sellable_until, "stop_sale_reason": variant.stop_sale_reason,
         "maximum_per_order": variant.maximum_per_order, "quantity_unit": unit.unit if unit else None,
-        "quantity_scale": unit.scale if unit else 0,
+        "quantity_scale": unit.scale if unit else 0, "tracking": variant.tracking, "when_out": variant.when_out,
+        "preorder_until": variant.preorder_until, "bundle": variant.components is not None,
     }  # fmt: skip
 
 
@@ -488,6 +591,7 @@ async def resume_sale(tx: Tx, actor: Actor, *, sku: str, command: ResumeSale) ->
 __all__ = [
     "Fault",
     "faults_against",
+    "faults_of_the_left_out",
     "faults_within",
     "lock",
     "put_products",

@@ -136,7 +136,10 @@ variants = Table(
     CheckConstraint("tracking IN ('serial', 'marked')", name="tracking_known"),
     CheckConstraint("when_out IN ('deny', 'backorder', 'preorder')", name="when_out_known"),
     CheckConstraint("(when_out = 'preorder') = (preorder_until IS NOT NULL)", name="preorder_until"),
-    CheckConstraint("NOT bundle OR tracking IS NULL", name="bundle_untracked"),
+    CheckConstraint("tracking IS NULL OR quantity_unit IS NULL", name="tracked_by_piece"),
+    CheckConstraint(
+        "NOT bundle OR (tracking IS NULL AND quantity_unit IS NULL AND when_out = 'deny')", name="bundle_of_others"
+    ),
     schema="catalog",
 )
 

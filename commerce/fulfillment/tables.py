@@ -121,3 +121,64 @@ steps = Table(
     UniqueConstraint("fulfillment_id", "version"),
     schema="fulfillment",
 )
+
+
+class SourcingRuleColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    scope = Column(Text, unique=True, nullable=False)
+    tiers = Column(JSONB, nullable=False)
+    options = Column(JSONB, nullable=False)
+    version = Column(Integer, server_default="1", nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+sourcing_rules = Table(
+    "sourcing_rules",
+    metadata,
+    SourcingRuleColumns,
+    CheckConstraint("scope IN ('pickup', 'delivery')", name="scope_known"),
+    schema="fulfillment",
+)
+"""By what the sources of an order are chosen. Without a row the code's own rules hold."""
+
+
+class DeliveryMethodColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    code = Column(Text, unique=True, nullable=False)
+    name = Column(JSONB, nullable=False)
+    kind = Column(Text, nullable=False)
+    bands = Column(JSONB, nullable=False)
+    weekdays = Column(JSONB, nullable=False)
+    cut_off = Column(Text)
+    published = Column(Boolean, nullable=False)
+    position = Column(Integer, nullable=False)
+    version = Column(Integer, server_default="1", nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+delivery_methods = Table(
+    "delivery_methods",
+    metadata,
+    DeliveryMethodColumns,
+    CheckConstraint("kind IN ('shipping', 'local_delivery', 'pickup_point')", name="kind_known"),
+    schema="fulfillment",
+)
+
+
+class PlanColumns(TypedColumns):
+    order_id = Column(Uuid, primary_key=True)
+    n = Column(Integer, primary_key=True)
+    scope = Column(Text, nullable=False)
+    reason = Column(Text, nullable=False)
+    plan = Column(JSONB, nullable=False)
+    made_at = Column(DateTime(timezone=True), nullable=False)
+
+
+plans = Table(
+    "plans",
+    metadata,
+    PlanColumns,
+    CheckConstraint("scope IN ('pickup', 'delivery') AND n > 0", name="scope_known"),
+    schema="fulfillment",
+)
+"""Why an order's goods come from where they come: the plan as it was made. Append-only."""

@@ -6,14 +6,16 @@ channel; one statement per read, whatever the number of codes.
 
 from commerce.locations import schedule
 from commerce.locations.errors import BadNear, UnknownLocation
-from commerce.locations.queries import all_with_role, by_codes, by_ids, distance_metres, one, parse_near
-from commerce.locations.schemas import CreateLocation, LegalEntityInput, Location
+from commerce.locations.queries import all_with_role, by_codes, by_ids, distance_metres, links_of, one, parse_near
+from commerce.locations.schemas import CreateLocation, Departure, LegalEntityInput, Link, Location
 from commerce.locations.service import create, upsert_legal_entities
 
 __all__ = [
     "BadNear",
     "CreateLocation",
+    "Departure",
     "LegalEntityInput",
+    "Link",
     "Location",
     "UnknownLocation",
     "all_with_role",
@@ -21,6 +23,7 @@ __all__ = [
     "by_ids",
     "create",
     "distance_metres",
+    "links_of",
     "one",
     "parse_near",
     "schedule",

@@ -11,8 +11,10 @@ from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import schedule
 from commerce.locations.errors import BadNear, UnknownLocation
 from commerce.locations.schemas import (
+    DEPARTURES,
     EXCEPTIONS,
     WEEK,
+    Link,
     Location,
     LocationView,
 )
@@ -20,7 +22,7 @@ from commerce.locations.schemas import (
 COLUMNS = """
     id, code, name, kind, legal_entity, roles, tax_zone, latitude_e6, longitude_e6, address, time_zone, hours::text AS hours,
     pickup_hours::text AS pickup_hours, exceptions::text AS exceptions, preparation_minutes, cut_off, kept_days, opened_on,
-    closed_on, paused_until, paused_reason, version
+    closed_on, paused_until, paused_reason, priority, daily_capacity, backlog_minutes, busy_hours::text AS busy_hours, version
 """
 BY_CODES = f"SELECT {COLUMNS} FROM locations.locations WHERE code = ANY(CAST(:codes AS text[]))"  # noqa: S608
 BY_IDS = f"SELECT {COLUMNS} FROM locations.locations WHERE id = ANY(CAST(:ids AS uuid[]))"  # noqa: S608
@@ -31,6 +33,11 @@ ALL = f"""
 """  # noqa: S608
 LOCKED = f"SELECT {COLUMNS} FROM locations.locations WHERE code = :code FOR NO KEY UPDATE"  # noqa: S608
 
+LINKS = """
+    SELECT location_id, source_id, priority, transit_hours, departures::text AS departures, cost_amount FROM locations.links
+    WHERE location_id = ANY(CAST(:ids AS uuid[])) ORDER BY location_id, priority, source_id
+"""
+
 
 def location_of(row: Row) -> Location:
     """A row of COLUMNS as a Location."""
@@ -38,6 +45,7 @@ def location_of(row: Row) -> Location:
     values["roles"] = frozenset(values["roles"])
     values["hours"] = WEEK.decode(values["hours"])
     values["pickup_hours"] = None if values["pickup_hours"] in (None, "null") else WEEK.decode(values["pickup_hours"])
+    values["busy_hours"] = None if values["busy_hours"] in (None, "null") else WEEK.decode(values["busy_hours"])
     values["exceptions"] = EXCEPTIONS.decode(values["exceptions"])
     return Location(**values)
 
@@ -50,6 +58,22 @@ async def by_codes(tx: Tx, codes: Sequence[str]) -> dict[str, Location]:
 async def by_ids(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Location]:
     """Locations by id; unknown ids are absent. One statement."""
     return {row.id: location_of(row) for row in await tx.rows(BY_IDS, ids=list(ids))}
+
+
+def link_of(row: Row) -> Link:
+    """A row of LINKS as a Link."""
+    values = dict(row)
+    departures = values["departures"]
+    values["departures"] = None if departures in (None, "null") else DEPARTURES.decode(departures)
+    return Link(**values)
+
+
+async def links_of(tx: Tx, location_ids: Sequence[UUID]) -> dict[UUID, list[Link]]:
+    """What each location may draw on, the lowest priority first, then by source; one that draws on nothing is absent. One statement."""
+    found: dict[UUID, list[Link]] = {}
+    for row in await tx.rows(LINKS, ids=list(location_ids)):
+        found.setdefault(row.location_id, []).append(link_of(row))
+    return found
 
 
 async def one(tx: Tx, code: str) -> Location:

@@ -81,6 +81,14 @@ class Location(Struct, frozen=True, kw_only=True):
     closed_on: date | None
     paused_until: datetime | None
     paused_reason: str | None
+    priority: int = 0
+    """The higher, the sooner it is asked for goods."""
+    daily_capacity: int | None = None
+    """Orders a day that it can prepare; null: no limit."""
+    backlog_minutes: int = 0
+    """Work minutes already waiting there; a promise adds them to `preparation_minutes`."""
+    busy_hours: tuple[Hours, ...] | None = None
+    """When its shoppers need its staff: other places are asked first."""
     version: int = 1
 
     @property
@@ -108,6 +116,27 @@ class Location(Struct, frozen=True, kw_only=True):
     def may(self, role: str, at: datetime) -> bool:
         """Whether it has the role and is opened, not closed for good and not paused."""
         return self.refusal(role, at) is None
+
+
+class Departure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods leave at `at` (local time of the source) on one ISO weekday (1 Monday … 7 Sunday)."""
+
+    weekday: Annotated[int, Meta(ge=1, le=7)]
+    at: TimeOfDay
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """`location_id` may draw on `source_id`; the lowest priority first. `departures` None: whenever something is ready.
+
+    `transit_hours` from departure to arrival; `cost_amount` of one parcel in minor units of the house's currency.
+    """
+
+    location_id: UUID
+    source_id: UUID
+    priority: int
+    transit_hours: int
+    departures: tuple[Departure, ...] | None
+    cost_amount: int
 
 
 class LocationView(Struct, frozen=True, kw_only=True):
@@ -218,4 +247,5 @@ class LegalEntityView(Struct, frozen=True, kw_only=True):
 
 
 WEEK = msgspec.json.Decoder(tuple[Hours, ...])
+DEPARTURES = msgspec.json.Decoder(tuple[Departure, ...])
 EXCEPTIONS = msgspec.json.Decoder(tuple[HoursException, ...])

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, ForeignKey, Integer, Table, Text, TypedColumns, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Integer,
+    Table,
+    Text,
+    TypedColumns,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from commerce.infra.tables import metadata
@@ -65,7 +77,9 @@ locations = Table(
         name="coordinates",
     ),
     CheckConstraint("preparation_minutes >= 0 AND kept_days > 0", name="durations"),
-    CheckConstraint("roles <@ ARRAY['ships','pickup','accepts_returns','sells','receives']::text[]", name="roles_known"),
+    CheckConstraint(
+        "roles <@ ARRAY['ships','pickup','accepts_returns','sells','receives']::text[]", name="roles_known"
+    ),
     CheckConstraint("daily_capacity >= 0 AND backlog_minutes >= 0", name="capacity"),
     schema="locations",
 )

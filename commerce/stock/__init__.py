@@ -1,6 +1,7 @@
-"""Stock: levels, the movement ledger, reservations (DESIGN 6).
+"""Stock: levels, the movement ledger, reservations, plans (DESIGN 6).
 
-Owns how many units of a variant stand where, for whom they are set aside, and every movement that made it so.
+Owns how many units of a variant stand where, for whom they are set aside, what is announced to arrive, and every movement that
+made it so.
 
 Promises: a level always equals the sum of its movements and never goes below zero; what is set aside equals the open
 reservations; nothing is promised twice; a cause is posted once, however often it is sent; physical facts always book.
@@ -10,51 +11,69 @@ Every verb is a fixed number of statements for any number of lines: one for rece
 
 from __future__ import annotations
 
-from commerce.stock.errors import BelowZero, InsufficientStock, LevelTooHigh, ReservationShort, WrongDirection
-from commerce.stock.events import BrokenLine, CountNeeded, MissingLine, PromiseBroken
+from commerce.stock.errors import (
+    BelowZero,
+    InsufficientStock,
+    LevelTooHigh,
+    NotExpected,
+    ReservationShort,
+    WrongDirection,
+)
+from commerce.stock.events import BrokenLine, CountNeeded, MissingLine, PromiseArrived, PromiseBroken
+from commerce.stock.expected import change_expected, expect, expected_of, inbound
+from commerce.stock.facts import adjust, convert, count, move, receive, return_to_vendor, sell, take_back
 from commerce.stock.queries import history, levels, lost, reservations_of, totals
 from commerce.stock.schemas import (
+    Arrival,
     Cause,
+    Counted,
     Demand,
+    Expect,
+    Expected,
+    ExpectedChange,
+    Freight,
     HandedOver,
     HistoryEntry,
     Level,
     Owner,
+    Part,
+    Portion,
     ReceiptLine,
+    Regrade,
     Reservation,
     SaleLine,
     Short,
     TakeBackLine,
 )
-from commerce.stock.service import (
-    adjust,
-    commit,
-    hand_over,
-    promise,
-    promise_again,
-    receive,
-    release,
-    reserve,
-    sell,
-    sweep,
-    take_back,
-)
+from commerce.stock.service import commit, hand_over, promise, promise_again, release, reserve, sweep
+from commerce.stock.travel import arrive, dispatch
 
 __all__ = [
+    "Arrival",
     "BelowZero",
     "BrokenLine",
     "Cause",
     "CountNeeded",
+    "Counted",
     "Demand",
+    "Expect",
+    "Expected",
+    "ExpectedChange",
+    "Freight",
     "HandedOver",
     "HistoryEntry",
     "InsufficientStock",
     "Level",
     "LevelTooHigh",
     "MissingLine",
+    "NotExpected",
     "Owner",
+    "Part",
+    "Portion",
+    "PromiseArrived",
     "PromiseBroken",
     "ReceiptLine",
+    "Regrade",
     "Reservation",
     "ReservationShort",
     "SaleLine",
@@ -62,17 +81,27 @@ __all__ = [
     "TakeBackLine",
     "WrongDirection",
     "adjust",
+    "arrive",
+    "change_expected",
     "commit",
+    "convert",
+    "count",
+    "dispatch",
+    "expect",
+    "expected_of",
     "hand_over",
     "history",
+    "inbound",
     "levels",
     "lost",
+    "move",
     "promise",
     "promise_again",
     "receive",
     "release",
     "reservations_of",
     "reserve",
+    "return_to_vendor",
     "sell",
     "sweep",
     "take_back",

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from commerce.kernel.errors import Conflict, Forbidden, Unprocessable
-from commerce.stock.schemas import Short
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
+from commerce.stock.schemas import ShelfBucket, Short
 
 
 class NearStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,34 @@ class StillSetAside(msgspec.Struct, frozen=True, kw_only=True):
     line_id: UUID
     wanted: int
     left: int
+
+
+class UnknownLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a body whose SKU nobody knows."""
+
+    pointer: str
+    sku: str
+
+
+class ComponentUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """So many units of a variant in one bundle."""
+
+    sku: str
+    quantity: int
+
+
+class BundleLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle, and what it is made of."""
+
+    sku: str
+    components: list[ComponentUnits]
+
+
+class StandingStill(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods that would come back to the bucket that they were taken from."""
+
+    sku: str
+    bucket: ShelfBucket
 
 
 class InsufficientStock(Conflict):
@@ -82,6 +110,15 @@ class BelowZero(Conflict):
     members_schema = {"left": int, "bucket": str}
 
 
+class NotExpected(Conflict):
+    code = "not-expected"
+    title = "Less is expected than that"
+    title_ru = "Столько не ожидается"
+    detail = "Only {left} are still to come, {quantity} were named. Look at the announcement again."
+    detail_ru = "Ожидается ещё {left}, указано {quantity}. Проверьте уведомление о поставке."
+    members_schema = {"left": int, "quantity": int}
+
+
 class LevelTooHigh(Unprocessable):
     code = "stock-level-too-high"
     title = "More than the books can hold"
@@ -105,3 +142,89 @@ class NotYourStock(Forbidden):
     title_ru = "Не ваше место хранения"
     detail = "Your role lets you read stock, but not at this location."
     detail_ru = "Ваша роль не позволяет смотреть остатки в этом месте."
+
+
+class UnknownSkus(NotFound):
+    code = "unknown-skus"
+    title = "No such SKUs"
+    title_ru = "Нет таких артикулов"
+    each = "There is no variant with the SKU {sku} ({pointer})."
+    each_ru = "Нет варианта с артикулом {sku} ({pointer})."
+    detail = (
+        "`lines` names every line with an unknown SKU. Nothing was booked. SKUs are exact, capital letters included."
+    )
+    detail_ru = "В `lines` названы все строки с неизвестным артикулом. Ничего не проведено. Артикул нужен точный, с учётом регистра."
+    members_schema = {"lines": list[UnknownLine]}
+
+    def __init__(self, lines: Sequence[UnknownLine]) -> None:
+        super().__init__(lines=[msgspec.to_builtins(line) for line in lines])
+
+
+class BundleHasNoStock(Unprocessable):
+    code = "bundle-has-no-stock"
+    title = "A bundle has no stock of its own"
+    title_ru = "У комплекта нет собственного остатка"
+    each = "{sku} is a bundle."
+    each_ru = "{sku} — комплект."
+    detail = "Its stock is that of its components: book those, `lines` names them."
+    detail_ru = "Его остаток — это остатки его частей: проводите их, они названы в `lines`."
+    members_schema = {"lines": list[BundleLine]}
+
+    def __init__(self, lines: Sequence[BundleLine]) -> None:
+        super().__init__(lines=[msgspec.to_builtins(line) for line in lines])
+
+
+class SameBucket(Unprocessable):
+    code = "same-bucket"
+    title = "Nothing would move"
+    title_ru = "Ничего не изменится"
+    each = "{sku} would come back to {bucket}."
+    each_ru = "{sku} вернётся в {bucket}."
+    detail = "A move needs another bucket; a conversion makes another variant, or the same one in another bucket."
+    detail_ru = "Перемещению нужно другое состояние, переделке — другой товар или другое состояние того же товара."
+    members_schema = {"lines": list[StandingStill]}
+
+    def __init__(self, lines: Sequence[StandingStill]) -> None:
+        super().__init__(lines=[msgspec.to_builtins(line) for line in lines])
+
+
+class LocationCannotReceive(Conflict):
+    code = "location-cannot-receive"
+    title = "The location does not receive goods"
+    title_ru = "Это место не принимает товар"
+    detail = (
+        "{location} has no role `receives`, or is closed for good. Send the goods elsewhere, or change the location."
+    )
+    detail_ru = (
+        "У {location} нет роли `receives`, или место закрыто навсегда. Направьте товар в другое место или измените это."
+    )
+    members_schema = {"location": str}
+
+
+class UnknownAdjustment(NotFound):
+    code = "unknown-adjustment"
+    title = "No such adjustment"
+    title_ru = "Нет такой корректировки"
+    detail = "There is no adjustment {adjustment}. Those of a store are listed by GET /v1/stores/{{code}}/adjustments."
+    detail_ru = (
+        "Нет корректировки {adjustment}. Корректировки магазина перечисляет GET /v1/stores/{{code}}/adjustments."
+    )
+    members_schema = {"adjustment": str}
+
+
+class AdjustmentElsewhere(Forbidden):
+    code = "adjustment-elsewhere"
+    title = "Another store's adjustment"
+    title_ru = "Корректировка другого магазина"
+    detail = "Adjustment {adjustment} belongs to another store; only that store's staff see and decide it."
+    detail_ru = "Корректировка {adjustment} относится к другому магазину; её видят и решают только его сотрудники."
+    members_schema = {"adjustment": str}
+
+
+class AdjustmentClosed(Conflict):
+    code = "adjustment-closed"
+    title = "The adjustment has been decided"
+    title_ru = "По корректировке уже принято решение"
+    detail = "Adjustment {adjustment} is {state} already. Ask for another one if the shelf says otherwise."
+    detail_ru = "Корректировка {adjustment} уже в состоянии {state}. Если на полке иначе, запросите новую."
+    members_schema = {"adjustment": str, "state": str}

@@ -1,4 +1,4 @@
-"""What the stock room publishes. A posting is the aggregate; it happens once, so its version is always 1."""
+"""What the stock room publishes. A posting happens once, so its version is always 1; an adjustment has one event per version."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from commerce.kernel.events import Event
-from commerce.stock.schemas import OwnerKind
+from commerce.stock.schemas import AdjustmentReason, AdjustmentState, OwnerKind, ShelfBucket
 
 
 class BrokenLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,17 @@ class PromiseBroken(Event, frozen=True, kw_only=True):
     location_id: UUID
     fulfillment_ids: list[UUID]
     checkout_ids: list[UUID]
+    transfer_ids: list[UUID] = []
     lines: list[BrokenLine]
+
+
+class PromiseArrived(Event, frozen=True, kw_only=True):
+    """Goods that had been promised before they were there now stand committed at the location."""
+
+    type = "stock.promise_arrived"
+    aggregate = "posting"
+    location_id: UUID
+    fulfillment_ids: list[UUID]
 
 
 class CountNeeded(Event, frozen=True, kw_only=True):
@@ -45,3 +55,29 @@ class CountNeeded(Event, frozen=True, kw_only=True):
     aggregate = "posting"
     location_id: UUID
     lines: list[MissingLine]
+
+
+class AdjustmentEvent(Event, frozen=True, kw_only=True):
+    """What every fact of an adjustment names. `value` in minor units, null when nobody knows it."""
+
+    aggregate = "adjustment"
+    location_id: UUID
+    variant_id: UUID
+    delta: int
+    bucket: ShelfBucket
+    reason: AdjustmentReason
+    value: int | None
+    currency: str
+
+
+class AdjustmentRequested(AdjustmentEvent, frozen=True, kw_only=True):
+    """An adjustment waits for a manager; nothing has moved."""
+
+    type = "stock.adjustment_requested"
+
+
+class AdjustmentDecided(AdjustmentEvent, frozen=True, kw_only=True):
+    """An adjustment was booked, at once or by a manager, or rejected."""
+
+    type = "stock.adjustment_decided"
+    state: AdjustmentState

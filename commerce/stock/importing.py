@@ -22,7 +22,7 @@ from commerce.infra.importing import ErrorReport, Fault, Item, Loaded, Reader, R
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
 from commerce.kernel.text import Code, Sku
-from commerce.stock import ledger, service
+from commerce.stock import facts, ledger
 from commerce.stock.errors import BelowZero
 from commerce.stock.ledger import LIMIT, Act, Spot
 from commerce.stock.schemas import Cause, Movement, UnitCost
@@ -111,7 +111,7 @@ def loader(name: str, content: str) -> importing.Load[StockLine]:
             raise Busy(retry_after_seconds=1)
         for line, act in plan.takes:
             try:
-                await service.book_fact(tx, actor, act)
+                await facts.book_fact(tx, actor, act)
             except BelowZero as refusal:
                 faults.append(Fault(line=line, field="quantity", reason=str(refusal)))
                 rows -= 1

@@ -26,7 +26,7 @@ from commerce.infra.db import Tx
 from commerce.infra.outbox import actor_record
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
-from commerce.stock.schemas import Bucket, Cause, Movement, Owner, Reservation, ReservationState
+from commerce.stock.schemas import Bucket, Cause, Movement, Owner, Reservation, ReservationState, StandsOn
 
 BUCKETS: tuple[Bucket, ...] = (
     "available",
@@ -38,6 +38,8 @@ BUCKETS: tuple[Bucket, ...] = (
     "in_transit_committed",
 )
 LIMIT = 2**31 - 1
+ATTEMPTS = 4
+"""The first attempt of a verb locks the levels; from then on its reservations stand still, so a second one fits."""
 EXPIRY = "reservation_expiry"
 """Kind of the cause that returns an expired reservation; the id is the reservation's."""
 
@@ -58,6 +60,8 @@ class Standing(msgspec.Struct, frozen=True):
     safety_stock: int = 0
     average: int | None = None
     """Moving average cost of the variant."""
+    absent: bool = True
+    """There was no row: what arrives there makes it."""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,21 +80,37 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     seen: Reservation
     state: ReservationState
-    bucket: Bucket
+    bucket: StandsOn
     quantity_open: int
     quantity_lost: int
+    quantity: int | None = None
+    """Its own, when a part of it becomes a reservation of its own."""
+    location_id: UUID | None = None
+    """Where its goods are now, when they travelled."""
+    expected_id: UUID | None = None
+    """The plan that it stands on now."""
 
 
 class NewReservation(msgspec.Struct, frozen=True, kw_only=True):
-    """A reservation that begins with the posting."""
+    """A reservation that begins with the posting; `lost` from the start when it is the broken part of another."""
 
     owner: Owner
     line_id: UUID
     location_id: UUID
     variant_id: UUID
-    bucket: Bucket
+    bucket: StandsOn
     quantity: int
-    expires_at: datetime | None
+    expires_at: datetime | None = None
+    per_unit: int = 1
+    expected_id: UUID | None = None
+    lost: bool = False
+    created_at: datetime | None = None
+    """That of the reservation which it was a part of: its place in the queue."""
+
+    @property
+    def state(self) -> ReservationState:
+        """The state that it begins in."""
+        return "short" if self.lost else "reserved" if self.bucket == "reserved" else "committed"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,8 +140,9 @@ _HELD = """
 change AS MATERIALIZED (
     SELECT * FROM unnest(
         CAST(:change_ids AS uuid[]), CAST(:states_seen AS text[]), CAST(:opens_seen AS integer[]), CAST(:losts_seen AS integer[]),
-        CAST(:states AS text[]), CAST(:buckets AS text[]), CAST(:opens AS integer[]), CAST(:losts AS integer[])
-    ) AS c(id, state_seen, open_seen, lost_seen, state, bucket, quantity_open, quantity_lost)
+        CAST(:states AS text[]), CAST(:buckets AS text[]), CAST(:opens AS integer[]), CAST(:losts AS integer[]),
+        CAST(:quantities AS integer[]), CAST(:change_locations AS uuid[]), CAST(:change_plans AS uuid[])
+    ) AS c(id, state_seen, open_seen, lost_seen, state, bucket, quantity_open, quantity_lost, quantity, location_id, expected_id)
 ), held AS MATERIALIZED (
     SELECT r.id, r.state, r.quantity_open, r.quantity_lost FROM stock.reservations r JOIN change c ON c.id = r.id
     WHERE (SELECT count(*) FROM locked) >= 0
@@ -149,16 +170,16 @@ fits AS MATERIALIZED (
     SELECT count(*) AS acts, count(*) = cardinality(CAST(:act_ids AS uuid[])) AS yes FROM posting
 ), moved AS (
     INSERT INTO stock.movements
-        (posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, occurred_at)
+        (posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, per_unit, occurred_at)
     SELECT m.posting_id, m.n, m.variant_id, m.quantity, m.from_place, m.from_location_id, m.to_place, m.to_location_id,
            CASE WHEN m.to_place = 'customer'
                 THEN (SELECT c.average FROM stock.costs c WHERE c.variant_id = m.variant_id) ELSE m.unit_cost END,
-           m.line_id, :occurred_at
+           m.line_id, m.per_unit, :occurred_at
     FROM unnest(
         CAST(:move_postings AS uuid[]), CAST(:move_ns AS integer[]), CAST(:move_variants AS uuid[]), CAST(:move_quantities AS integer[]),
         CAST(:move_froms AS text[]), CAST(:move_from_locations AS uuid[]), CAST(:move_tos AS text[]), CAST(:move_to_locations AS uuid[]),
-        CAST(:move_costs AS bigint[]), CAST(:move_lines AS uuid[])
-    ) AS m(posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id), booked
+        CAST(:move_costs AS bigint[]), CAST(:move_lines AS uuid[]), CAST(:move_per_units AS integer[])
+    ) AS m(posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, per_unit), booked
     WHERE booked.yes
 ), changed AS (
     UPDATE stock.levels l SET {sums}
@@ -196,20 +217,24 @@ made AS (
 _CHANGED_RESERVATIONS = """
 settled AS (
     UPDATE stock.reservations r
-    SET state = c.state, bucket = c.bucket, quantity_open = c.quantity_open, quantity_lost = c.quantity_lost, changed_at = :at
+    SET state = c.state, bucket = c.bucket, quantity_open = c.quantity_open, quantity_lost = c.quantity_lost,
+        quantity = c.quantity, location_id = c.location_id, expected_id = c.expected_id, changed_at = :at
     FROM change c, booked WHERE booked.yes AND r.id = c.id
 )"""
 _NEW_RESERVATIONS = """
 begun AS (
     INSERT INTO stock.reservations (id, owner_kind, owner_id, line_id, location_id, variant_id, bucket, state,
-        quantity, quantity_open, expires_at, created_at, changed_at)
-    SELECT n.id, n.owner_kind, n.owner_id, n.line_id, n.location_id, n.variant_id, n.bucket, n.bucket,
-        n.quantity, n.quantity, n.expires_at, :at, :at
+        quantity, quantity_open, quantity_lost, per_unit, expected_id, expires_at, created_at, changed_at)
+    SELECT n.id, n.owner_kind, n.owner_id, n.line_id, n.location_id, n.variant_id, n.bucket, n.state,
+        n.quantity, CASE WHEN n.state = 'short' THEN 0 ELSE n.quantity END, CASE WHEN n.state = 'short' THEN n.quantity ELSE 0 END,
+        n.per_unit, n.expected_id, n.expires_at, n.created_at, :at
     FROM unnest(
         CAST(:new_ids AS uuid[]), CAST(:new_owner_kinds AS text[]), CAST(:new_owner_ids AS uuid[]), CAST(:new_lines AS uuid[]),
         CAST(:new_locations AS uuid[]), CAST(:new_variants AS uuid[]), CAST(:new_buckets AS text[]), CAST(:new_quantities AS integer[]),
-        CAST(:new_expiries AS timestamptz[])
-    ) AS n(id, owner_kind, owner_id, line_id, location_id, variant_id, bucket, quantity, expires_at), booked
+        CAST(:new_expiries AS timestamptz[]), CAST(:new_states AS text[]), CAST(:new_per_units AS integer[]),
+        CAST(:new_plans AS uuid[]), CAST(:new_begins AS timestamptz[])
+    ) AS n(id, owner_kind, owner_id, line_id, location_id, variant_id, bucket, quantity, expires_at, state, per_unit, expected_id,
+        created_at), booked
     WHERE booked.yes
 )"""
 _COSTS = """
@@ -238,7 +263,7 @@ the on hand of the snapshot, but they are in `c.received`, read from the locked 
 _ANSWER = """
 SELECT fits.yes AS fits, booked.acts, d.location_id, d.variant_id, {columns},
     coalesce(l.safety_stock, 0) AS safety_stock,
-    (SELECT c.average FROM stock.costs c WHERE c.variant_id = d.variant_id) AS average
+    (SELECT c.average FROM stock.costs c WHERE c.variant_id = d.variant_id) AS average, l.location_id IS NULL AS absent
 FROM fits, booked, delta d LEFT JOIN locked l ON l.location_id = d.location_id AND l.variant_id = d.variant_id
 """.format(columns=", ".join(f"coalesce(l.{bucket}, 0) AS {bucket}" for bucket in BUCKETS))  # noqa: S608
 
@@ -310,6 +335,8 @@ async def book(
     movements = [(act.id, n, movement) for act in acts for n, movement in enumerate(act.movements, 1)]
     sums = deltas(movement for _, _, movement in movements)
     touched = {(change.seen.location_id, change.seen.variant_id) for change in changes}
+    plans = {(new.location_id, new.variant_id) for new in begins if new.bucket == "promised"}
+    touched |= plans
     if not touched <= sums.keys():
         # A reservation changes under the lock of its level, even when nothing moves there.
         sums = dict(sorted(({spot: {} for spot in touched} | sums).items()))
@@ -318,8 +345,8 @@ async def book(
     if any(abs(change) > LIMIT for level in sums.values() for change in level.values()):
         return Outcome(posted=False, replayed=False, levels=dict.fromkeys(sums, Standing(available=LIMIT)))
     # A level that loses something must exist already; one that only gains may have to be made.
-    arrives = any(level and min(level.values()) >= 0 for level in sums.values())
-    priced = [m for _, _, m in movements if m.from_place == "supplier" and m.unit_cost is not None]
+    arrives = bool(plans) or any(level and min(level.values()) >= 0 for level in sums.values())
+    priced = [m for _, _, m in movements if m.from_place in ("supplier", "conversion") and m.unit_cost is not None]
     happened = occurred_at or tx.at
     values: dict[str, Any] = {
         "location_ids": [location_id for location_id, _ in sums],
@@ -343,6 +370,7 @@ async def book(
         "move_to_locations": [m.to_location_id for _, _, m in movements],
         "move_costs": [m.unit_cost for _, _, m in movements],
         "move_lines": [m.line_id for _, _, m in movements],
+        "move_per_units": [m.per_unit for _, _, m in movements],
     }
     if changes or begins or priced:
         values["at"] = tx.at
@@ -357,6 +385,9 @@ async def book(
             "buckets": [change.bucket for change in ordered],
             "opens": [change.quantity_open for change in ordered],
             "losts": [change.quantity_lost for change in ordered],
+            "quantities": [change.seen.quantity if change.quantity is None else change.quantity for change in ordered],
+            "change_locations": [change.location_id or change.seen.location_id for change in ordered],
+            "change_plans": [change.expected_id or change.seen.expected_id for change in ordered],
         }
     if begins:
         values |= {
@@ -369,6 +400,10 @@ async def book(
             "new_buckets": [new.bucket for new in begins],
             "new_quantities": [new.quantity for new in begins],
             "new_expiries": [new.expires_at for new in begins],
+            "new_states": [new.state for new in begins],
+            "new_per_units": [new.per_unit for new in begins],
+            "new_plans": [new.expected_id for new in begins],
+            "new_begins": [new.created_at or tx.at for new in begins],
         }
     if priced:
         values |= {
@@ -396,7 +431,8 @@ ON CONFLICT (location_id, variant_id) DO UPDATE SET available = l.available WHER
 """
 """Makes the levels that are not there, and locks all of them, in one ordered pass; those that are there are not written."""
 LOCK = """
-SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed
+SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed, l.quality_control, l.damaged, l.in_transit,
+    l.in_transit_committed, l.safety_stock, false AS absent
 FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)
 JOIN stock.levels l ON l.location_id = d.location_id AND l.variant_id = d.variant_id
 ORDER BY l.location_id, l.variant_id FOR NO KEY UPDATE OF l
@@ -417,8 +453,17 @@ async def lock(tx: Tx, spots: Iterable[Spot]) -> dict[Spot, Standing]:
     rows = await tx.rows(LOCK, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
     return {
         (row.location_id, row.variant_id): Standing(
-            available=row.available, reserved=row.reserved, committed=row.committed
-        )
+            row.available,
+            row.reserved,
+            row.committed,
+            row.quality_control,
+            row.damaged,
+            row.in_transit,
+            row.in_transit_committed,
+            row.safety_stock,
+            None,
+            False,
+        )  # fmt: skip
         for row in rows
     }
 
@@ -430,7 +475,7 @@ async def posted_of(tx: Tx, kind: str, ids: Sequence[UUID]) -> set[UUID]:
 
 RESERVATION = """
 SELECT r.id, r.owner_kind, r.owner_id, r.line_id, r.location_id, r.variant_id, r.bucket, r.state,
-       r.quantity, r.quantity_open, r.quantity_lost, r.expires_at, r.created_at, known.posted
+       r.quantity, r.quantity_open, r.quantity_lost, r.expires_at, r.created_at, r.per_unit, r.expected_id, known.posted
 FROM (SELECT EXISTS (SELECT FROM stock.postings WHERE cause_kind = :cause_kind AND cause_id = :cause_id) AS posted) known
 """
 OF_OWNER = (
@@ -485,6 +530,8 @@ def reservation(row: Any) -> Reservation:
         quantity_lost=row.quantity_lost,
         expires_at=row.expires_at,
         created_at=row.created_at,
+        per_unit=row.per_unit,
+        expected_id=row.expected_id,
     )
 
 
@@ -528,11 +575,12 @@ def expiry(held: Reservation, business_date: date | None = None) -> tuple[Act, C
     movement = Movement(
         variant_id=held.variant_id,
         quantity=held.quantity_open,
-        from_place=held.bucket,
+        from_place="reserved",
         from_location_id=held.location_id,
         to_place="available",
         to_location_id=held.location_id,
         line_id=held.line_id,
+        per_unit=held.per_unit,
     )
     act = Act(cause=Cause(EXPIRY, held.id), movements=[movement], business_date=business_date)
     change = Change(

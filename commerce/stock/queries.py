@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,8 @@ from uuid import UUID
 from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.stock import ledger
-from commerce.stock.schemas import Cause, HistoryEntry, Level, Owner, OwnerKind, Reservation
+from commerce.stock.bundles import with_bundles
+from commerce.stock.schemas import Cause, HistoryEntry, Level, Owner, OwnerKind, Part, Reservation
 
 LEVELS = """
 SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed, l.quality_control, l.damaged,
@@ -53,9 +54,11 @@ ORDER BY m.occurred_at DESC, m.posting_id DESC, m.n DESC LIMIT :limit
 """
 
 LOST = """
-SELECT owner_id, line_id, CAST(sum(quantity_lost) AS integer) AS lost FROM stock.reservations
-WHERE owner_kind = :kind AND owner_id = ANY(CAST(:ids AS uuid[])) AND quantity_lost > 0
-GROUP BY owner_id, line_id ORDER BY owner_id, line_id
+SELECT owner_id, line_id, CAST(max(lost) AS integer) AS lost FROM (
+    SELECT owner_id, line_id, ceil(sum(quantity_lost)::numeric / per_unit) AS lost FROM stock.reservations
+    WHERE owner_kind = :kind AND owner_id = ANY(CAST(:ids AS uuid[])) AND quantity_lost > 0
+    GROUP BY owner_id, line_id, variant_id, per_unit
+) parts GROUP BY owner_id, line_id ORDER BY owner_id, line_id
 """
 
 
@@ -63,20 +66,49 @@ def _level(row: Any) -> Level:
     return Level(**row)
 
 
-async def levels(tx: Tx, *, variant_ids: Sequence[UUID], location_ids: Sequence[UUID] | None = None) -> list[Level]:
+async def levels(
+    tx: Tx,
+    *,
+    variant_ids: Sequence[UUID],
+    location_ids: Sequence[UUID] | None = None,
+    bundles: Mapping[UUID, Sequence[Part]] | None = None,
+) -> list[Level]:
     """The levels of variants, everywhere or at some locations, by (location_id, variant_id). One statement.
 
-    A variant that was never at a location has no entry.
+    A variant that was never at a location has no entry. For each bundle among them, given with its parts, there is a level wherever
+    all of these are: its `ats` is the number of whole bundles, its buckets are empty.
     """
+    ids = _with_parts(variant_ids, bundles)
     if location_ids is None:
-        rows = await tx.rows(LEVELS_EVERYWHERE, at=tx.at, variant_ids=list(variant_ids))
+        rows = await tx.rows(LEVELS_EVERYWHERE, at=tx.at, variant_ids=ids)
     else:
-        rows = await tx.rows(LEVELS_AT, at=tx.at, variant_ids=list(variant_ids), location_ids=list(location_ids))
-    return [_level(row) for row in rows]
+        rows = await tx.rows(LEVELS_AT, at=tx.at, variant_ids=ids, location_ids=list(location_ids))
+    found = [_level(row) for row in rows]
+    if not bundles:
+        return found
+    asked = set(variant_ids)
+    return [level for level in with_bundles(found, bundles) if level.variant_id in asked]
 
 
-async def totals(tx: Tx, variant_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """What can be promised of each variant now, in all locations together; variants that were never anywhere are absent. One statement."""
+def _with_parts(variant_ids: Sequence[UUID], bundles: Mapping[UUID, Sequence[Part]] | None) -> list[UUID]:
+    if not bundles:
+        return list(variant_ids)
+    parts = {part.variant_id for several in bundles.values() for part in several}
+    return [*(variant_id for variant_id in variant_ids if variant_id not in bundles), *(parts - set(variant_ids))]
+
+
+async def totals(
+    tx: Tx, variant_ids: Sequence[UUID], bundles: Mapping[UUID, Sequence[Part]] | None = None
+) -> dict[UUID, int]:
+    """What can be promised of each variant now, in all locations together; variants that were never anywhere are absent. One statement.
+
+    Bundles are given with their parts; each is whole at one location.
+    """
+    if bundles:
+        sums: dict[UUID, int] = {}
+        for level in await levels(tx, variant_ids=variant_ids, bundles=bundles):
+            sums[level.variant_id] = sums.get(level.variant_id, 0) + level.ats
+        return sums
     return {row.variant_id: row.total for row in await tx.rows(TOTALS, at=tx.at, variant_ids=list(variant_ids))}
 
 

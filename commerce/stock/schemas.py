@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from commerce.kernel.money import MAX_MINOR
-from commerce.kernel.text import Quantity, Reason, Sku
+from commerce.kernel.money import MAX_MINOR, Money
+from commerce.kernel.text import Code, Quantity, Reason, ShortText, Sku
 
 Bucket = Literal[
     "available", "reserved", "committed", "quality_control", "damaged", "in_transit", "in_transit_committed"
@@ -29,7 +29,14 @@ StandsOn = Literal[
 """Where a reservation stands: on a bucket, or (`promised`) on what is announced."""
 OwnerKind = Literal["checkout", "fulfillment", "transfer"]
 ReservationState = Literal["reserved", "committed", "fulfilled", "released", "expired", "short"]
-AdjustmentReason = Literal["damage", "theft", "sample", "write_off", "found", "count", "correction"]
+AdjustmentReason = Literal[
+    "damage", "theft", "lost", "expired", "sample", "internal_use", "write_off", "found", "count", "correction",
+]  # fmt: skip
+"""Why the books are corrected by hand; `reasons.RULES` says what each may do."""
+AdjustmentState = Literal["waiting", "booked", "rejected"]
+WriteOffReason = Literal["write_off", "expired", "theft", "lost", "sample", "internal_use"]
+ValuedBy = Literal["cost", "list"]
+"""What a value was reckoned at: the moving average cost, or the list price where no cost is known."""
 UnitCost = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="Purchase price of one unit in minor units")]
 
 
@@ -206,10 +213,11 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
-    """What a line gave to the customer; `unit_cost` is the moving average at that moment, null when never known."""
+    """What a line gave to the customer; `unit_cost` is the moving average at that moment, null when never known.
+    `variant_id` is null for a bundle, which costs what its components do."""
 
     line_id: UUID
-    variant_id: UUID
+    variant_id: UUID | None
     quantity: int
     unit_cost: int | None
 
@@ -304,13 +312,74 @@ class BookReceipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class BookAdjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A physical fact about goods on the shelf. `delta` is negative for damage, theft, sample and write_off,
-    positive for found, either for count and correction."""
+    """A physical fact about goods on the shelf. `delta` is positive for found, either for count and correction, and negative
+    for everything else: damage (the goods stay, as damaged), theft, lost, expired, sample, internal_use, write_off."""
 
     sku: Sku
     delta: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
     reason: AdjustmentReason
     bucket: ShelfBucket = "available"
+    note: Reason | None = None
+
+
+class ApproveAdjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Book what has waited."""
+
+    note: Reason | None = None
+
+
+class RejectAdjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Do not book what has waited, and say why."""
+
+    note: Reason
+
+
+class MovedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units that are judged anew where they stand."""
+
+    sku: Sku
+    quantity: Quantity
+    from_bucket: ShelfBucket
+    to_bucket: ShelfBucket
+
+
+class BookMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods change between for sale, to be judged, and not sellable."""
+
+    lines: Annotated[list[MovedLine], Meta(min_length=1, max_length=200)]
+    reason: Reason
+
+
+class ShelfLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of a variant in a bucket."""
+
+    sku: Sku
+    quantity: Quantity
+    bucket: ShelfBucket
+
+
+class BookConversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods become others: an open box, a kit made or broken up. What is taken carries its cost to what is made."""
+
+    takes: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
+    makes: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
+    reason: Reason
+
+
+class BookVendorReturn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods go back to where they were bought. `reference` is what the supplier knows it by."""
+
+    supplier: Code
+    reference: ShortText
+    lines: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
+    note: Reason | None = None
+
+
+class BookWriteOff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods are given up for good."""
+
+    lines: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
+    reason: WriteOffReason
     note: Reason | None = None
 
 
@@ -340,6 +409,58 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     business_date: date
     levels: list[LevelView]
+
+
+class BookedAdjustmentView(PostingView, frozen=True, kw_only=True):
+    """An adjustment as it was asked for. While it is `waiting` for a manager nothing has moved: `levels` are as before.
+
+    `value` is what the units are worth, null when neither a cost nor a price is known.
+    """
+
+    adjustment: UUID
+    state: AdjustmentState
+    value: Money | None
+    valued_by: ValuedBy | None
+    version: int
+
+
+class AdjustmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An adjustment with who asked for it and who decided; one that needed nobody's approval was decided by who asked."""
+
+    id: UUID
+    location: str
+    sku: str
+    variant_id: UUID
+    delta: int
+    bucket: ShelfBucket
+    reason: AdjustmentReason
+    note: str | None
+    state: AdjustmentState
+    value: Money | None
+    valued_by: ValuedBy | None
+    requested_by: dict[str, Any]
+    requested_at: datetime
+    decided_by: dict[str, Any] | None
+    decided_at: datetime | None
+    decision_note: str | None
+    version: int
+
+
+class WorthLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What some units are worth; null when neither a cost nor a price is known."""
+
+    sku: str
+    quantity: int
+    bucket: ShelfBucket
+    value: Money | None
+    valued_by: ValuedBy | None
+
+
+class GivenUpView(PostingView, frozen=True, kw_only=True):
+    """Goods that have left the books, with their value; the whole `value` is null when that of a line is unknown."""
+
+    lines: list[WorthLine]
+    value: Money | None
 
 
 class MovementView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,111 +1,24 @@
-"""The verbs of the stock room. Each is one posting, and a no-op when its cause has been posted before."""
+"""Promises: what is set aside for a checkout, an order or a transfer, and what becomes of it. Each verb is one posting, and a no-op
+when its cause has been posted before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-import msgspec
-
 from commerce import locations
-from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
-from commerce.stock import ledger
-from commerce.stock.errors import BelowZero, InsufficientStock, LevelTooHigh, ReservationShort, WrongDirection
-from commerce.stock.events import BrokenLine, CountNeeded, MissingLine, PromiseBroken
-from commerce.stock.ledger import Act, Change, NewReservation, Outcome, Spot, Standing
-from commerce.stock.schemas import (
-    AdjustmentReason,
-    Bucket,
-    Cause,
-    Demand,
-    HandedOver,
-    Movement,
-    Owner,
-    Place,
-    ReceiptLine,
-    Reservation,
-    SaleLine,
-    ShelfBucket,
-    Short,
-    TakeBackLine,
-)
-
-ATTEMPTS = 4
-"""The first attempt of a verb locks the levels; from then on its reservations stand still, so a second one fits."""
-LOSES: dict[AdjustmentReason, Place] = {
-    "damage": "damaged",
-    "theft": "loss",
-    "sample": "loss",
-    "write_off": "loss",
-    "count": "loss",
-    "correction": "loss",
-}
-"""Where goods go that an adjustment takes away."""
-GAINS: frozenset[AdjustmentReason] = frozenset({"found", "count", "correction"})
-"""Reasons that can bring goods into the books."""
-
-
-async def receive(
-    tx: Tx,
-    actor: Actor,
-    *,
-    cause: Cause,
-    location_id: UUID,
-    lines: Sequence[ReceiptLine],
-    occurred_at: datetime | None = None,
-    business_date: date | None = None,
-    reason: str | None = None,
-) -> None:
-    """Book goods from a supplier; known unit costs move the variant's average. One statement. Raises LevelTooHigh."""
-    movements = [
-        Movement(
-            variant_id=line.variant_id,
-            quantity=line.quantity,
-            from_place="supplier",
-            to_place=line.bucket,
-            to_location_id=location_id,
-            unit_cost=line.unit_cost,
-        )
-        for line in lines
-    ]
-    outcome = await ledger.post(
-        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
-    )
-    await _booked_or_too_high(tx, cause, outcome)
-
-
-async def take_back(
-    tx: Tx,
-    actor: Actor,
-    *,
-    cause: Cause,
-    location_id: UUID,
-    lines: Sequence[TakeBackLine],
-    occurred_at: datetime | None = None,
-    business_date: date | None = None,
-    reason: str | None = None,
-) -> None:
-    """Book goods that came back from a customer into the buckets they stand in now. One statement. Raises LevelTooHigh."""
-    movements = [
-        Movement(
-            variant_id=line.variant_id,
-            quantity=line.quantity,
-            from_place="customer",
-            to_place=line.bucket,
-            to_location_id=location_id,
-            line_id=line.line_id,
-        )
-        for line in lines
-    ]
-    outcome = await ledger.post(
-        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
-    )
-    await _booked_or_too_high(tx, cause, outcome)
+from commerce.stock import expected, ledger
+from commerce.stock.bundles import parts_of, units_held, units_of_lines
+from commerce.stock.errors import InsufficientStock
+from commerce.stock.ledger import ATTEMPTS, Act, Change, NewReservation, Spot, Standing
+from commerce.stock.lines import handed, handed_over, posted_per_line
+from commerce.stock.portions import bucket_of, changed, portions, reservation_short, within
+from commerce.stock.schemas import Cause, Demand, HandedOver, Movement, Owner, Reservation, Short
 
 
 async def promise(
@@ -119,7 +32,8 @@ async def promise(
 ) -> None:
     """Commit goods to a placed order at once: available -> committed, all lines or none.
 
-    Reclaims expired reservations, and leaves the safety stock alone. One statement; three when something is short.
+    Demands may name several locations; one with an `expected_id` stands on what is announced there. Reclaims expired reservations,
+    and leaves the safety stock alone. One statement; one more when something stands on an announcement, two when something is short.
     Raises InsufficientStock.
     """
     await _set_aside(tx, actor, owner, demands, cause, "committed", None, business_date)
@@ -171,7 +85,7 @@ async def commit(tx: Tx, actor: Actor, *, owner: Owner, cause: Cause, business_d
         if not changes:
             return
         movements = [
-            _within(c.seen, "available" if c.seen.state == "expired" else c.seen.bucket, "committed", c.quantity_open)
+            within(c.seen, "available" if c.seen.state == "expired" else "reserved", "committed", c.quantity_open)
             for c in changes
         ]
         outcome = await ledger.book(
@@ -231,21 +145,28 @@ async def release(
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
-            return await _posted_per_line(tx, cause, "available")
+            return await posted_per_line(tx, cause, "available")
         # The newest first: what was added last is given back first.
         newest = found.reservations[::-1]
-        left = _whole(newest) if lines is None else dict(lines)
-        forgone = _portions(newest, left, lambda held: held.quantity_lost)
-        freed = _portions(newest, left, lambda held: held.quantity_open)
+        left = units_held(newest, lines)
+        forgone = portions(newest, left, lambda held: held.quantity_lost)
+        freed = portions(newest, left, lambda held: held.quantity_open)
         changes = [
-            _changed(held, open_less=freed.get(held.id, 0), lost_less=forgone.get(held.id, 0), end="released")
+            changed(held, open_less=freed.get(held.id, 0), lost_less=forgone.get(held.id, 0), end="released")
             for held in newest
             if held.id in freed or held.id in forgone
         ]
         if not changes:
             return {}
         movements = [
-            _within(held, held.bucket, _freed(held.bucket), freed[held.id]) for held in newest if held.id in freed
+            within(
+                held,
+                held.bucket,
+                "in_transit" if held.bucket == "in_transit_committed" else "available",
+                freed[held.id],
+            )
+            for held in newest
+            if held.id in freed and held.bucket != "promised"
         ]
         outcome = await ledger.book(
             tx,
@@ -255,7 +176,14 @@ async def release(
             business_date=business_date,
         )
         if outcome.posted:
-            return _per_line(movements)
+            plans: dict[UUID, int] = {}
+            for held in newest:
+                if held.id in freed and held.expected_id and held.bucket in ("promised", "in_transit_committed"):
+                    plans[held.expected_id] = plans.get(held.expected_id, 0) - freed[held.id]
+            await expected.take(tx, plans)
+            return units_of_lines(
+                (held.line_id, held.variant_id, freed[held.id], held.per_unit) for held in newest if held.id in freed
+            )
     raise Busy(retry_after_seconds=1)
 
 
@@ -272,7 +200,7 @@ async def promise_again(
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
-            return await _posted_per_line(tx, cause, "committed")
+            return await posted_per_line(tx, cause, "committed")
         gone = [
             held
             for held in found.reservations
@@ -298,7 +226,7 @@ async def promise_again(
         ]
         if not changes:
             return {}
-        movements = [_within(held, "available", "committed", again[held.id]) for held in gone if again[held.id]]
+        movements = [within(held, "available", "committed", again[held.id]) for held in gone if again[held.id]]
         outcome = await ledger.book(
             tx,
             actor,
@@ -307,7 +235,7 @@ async def promise_again(
             business_date=business_date,
         )
         if outcome.posted:
-            return _per_line(movements)
+            return units_of_lines((h.line_id, h.variant_id, again[h.id], h.per_unit) for h in gone if again[h.id])
         levels = outcome.levels
     raise Busy(retry_after_seconds=1)
 
@@ -335,29 +263,32 @@ async def hand_over(
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
-            return await _handed_over(tx, cause)
-        here = [held for held in found.reservations if held.bucket != "in_transit_committed"]
-        wanted = _whole(here) if lines is None else {line: quantity for line, quantity in lines.items() if quantity > 0}
+            return await handed_over(tx, cause)
+        here = [held for held in found.reservations if held.bucket in ("reserved", "committed")]
+        wanted = units_held(here, lines)
+        asked = None if lines is None else {line: quantity for line, quantity in lines.items() if quantity > 0}
+        per_unit = {(held.line_id, held.variant_id): held.per_unit for held in here}
         left = dict(wanted)
-        out = _portions(here, left, lambda held: held.quantity_open)
-        made_up = _portions(here, left, lambda held: held.quantity_lost)
+        out = portions(here, left, lambda held: held.quantity_open)
+        made_up = portions(here, left, lambda held: held.quantity_lost)
         expiries: list[tuple[Act, Change]] = []
-        if not any(wanted.values()) or any(left.values()):
-            there = {line: quantity - left[line] for line, quantity in wanted.items()}
+        unknown = [] if asked is None else [line for line in asked if not any(line == key[0] for key in wanted)]
+        if not any(wanted.values()) or any(left.values()) or unknown:
+            missing = dict(left)
             for held in here:
                 if held.id in made_up:
-                    there[held.line_id] -= made_up[held.id]
-            raise _short(wanted, there)
+                    missing[held.line_id, held.variant_id] += made_up[held.id]
+            raise reservation_short(asked, wanted, missing, per_unit)
         if made_up and levels is not None:
             lacking = [(held, made_up[held.id]) for held in here if held.id in made_up]
             spare = await _spare(tx, lacking, levels, cause, owner)
             if spare is None:
                 continue
-            there = dict(wanted)
+            missing = dict.fromkeys(wanted, 0)
             for held, quantity in lacking:
-                there[held.line_id] -= quantity - spare[0][held.id]
-            if there != wanted:
-                raise _short(wanted, there)
+                missing[held.line_id, held.variant_id] += quantity - spare[0][held.id]
+            if any(missing.values()):
+                raise reservation_short(asked, wanted, missing, per_unit)
             expiries = spare[1]
         taken = [held for held in here if held.id in out or held.id in made_up]
         movements = [
@@ -368,9 +299,10 @@ async def hand_over(
                 from_location_id=held.location_id,
                 to_place="customer",
                 line_id=held.line_id,
+                per_unit=held.per_unit,
             )
             for held in taken
-            for place, quantity in ((held.bucket, out.get(held.id, 0)), ("available", made_up.get(held.id, 0)))
+            for place, quantity in ((bucket_of(held), out.get(held.id, 0)), ("available", made_up.get(held.id, 0)))
             if quantity
         ]
         outcome = await ledger.book(
@@ -379,7 +311,7 @@ async def hand_over(
             [Act(cause=cause, movements=movements), *(act for act, _ in expiries)],
             changes=[
                 *(
-                    _changed(held, open_less=out.get(held.id, 0), lost_less=made_up.get(held.id, 0), end="fulfilled")
+                    changed(held, open_less=out.get(held.id, 0), lost_less=made_up.get(held.id, 0), end="fulfilled")
                     for held in taken
                 ),
                 *(change for _, change in expiries),
@@ -388,110 +320,13 @@ async def hand_over(
             business_date=business_date,
         )
         if outcome.posted:
-            handed = [
-                (held.line_id, held.location_id, held.variant_id, out.get(held.id, 0) + made_up.get(held.id, 0))
-                for held in taken
-            ]
-            return _handed(handed, outcome)
+            averages = {variant_id: level.average for (_, variant_id), level in outcome.levels.items()}
+            return handed(
+                (h.line_id, h.variant_id, out.get(h.id, 0) + made_up.get(h.id, 0), h.per_unit, averages[h.variant_id])
+                for h in taken
+            )
         levels = outcome.levels
     raise Busy(retry_after_seconds=1)
-
-
-async def sell(
-    tx: Tx,
-    actor: Actor,
-    *,
-    cause: Cause,
-    location_id: UUID,
-    lines: Sequence[SaleLine],
-    occurred_at: datetime | None = None,
-    business_date: date | None = None,
-) -> list[HandedOver]:
-    """Book goods that have left with a customer at a till. Never refused for lack of stock (DESIGN 6).
-
-    Takes what is available; then what has expired; then reservations, then commitments, the newest first, whose owners
-    PromiseBroken names; what the books did not know at all is corrected, and CountNeeded published. One statement; three
-    when `available` is short.
-    """
-    movements = [
-        Movement(
-            variant_id=line.variant_id,
-            quantity=line.quantity,
-            from_place="available",
-            from_location_id=location_id,
-            to_place="customer",
-            line_id=line.line_id,
-        )
-        for line in lines
-    ]
-    outcome = await _take(tx, actor, cause, movements, occurred_at, business_date)
-    if outcome.replayed:
-        return await _handed_over(tx, cause)
-    return _handed([(line.line_id, location_id, line.variant_id, line.quantity) for line in lines], outcome)
-
-
-async def adjust(
-    tx: Tx,
-    actor: Actor,
-    *,
-    cause: Cause,
-    location_id: UUID,
-    variant_id: UUID,
-    delta: int,
-    reason: AdjustmentReason,
-    bucket: ShelfBucket = "available",
-    occurred_at: datetime | None = None,
-    business_date: date | None = None,
-    note: str | None = None,
-) -> None:
-    """Book a physical fact about goods on the shelf: found, lost, broken, counted.
-
-    What is taken from `available` breaks promises like `sell`, and like it is never refused for them; but more than is there
-    at all is refused as a slip of the pen. Raises BelowZero, WrongDirection, LevelTooHigh.
-    """
-    text = reason if note is None else f"{reason}: {note}"
-    if delta == 0:
-        raise WrongDirection(reason=reason, rule="moves at least one unit")
-    if delta > 0:
-        if reason not in GAINS:
-            raise WrongDirection(reason=reason, rule="takes goods away: give a negative delta")
-        gain = Movement(
-            variant_id=variant_id, quantity=delta, from_place="loss", to_place=bucket, to_location_id=location_id
-        )
-        outcome = await ledger.post(
-            tx, actor, cause=cause, movements=[gain], occurred_at=occurred_at, business_date=business_date, reason=text
-        )
-        await _booked_or_too_high(tx, cause, outcome)
-        return
-    if reason not in LOSES:
-        raise WrongDirection(reason=reason, rule="brings goods in: give a positive delta")
-    to_place = LOSES[reason]
-    if to_place == bucket:
-        raise WrongDirection(reason=reason, rule="cannot take from the bucket it fills")
-    loss = Movement(
-        variant_id=variant_id,
-        quantity=-delta,
-        from_place=bucket,
-        from_location_id=location_id,
-        to_place=to_place,
-        to_location_id=location_id if to_place == "damaged" else None,
-    )
-    if bucket == "available":
-        await _take(tx, actor, cause, [loss], occurred_at, business_date, reason=text, known_only=True)
-        return
-    outcome = await ledger.post(
-        tx, actor, cause=cause, movements=[loss], occurred_at=occurred_at, business_date=business_date, reason=text
-    )
-    if not outcome.posted and not outcome.replayed and not await _is_posted(tx, cause):
-        raise BelowZero(left=getattr(outcome.levels[location_id, variant_id], bucket), bucket=bucket)
-
-
-async def book_fact(tx: Tx, actor: Actor, act: Act) -> None:
-    """Book an act on `available` as a physical fact: what it takes breaks promises like `sell`, but never more than is known.
-
-    Raises BelowZero.
-    """
-    await _take(tx, actor, act.cause, act.movements, None, act.business_date, reason=act.reason, known_only=True)
 
 
 async def sweep(tx: Tx, actor: Actor, *, limit: int = 500) -> int:
@@ -516,121 +351,6 @@ async def sweep(tx: Tx, actor: Actor, *, limit: int = 500) -> int:
 EXPIRED = """
 SELECT * FROM stock.reservations WHERE state = 'reserved' AND expires_at <= :at ORDER BY expires_at LIMIT :limit
 """
-MOVED = """
-SELECT m.line_id, m.variant_id, sum(m.quantity)::integer AS quantity, max(m.unit_cost) AS unit_cost
-FROM stock.postings p JOIN stock.movements m ON m.posting_id = p.id
-WHERE p.cause_kind = :kind AND p.cause_id = :id AND m.to_place = :to_place AND m.line_id IS NOT NULL
-GROUP BY m.line_id, m.variant_id ORDER BY min(m.n)
-"""
-
-
-async def _is_posted(tx: Tx, cause: Cause) -> bool:
-    return cause.id in await ledger.posted_of(tx, cause.kind, [cause.id])
-
-
-async def _handed_over(tx: Tx, cause: Cause) -> list[HandedOver]:
-    rows = await tx.rows(MOVED, kind=cause.kind, id=cause.id, to_place="customer")
-    return [
-        HandedOver(line_id=row.line_id, variant_id=row.variant_id, quantity=row.quantity, unit_cost=row.unit_cost)
-        for row in rows
-    ]
-
-
-async def _posted_per_line(tx: Tx, cause: Cause, to_place: Place) -> dict[UUID, int]:
-    rows = await tx.rows(MOVED, kind=cause.kind, id=cause.id, to_place=to_place)
-    quantities: dict[UUID, int] = {}
-    for row in rows:
-        quantities[row.line_id] = quantities.get(row.line_id, 0) + row.quantity
-    return quantities
-
-
-def _handed(moved: Iterable[tuple[UUID, UUID, UUID, int]], outcome: Outcome) -> list[HandedOver]:
-    """One entry per line and variant, from (line, location, variant, quantity)."""
-    sums: dict[tuple[UUID, UUID], int] = {}
-    averages: dict[UUID, int | None] = {}
-    for line_id, location_id, variant_id, quantity in moved:
-        sums[line_id, variant_id] = sums.get((line_id, variant_id), 0) + quantity
-        averages[variant_id] = outcome.levels[location_id, variant_id].average
-    return [
-        HandedOver(line_id=line_id, variant_id=variant_id, quantity=quantity, unit_cost=averages[variant_id])
-        for (line_id, variant_id), quantity in sums.items()
-    ]
-
-
-async def _booked_or_too_high(tx: Tx, cause: Cause, outcome: Outcome) -> None:
-    if not outcome.posted and not outcome.replayed and not await _is_posted(tx, cause):
-        raise LevelTooHigh
-
-
-def _within(held: Reservation, from_place: Bucket, to_place: Bucket, quantity: int) -> Movement:
-    return Movement(
-        variant_id=held.variant_id,
-        quantity=quantity,
-        from_place=from_place,
-        from_location_id=held.location_id,
-        to_place=to_place,
-        to_location_id=held.location_id,
-        line_id=held.line_id,
-    )
-
-
-def _freed(bucket: Bucket) -> Bucket:
-    return "in_transit" if bucket == "in_transit_committed" else "available"
-
-
-def _whole(reservations: Iterable[Reservation]) -> dict[UUID, int]:
-    """All that is open or lost, by line."""
-    sums: dict[UUID, int] = {}
-    for held in reservations:
-        sums[held.line_id] = sums.get(held.line_id, 0) + held.quantity_open + held.quantity_lost
-    return sums
-
-
-def _portions(
-    reservations: Iterable[Reservation], left: dict[UUID, int], units_of: Callable[[Reservation], int]
-) -> dict[UUID, int]:
-    """Units by reservation, in their order, until `left` (by line, counted down here) is used up; no zeros."""
-    taken: dict[UUID, int] = {}
-    for held in reservations:
-        quantity = min(units_of(held), left.get(held.line_id, 0))
-        if quantity > 0:
-            left[held.line_id] -= quantity
-            taken[held.id] = quantity
-    return taken
-
-
-def _per_line(movements: Iterable[Movement]) -> dict[UUID, int]:
-    sums: dict[UUID, int] = {}
-    for movement in movements:
-        assert movement.line_id is not None  # noqa: S101
-        sums[movement.line_id] = sums.get(movement.line_id, 0) + movement.quantity
-    return sums
-
-
-def _short(wanted: Mapping[UUID, int], there: Mapping[UUID, int]) -> ReservationShort:
-    return ReservationShort(
-        [(line, quantity, there[line]) for line, quantity in wanted.items() if quantity > there[line]]
-    )
-
-
-def _less(held: Reservation, quantity: int) -> Change:
-    """A physical fact took so many of the open units: `short` when none is left."""
-    return Change(
-        seen=held,
-        state=held.state if held.quantity_open > quantity else "short",
-        bucket=held.bucket,
-        quantity_open=held.quantity_open - quantity,
-        quantity_lost=held.quantity_lost + quantity,
-    )
-
-
-def _changed(held: Reservation, *, open_less: int, lost_less: int, end: Literal["fulfilled", "released"]) -> Change:
-    """The reservation after units left or were given up; in its end state when no open one is left of it by that."""
-    still_open, lost = held.quantity_open - open_less, held.quantity_lost - lost_less
-    over = not still_open and (end == "fulfilled" or (not lost and held.state != "fulfilled"))
-    return Change(
-        seen=held, state=end if over else held.state, bucket=held.bucket, quantity_open=still_open, quantity_lost=lost
-    )
 
 
 async def _set_aside(
@@ -643,48 +363,84 @@ async def _set_aside(
     expires_at: datetime | None,
     business_date: date | None,
 ) -> None:
+    pieces = [
+        (demand, part.variant_id, demand.quantity * part.quantity, part.quantity)
+        for demand in demands
+        for part in parts_of(demand)
+    ]
     movements = [
         Movement(
-            variant_id=demand.variant_id,
-            quantity=demand.quantity,
+            variant_id=variant_id,
+            quantity=quantity,
             from_place="available",
             from_location_id=demand.location_id,
             to_place=bucket,
             to_location_id=demand.location_id,
             line_id=demand.line_id,
+            per_unit=per_unit,
         )
-        for demand in demands
+        for demand, variant_id, quantity, per_unit in pieces
+        if demand.expected_id is None
     ]
     begins = [
         NewReservation(
             owner=owner,
             line_id=demand.line_id,
             location_id=demand.location_id,
-            variant_id=demand.variant_id,
-            bucket=bucket,
-            quantity=demand.quantity,
+            variant_id=variant_id,
+            bucket=bucket if demand.expected_id is None else "promised",
+            quantity=quantity,
             expires_at=expires_at,
+            per_unit=per_unit,
+            expected_id=demand.expected_id,
         )
-        for demand in demands
+        for demand, variant_id, quantity, per_unit in pieces
     ]
     act = Act(cause=cause, movements=movements)
     outcome = await ledger.book(tx, actor, [act], begins=begins, keep_safety=True, business_date=business_date)
-    if outcome.posted or outcome.replayed:
+    if outcome.replayed:
         return
-    reclaimed = await _reclaim(tx, demands, outcome.levels, cause)
-    if reclaimed is None:
-        return
-    outcome = await ledger.book(
-        tx,
-        actor,
-        [act, *(act for act, _ in reclaimed)],
-        changes=[change for _, change in reclaimed],
-        begins=begins,
-        keep_safety=True,
-        business_date=business_date,
-    )
     if not outcome.posted:
-        raise Busy(retry_after_seconds=1)
+        shelf = [
+            Demand(line_id=demand.line_id, location_id=demand.location_id, variant_id=variant_id, quantity=quantity)
+            for demand, variant_id, quantity, _ in pieces
+            if demand.expected_id is None
+        ]
+        reclaimed = await _reclaim(tx, shelf, outcome.levels, cause)
+        if reclaimed is None:
+            return
+        outcome = await ledger.book(
+            tx,
+            actor,
+            [act, *(act for act, _ in reclaimed)],
+            changes=[change for _, change in reclaimed],
+            begins=begins,
+            keep_safety=True,
+            business_date=business_date,
+        )
+        if not outcome.posted:
+            raise Busy(retry_after_seconds=1)
+    await _stand_on_plans(tx, demands)
+
+
+async def _stand_on_plans(tx: Tx, demands: Sequence[Demand]) -> None:
+    """Count the demands that stand on what is announced. Raises InsufficientStock when less of it is free."""
+    plans: dict[UUID, int] = {}
+    for demand in demands:
+        if demand.expected_id is not None:
+            plans[demand.expected_id] = plans.get(demand.expected_id, 0) + demand.quantity
+    lacking = await expected.take(tx, plans)
+    if lacking:
+        found, _ = await expected.under_lock(tx, sorted(lacking))
+        raise InsufficientStock(
+            [
+                Short(
+                    line_id=demand.line_id, variant_id=demand.variant_id, location_id=demand.location_id, wanted=demand.quantity,
+                    left=found[demand.expected_id].free if demand.expected_id in found else 0,
+                )
+                for demand in demands if demand.expected_id in lacking
+            ]
+        )  # fmt: skip
 
 
 async def _reclaim(
@@ -766,102 +522,3 @@ async def _spare(
             lacking[spot] -= missing
         units[held.id] = quantity - missing
     return units, expiries
-
-
-async def _take(
-    tx: Tx,
-    actor: Actor,
-    cause: Cause,
-    movements: Sequence[Movement],
-    occurred_at: datetime | None,
-    business_date: date | None,
-    *,
-    reason: str | None = None,
-    known_only: bool = False,
-) -> Outcome:
-    """Take goods from `available` as a physical fact: what is lacking comes from expired reservations, live ones, nowhere."""
-    act = Act(cause=cause, movements=movements, reason=reason)
-    outcome = await ledger.book(tx, actor, [act], occurred_at=occurred_at, business_date=business_date)
-    for _ in range(ATTEMPTS):
-        if outcome.posted or outcome.replayed:
-            return outcome
-        wanted: dict[Spot, int] = {}
-        for movement in movements:
-            if movement.from_location_id is not None:
-                spot = (movement.from_location_id, movement.variant_id)
-                wanted[spot] = wanted.get(spot, 0) + movement.quantity
-        lacking = {spot: quantity - outcome.levels[spot].available for spot, quantity in wanted.items()}
-        lacking = {spot: lack for spot, lack in lacking.items() if lack > 0}
-        found = await ledger.on_levels(tx, lacking, cause)
-        if found.posted:
-            return msgspec.structs.replace(outcome, replayed=True)
-        expiries, changes, before, broken = [], [], [], []
-        for held in sorted(found.reservations, key=lambda held: _taken_in_order(held, tx.at)):
-            spot = (held.location_id, held.variant_id)
-            lack = lacking[spot]
-            if lack <= 0 or held.bucket == "in_transit_committed":
-                continue
-            if _expired(held, tx.at):
-                expiries.append(ledger.expiry(held))
-                lacking[spot] -= held.quantity_open
-                continue
-            quantity = min(lack, held.quantity_open)
-            lacking[spot] -= quantity
-            changes.append(_less(held, quantity))
-            before.append(_within(held, held.bucket, "available", quantity))
-            broken.append(
-                BrokenLine(
-                    owner_kind=held.owner.kind,
-                    owner_id=held.owner.id,
-                    line_id=held.line_id,
-                    variant_id=held.variant_id,
-                    quantity=quantity,
-                )
-            )
-        missing = {spot: lack for spot, lack in lacking.items() if lack > 0}
-        if missing and known_only:
-            spot = min(missing)
-            raise BelowZero(left=wanted[spot] - missing[spot], bucket="available")
-        before += [
-            Movement(variant_id=spot[1], quantity=lack, from_place="loss", to_place="available", to_location_id=spot[0])
-            for spot, lack in sorted(missing.items())
-        ]
-        act = Act(cause=cause, movements=[*before, *movements], reason=reason)
-        outcome = await ledger.book(
-            tx,
-            actor,
-            [act, *(act for act, _ in expiries)],
-            changes=[*changes, *(change for _, change in expiries)],
-            occurred_at=occurred_at,
-            business_date=business_date,
-        )
-        if outcome.posted:
-            _tell(tx, actor, act, broken, missing)
-    raise Busy(retry_after_seconds=1)
-
-
-def _expired(held: Reservation, at: datetime) -> bool:
-    return held.state == "reserved" and held.expires_at is not None and held.expires_at <= at
-
-
-def _taken_in_order(held: Reservation, at: datetime) -> tuple[int, float, int]:
-    """The weakest claim first: expired, reserved, committed; in each the newest."""
-    rank = 0 if _expired(held, at) else 1 if held.state == "reserved" else 2
-    return rank, -held.created_at.timestamp(), -held.id.int
-
-
-def _tell(tx: Tx, actor: Actor, act: Act, broken: Sequence[BrokenLine], missing: Mapping[Spot, int]) -> None:
-    location_id = next(m.from_location_id for m in reversed(act.movements) if m.from_location_id is not None)
-    if broken:
-        event = PromiseBroken(
-            aggregate_id=act.id,
-            version=1,
-            location_id=location_id,
-            fulfillment_ids=sorted({line.owner_id for line in broken if line.owner_kind == "fulfillment"}),
-            checkout_ids=sorted({line.owner_id for line in broken if line.owner_kind == "checkout"}),
-            lines=list(broken),
-        )
-        outbox.record(tx, actor, event)
-    if missing:
-        lines = [MissingLine(variant_id=spot[1], quantity=lack) for spot, lack in sorted(missing.items())]
-        outbox.record(tx, actor, CountNeeded(aggregate_id=act.id, version=1, location_id=location_id, lines=lines))

@@ -1,8 +1,9 @@
-"""What the staff of a store does with its own stock: look, receive, adjust; and why a level is what it is."""
+"""What the staff of a store sees of its own stock and books into it; and why a level is what it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 from uuid import UUID
 
 from commerce import catalog, locations
@@ -11,10 +12,17 @@ from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.paging import Page
-from commerce.stock import queries, service
-from commerce.stock.errors import NotYourStock
+from commerce.stock import facts, queries
+from commerce.stock.errors import (
+    BundleHasNoStock,
+    BundleLine,
+    ComponentUnits,
+    LocationCannotReceive,
+    NotYourStock,
+    UnknownLine,
+    UnknownSkus,
+)
 from commerce.stock.schemas import (
-    BookAdjustment,
     BookReceipt,
     Cause,
     Level,
@@ -49,12 +57,17 @@ async def stock_of(
 
 
 async def book_receipt(tx: Tx, actor: Actor, *, code: str, command: BookReceipt) -> PostingView:
-    """Book a delivery from a supplier at a store. Raises UnknownLocation, UnknownSku, LevelTooHigh."""
+    """Book a delivery from a supplier at a store.
+
+    Raises UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh.
+    """
     location = await locations.one(tx, code)
-    variants = await _known(tx, [line.sku for line in command.lines])
+    if location.refusal("receives", tx.at) in ("no_role", "closed"):
+        raise LocationCannotReceive(location=code)
+    variants = await goods(tx, pointers(lines=command.lines))
     cause = Cause("receipt", uuid7())
-    business_date = location.business_date(tx.at)
-    await service.receive(
+    outbox.audit(tx, actor, "stock.receive", "location", code, after={"receipt": cause.id, "lines": len(command.lines)})
+    await facts.receive(
         tx,
         actor,
         cause=cause,
@@ -65,62 +78,10 @@ async def book_receipt(tx: Tx, actor: Actor, *, code: str, command: BookReceipt)
             )
             for line in command.lines
         ],
-        business_date=business_date,
+        business_date=location.business_date(tx.at),
         reason=command.note,
     )
-    outbox.audit(tx, actor, "stock.receive", "location", code, after={"receipt": cause.id, "lines": len(command.lines)})
-    return PostingView(
-        cause_kind=cause.kind,
-        cause_id=cause.id,
-        location=code,
-        occurred_at=tx.at,
-        business_date=business_date,
-        levels=await _levels_of(tx, location.id, {line.sku: variants[line.sku].id for line in command.lines}),
-    )
-
-
-async def book_adjustment(tx: Tx, actor: Actor, *, code: str, command: BookAdjustment) -> PostingView:
-    """Book a physical fact about goods on a store's shelf. Raises UnknownLocation, UnknownSku, BelowZero, WrongDirection,
-    LevelTooHigh."""
-    location = await locations.one(tx, code)
-    variants = await _known(tx, [command.sku])
-    cause = Cause("adjustment", uuid7())
-    business_date = location.business_date(tx.at)
-    variant_id = variants[command.sku].id
-    await service.adjust(
-        tx,
-        actor,
-        cause=cause,
-        location_id=location.id,
-        variant_id=variant_id,
-        delta=command.delta,
-        reason=command.reason,
-        bucket=command.bucket,
-        business_date=business_date,
-        note=command.note,
-    )
-    outbox.audit(
-        tx,
-        actor,
-        "stock.adjust",
-        "location",
-        code,
-        after={
-            "adjustment": cause.id,
-            "sku": command.sku,
-            "delta": command.delta,
-            "reason": command.reason,
-            "bucket": command.bucket,
-        },
-    )
-    return PostingView(
-        cause_kind=cause.kind,
-        cause_id=cause.id,
-        location=code,
-        occurred_at=tx.at,
-        business_date=business_date,
-        levels=await _levels_of(tx, location.id, {command.sku: variant_id}),
-    )
+    return await posted(tx, location, cause, {line.sku: variants[line.sku].id for line in command.lines})
 
 
 async def history_of(
@@ -168,6 +129,77 @@ async def history_of(
     )
 
 
+class Named(Protocol):
+    """A line of a body that names a variant."""
+
+    @property
+    def sku(self) -> str: ...
+
+
+def pointers(**lists: Sequence[Named]) -> list[tuple[str, str]]:
+    """Where in the body each SKU stands, and the SKU, for the lists of a body by their names."""
+    return [(f"/{name}/{n}/sku", line.sku) for name, lines in lists.items() for n, line in enumerate(lines)]
+
+
+async def goods(tx: Tx, named: Sequence[tuple[str, str]]) -> dict[str, catalog.Variant]:
+    """The variants that the lines of a body name, by SKU; each has a stock of its own. One statement.
+
+    Raises UnknownSkus, which names all lines that are wrong, and BundleHasNoStock.
+    """
+    variants = await catalog.by_skus(tx, list(dict.fromkeys(sku for _, sku in named)))
+    unknown = [UnknownLine(pointer=pointer, sku=sku) for pointer, sku in named if sku not in variants]
+    if unknown:
+        raise UnknownSkus(unknown)
+    refuse_bundles(variants.values())
+    return variants
+
+
+async def ordinary(tx: Tx, sku: str) -> catalog.Variant:
+    """A variant that has a stock of its own. Raises UnknownSku, BundleHasNoStock."""
+    variant = await catalog.by_sku(tx, sku)
+    refuse_bundles([variant])
+    return variant
+
+
+def refuse_bundles(variants: Iterable[catalog.Variant]) -> None:
+    """A bundle is never received, moved or counted: its components are. Raises BundleHasNoStock, which names them."""
+    bundles = [
+        BundleLine(
+            sku=variant.sku,
+            components=[ComponentUnits(sku=part.sku, quantity=part.quantity) for part in variant.components],
+        )
+        for variant in variants
+        if variant.bundle
+    ]
+    if bundles:
+        raise BundleHasNoStock(bundles)
+
+
+async def posted(tx: Tx, location: locations.Location, cause: Cause, variant_ids: dict[str, UUID]) -> PostingView:
+    """An act in the books that has just happened at a location, with the levels after it, by SKU. One statement."""
+    return PostingView(
+        cause_kind=cause.kind,
+        cause_id=cause.id,
+        location=location.code,
+        occurred_at=tx.at,
+        business_date=location.business_date(tx.at),
+        levels=await levels_of(tx, location.id, variant_ids),
+    )
+
+
+async def levels_of(tx: Tx, location_id: UUID, variant_ids: dict[str, UUID]) -> list[LevelView]:
+    """The levels at a location, by SKU in the order given; zeros where there was never anything. One statement."""
+    levels = await standing(tx, location_id, list(variant_ids.values()))
+    return [_view(sku, level) for sku, level in zip(variant_ids, levels, strict=True)]
+
+
+async def standing(tx: Tx, location_id: UUID, variant_ids: Sequence[UUID]) -> list[Level]:
+    """The levels at a location, in the order given; zeros where there was never anything. Nothing is locked. One statement."""
+    levels = await queries.levels(tx, variant_ids=variant_ids, location_ids=[location_id])
+    by_variant = {level.variant_id: level for level in levels}
+    return [by_variant.get(variant_id) or _empty(location_id, variant_id) for variant_id in variant_ids]
+
+
 async def _known(tx: Tx, skus: Sequence[str]) -> dict[str, catalog.Variant]:
     """Raises UnknownSku."""
     variants = await catalog.by_skus(tx, [sku for sku in dict.fromkeys(skus) if "\0" not in sku])
@@ -175,12 +207,6 @@ async def _known(tx: Tx, skus: Sequence[str]) -> dict[str, catalog.Variant]:
         if sku not in variants:
             raise catalog.UnknownSku(sku=sku)
     return variants
-
-
-async def _levels_of(tx: Tx, location_id: UUID, variant_ids: dict[str, UUID]) -> list[LevelView]:
-    levels = await queries.levels(tx, variant_ids=list(variant_ids.values()), location_ids=[location_id])
-    by_variant = {level.variant_id: level for level in levels}
-    return [_view(sku, by_variant[variant_id]) for sku, variant_id in variant_ids.items()]
 
 
 def _empty(location_id: UUID, variant_id: UUID) -> Level:

@@ -107,9 +107,12 @@ movements = Table(
     ),
     CheckConstraint("quantity > 0 AND per_unit > 0", name="quantity"),
     CheckConstraint(
-        "(from_location_id IS NULL) = (from_place IN ('supplier', 'customer', 'loss', 'conversion'))", name="from_location"
+        "(from_location_id IS NULL) = (from_place IN ('supplier', 'customer', 'loss', 'conversion'))",
+        name="from_location",
     ),
-    CheckConstraint("(to_location_id IS NULL) = (to_place IN ('supplier', 'customer', 'loss', 'conversion'))", name="to_location"),
+    CheckConstraint(
+        "(to_location_id IS NULL) = (to_place IN ('supplier', 'customer', 'loss', 'conversion'))", name="to_location"
+    ),
     Index("ix_movements_variant_id_occurred_at", "variant_id", "occurred_at"),
     Index("ix_movements_recorded_at", "recorded_at"),
     schema="stock",
@@ -221,3 +224,47 @@ costs = Table(
     CheckConstraint("received >= 0", name="received"),
     schema="stock",
 )
+
+
+class AdjustmentColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"), nullable=False)
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
+    delta = Column(Integer, nullable=False)
+    bucket = Column(Text, nullable=False)
+    reason = Column(Text, nullable=False)
+    request_note = Column(Text)
+    value = Column(BigInteger)
+    valued_by = Column(Text)
+    currency = Column(Text, nullable=False)
+    state = Column(Text, nullable=False)
+    requested_by = Column(JSONB, nullable=False)
+    requested_at = Column(DateTime(timezone=True), nullable=False)
+    decided_by = Column(JSONB)
+    decided_at = Column(DateTime(timezone=True))
+    decision_note = Column(Text)
+    version = Column(Integer, server_default="1", nullable=False)
+
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    AdjustmentColumns,
+    CheckConstraint("delta <> 0", name="delta"),
+    CheckConstraint("bucket IN ('available', 'quality_control', 'damaged')", name="bucket_known"),
+    CheckConstraint(
+        "reason IN ('damage', 'theft', 'lost', 'expired', 'sample', 'internal_use', 'write_off', 'found', 'count', "
+        "'correction')",
+        name="reason_known",
+    ),
+    CheckConstraint("value >= 0 AND (value IS NULL) = (valued_by IS NULL)", name="value"),
+    CheckConstraint("valued_by IN ('cost', 'list')", name="valued_by_known"),
+    CheckConstraint("state IN ('waiting', 'booked', 'rejected')", name="state_known"),
+    CheckConstraint(
+        "(state = 'waiting') = (decided_at IS NULL) AND (decided_at IS NULL) = (decided_by IS NULL)", name="decided"
+    ),
+    Index("ix_adjustments_location_id_id", "location_id", "id"),
+    Index("ix_adjustments_waiting", "location_id", "id", postgresql_where=text("state = 'waiting'")),
+    schema="stock",
+)
+"""What staff asked to correct by hand: booked at once, or by a manager. Its id is the cause of its posting."""

@@ -15,7 +15,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-SCHEMAS = ()
+SCHEMAS = ("supply", "transfers")
 
 
 def upgrade() -> None:
@@ -30,6 +30,66 @@ def upgrade() -> None:
     op.drop_constraint(op.f("ck_movements_to_place_known"), "movements", schema="stock", type_="check")
     op.drop_constraint(op.f("ck_reservations_bucket_known"), "reservations", schema="stock", type_="check")
     op.drop_constraint(op.f("ck_reservations_owner_kind_known"), "reservations", schema="stock", type_="check")
+    op.create_table(
+        "delivery_methods",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("bands", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("weekdays", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("cut_off", sa.Text(), nullable=True),
+        sa.Column("published", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('shipping', 'local_delivery', 'pickup_point')", name=op.f("ck_delivery_methods_kind_known")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_methods")),
+        sa.UniqueConstraint("code", name=op.f("uq_delivery_methods_code")),
+        schema="fulfillment",
+    )
+    op.create_table(
+        "plans",
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("plan", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("scope IN ('pickup', 'delivery') AND n > 0", name=op.f("ck_plans_scope_known")),
+        sa.PrimaryKeyConstraint("order_id", "n", name=op.f("pk_plans")),
+        schema="fulfillment",
+    )
+    op.create_table(
+        "sourcing_rules",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("tiers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("scope IN ('pickup', 'delivery')", name=op.f("ck_sourcing_rules_scope_known")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sourcing_rules")),
+        sa.UniqueConstraint("scope", name=op.f("uq_sourcing_rules_scope")),
+        schema="fulfillment",
+    )
+    op.create_table(
+        "suppliers",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("lead_days", sa.Integer(), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("lead_days >= 0", name=op.f("ck_suppliers_lead_days")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppliers")),
+        sa.UniqueConstraint("code", name=op.f("uq_suppliers_code")),
+        schema="supply",
+    )
     op.create_table(
         "links",
         sa.Column("location_id", sa.Uuid(), nullable=False),
@@ -46,6 +106,110 @@ def upgrade() -> None:
         schema="locations",
     )
     op.create_table(
+        "announcements",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Uuid(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=False),
+        sa.Column("expected_on", sa.Date(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("inspect", sa.Boolean(), nullable=False),
+        sa.Column("remark", sa.Text(), nullable=True),
+        sa.Column("overdue_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(closed_at IS NULL) = (state IN ('announced', 'partially_received'))", name=op.f("ck_announcements_closed")
+        ),
+        sa.CheckConstraint(
+            "state IN ('announced', 'partially_received', 'received', 'cancelled')",
+            name=op.f("ck_announcements_state_known"),
+        ),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_announcements_location_id")),
+        sa.ForeignKeyConstraint(["supplier_id"], ["supply.suppliers.id"], name=op.f("fk_announcements_supplier_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_announcements")),
+        sa.UniqueConstraint("number", name=op.f("uq_announcements_number")),
+        sa.UniqueConstraint("supplier_id", "reference", name=op.f("uq_announcements_supplier_id_reference")),
+        schema="supply",
+    )
+    op.create_index(
+        "ix_announcements_due",
+        "announcements",
+        ["expected_on", "id"],
+        unique=False,
+        schema="supply",
+        postgresql_where=sa.text("closed_at IS NULL AND overdue_at IS NULL"),
+    )
+    op.create_index(
+        "ix_announcements_expected_on_id", "announcements", ["expected_on", "id"], unique=False, schema="supply"
+    )
+    op.create_index(
+        "ix_announcements_location_id_expected_on_id",
+        "announcements",
+        ["location_id", "expected_on", "id"],
+        unique=False,
+        schema="supply",
+    )
+    op.create_table(
+        "transfers",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Uuid(), nullable=False),
+        sa.Column("destination_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("order_number", sa.Text(), nullable=True),
+        sa.Column("remark", sa.Text(), nullable=True),
+        sa.Column("expected_on", sa.Date(), nullable=False),
+        sa.Column("cancel_reason", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ready_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(closed_at IS NOT NULL) = (state IN ('received', 'cancelled'))", name=op.f("ck_transfers_closed")
+        ),
+        sa.CheckConstraint(
+            "(dispatched_at IS NOT NULL) = (state IN ('in_transit', 'partially_received', 'received'))",
+            name=op.f("ck_transfers_dispatched"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('replenishment', 'ship_to_store', 'rebalancing', 'return_to_warehouse', 'other')",
+            name=op.f("ck_transfers_kind_known"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('draft', 'ready', 'in_transit', 'partially_received', 'received', 'cancelled')",
+            name=op.f("ck_transfers_state_known"),
+        ),
+        sa.CheckConstraint("source_id <> destination_id", name=op.f("ck_transfers_not_itself")),
+        sa.ForeignKeyConstraint(
+            ["destination_id"], ["locations.locations.id"], name=op.f("fk_transfers_destination_id")
+        ),
+        sa.ForeignKeyConstraint(["source_id"], ["locations.locations.id"], name=op.f("fk_transfers_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfers")),
+        sa.UniqueConstraint("number", name=op.f("uq_transfers_number")),
+        schema="transfers",
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index("ix_transfers_created_at_id", "transfers", ["created_at", "id"], unique=False, schema="transfers")
+    op.create_index(
+        "ix_transfers_destination_id_created_at_id",
+        "transfers",
+        ["destination_id", "created_at", "id"],
+        unique=False,
+        schema="transfers",
+    )
+    op.create_index(
+        "ix_transfers_source_id_created_at_id",
+        "transfers",
+        ["source_id", "created_at", "id"],
+        unique=False,
+        schema="transfers",
+    )
+    op.create_table(
         "components",
         sa.Column("bundle_id", sa.Uuid(), nullable=False),
         sa.Column("component_id", sa.Uuid(), nullable=False),
@@ -58,6 +222,54 @@ def upgrade() -> None:
         schema="catalog",
     )
     op.create_index("ix_components_component_id", "components", ["component_id"], unique=False, schema="catalog")
+    op.create_table(
+        "adjustments",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("delta", sa.Integer(), nullable=False),
+        sa.Column("bucket", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("request_note", sa.Text(), nullable=True),
+        sa.Column("value", sa.BigInteger(), nullable=True),
+        sa.Column("valued_by", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("requested_by", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision_note", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.CheckConstraint(
+            "(state = 'waiting') = (decided_at IS NULL) AND (decided_at IS NULL) = (decided_by IS NULL)",
+            name=op.f("ck_adjustments_decided"),
+        ),
+        sa.CheckConstraint(
+            "bucket IN ('available', 'quality_control', 'damaged')", name=op.f("ck_adjustments_bucket_known")
+        ),
+        sa.CheckConstraint(
+            "reason IN ('damage', 'theft', 'lost', 'expired', 'sample', 'internal_use', 'write_off', 'found', 'count', 'correction')",
+            name=op.f("ck_adjustments_reason_known"),
+        ),
+        sa.CheckConstraint("state IN ('waiting', 'booked', 'rejected')", name=op.f("ck_adjustments_state_known")),
+        sa.CheckConstraint("valued_by IN ('cost', 'list')", name=op.f("ck_adjustments_valued_by_known")),
+        sa.CheckConstraint("delta <> 0", name=op.f("ck_adjustments_delta")),
+        sa.CheckConstraint("value >= 0 AND (value IS NULL) = (valued_by IS NULL)", name=op.f("ck_adjustments_value")),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_adjustments_location_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_adjustments_variant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_adjustments")),
+        schema="stock",
+    )
+    op.create_index("ix_adjustments_location_id_id", "adjustments", ["location_id", "id"], unique=False, schema="stock")
+    op.create_index(
+        "ix_adjustments_waiting",
+        "adjustments",
+        ["location_id", "id"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
     op.create_table(
         "expected",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -92,6 +304,164 @@ def upgrade() -> None:
         schema="stock",
         postgresql_where=sa.text("received + cancelled < quantity"),
     )
+    op.create_table(
+        "lines",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("announcement_id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("unit_cost", sa.BigInteger(), nullable=True),
+        sa.Column("received_unit_cost", sa.BigInteger(), nullable=True),
+        sa.Column("received", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("quality_control", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("damaged", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("over", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("short", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("unannounced", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "quantity >= 0 AND received >= 0 AND quality_control >= 0 AND damaged >= 0 AND over >= 0 AND short >= 0 AND short <= cancelled AND received + cancelled <= quantity AND quality_control + damaged <= received + over",
+            name=op.f("ck_lines_quantities"),
+        ),
+        sa.CheckConstraint("unannounced = (quantity = 0)", name=op.f("ck_lines_unannounced")),
+        sa.ForeignKeyConstraint(
+            ["announcement_id"], ["supply.announcements.id"], name=op.f("fk_lines_announcement_id")
+        ),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_lines_variant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lines")),
+        sa.UniqueConstraint("announcement_id", "n", name=op.f("uq_lines_announcement_id_n")),
+        schema="supply",
+    )
+    op.create_table(
+        "receipts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("announcement_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["announcement_id"], ["supply.announcements.id"], name=op.f("fk_receipts_announcement_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
+        sa.UniqueConstraint("announcement_id", "version", name=op.f("uq_receipts_announcement_id_version")),
+        schema="supply",
+    )
+    op.create_table(
+        "steps",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("announcement_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("actor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["announcement_id"], ["supply.announcements.id"], name=op.f("fk_steps_announcement_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
+        sa.UniqueConstraint("announcement_id", "version", name=op.f("uq_steps_announcement_id_version")),
+        schema="supply",
+    )
+    op.create_table(
+        "lines",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("transfer_id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("order_line_id", sa.Uuid(), nullable=True),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("freed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("dispatched", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("received", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("quality_control", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("damaged", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("missing", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("surplus", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("short_reason", sa.Text(), nullable=True),
+        sa.Column("discrepancy_reason", sa.Text(), nullable=True),
+        sa.Column("remark", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "discrepancy_reason IN ('lost', 'stolen', 'damaged_on_the_way', 'not_sent', 'sent_too_many', 'wrong_goods', 'other')",
+            name=op.f("ck_lines_discrepancy_reason_known"),
+        ),
+        sa.CheckConstraint(
+            "short_reason IN ('out_of_stock', 'not_found', 'damaged', 'no_room', 'not_needed', 'other')",
+            name=op.f("ck_lines_short_reason_known"),
+        ),
+        sa.CheckConstraint(
+            "(missing = 0 AND surplus = 0) OR discrepancy_reason IS NOT NULL", name=op.f("ck_lines_explained")
+        ),
+        sa.CheckConstraint("(owner_id IS NULL) = (order_line_id IS NULL)", name=op.f("ck_lines_owner")),
+        sa.CheckConstraint(
+            "freed BETWEEN 0 AND dispatched AND (freed = 0 OR owner_id IS NOT NULL)", name=op.f("ck_lines_freed")
+        ),
+        sa.CheckConstraint(
+            "quantity > 0 AND cancelled >= 0 AND dispatched >= 0 AND cancelled + dispatched <= quantity",
+            name=op.f("ck_lines_quantity"),
+        ),
+        sa.CheckConstraint(
+            "received >= 0 AND quality_control >= 0 AND damaged >= 0 AND missing >= 0 AND surplus >= 0 AND received::bigint + quality_control + damaged + missing <= dispatched",
+            name=op.f("ck_lines_arrived"),
+        ),
+        sa.ForeignKeyConstraint(["transfer_id"], ["transfers.transfers.id"], name=op.f("fk_lines_transfer_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_lines_variant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lines")),
+        sa.UniqueConstraint("transfer_id", "n", name=op.f("uq_lines_transfer_id_n")),
+        schema="transfers",
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index(
+        "ix_lines_owner_id",
+        "lines",
+        ["owner_id"],
+        unique=False,
+        schema="transfers",
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index("ix_lines_variant_id", "lines", ["variant_id"], unique=False, schema="transfers")
+    op.create_table(
+        "steps",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("transfer_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("actor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["transfer_id"], ["transfers.transfers.id"], name=op.f("fk_steps_transfer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
+        sa.UniqueConstraint("transfer_id", "version", name=op.f("uq_steps_transfer_id_version")),
+        schema="transfers",
+    )
+    op.create_table(
+        "receipt_lines",
+        sa.Column("receipt_id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("bucket", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("over", sa.Integer(), nullable=False),
+        sa.Column("unit_cost", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "bucket IN ('available', 'quality_control', 'damaged')", name=op.f("ck_receipt_lines_bucket_known")
+        ),
+        sa.CheckConstraint("quantity > 0 AND over >= 0 AND over <= quantity", name=op.f("ck_receipt_lines_quantities")),
+        sa.ForeignKeyConstraint(["line_id"], ["supply.lines.id"], name=op.f("fk_receipt_lines_line_id")),
+        sa.ForeignKeyConstraint(["receipt_id"], ["supply.receipts.id"], name=op.f("fk_receipt_lines_receipt_id")),
+        sa.PrimaryKeyConstraint("receipt_id", "n", name=op.f("pk_receipt_lines")),
+        schema="supply",
+    )
+    op.create_index("ix_receipt_lines_line_id", "receipt_lines", ["line_id"], unique=False, schema="supply")
     op.add_column("variants", sa.Column("tracking", sa.Text(), nullable=True), schema="catalog")
     op.add_column("variants", sa.Column("when_out", sa.Text(), server_default="deny", nullable=False), schema="catalog")
     op.add_column("variants", sa.Column("preorder_until", sa.DateTime(timezone=True), nullable=True), schema="catalog")
@@ -138,13 +508,19 @@ def upgrade() -> None:
         referent_schema="stock",
     )
     op.create_check_constraint(
-        op.f("ck_variants_bundle_untracked"), "variants", "NOT bundle OR tracking IS NULL", schema="catalog"
+        op.f("ck_variants_bundle_of_others"),
+        "variants",
+        "NOT bundle OR (tracking IS NULL AND quantity_unit IS NULL AND when_out = 'deny')",
+        schema="catalog",
     )
     op.create_check_constraint(
         op.f("ck_variants_preorder_until"),
         "variants",
         "(when_out = 'preorder') = (preorder_until IS NOT NULL)",
         schema="catalog",
+    )
+    op.create_check_constraint(
+        op.f("ck_variants_tracked_by_piece"), "variants", "tracking IS NULL OR quantity_unit IS NULL", schema="catalog"
     )
     op.create_check_constraint(
         op.f("ck_variants_tracking_known"), "variants", "tracking IN ('serial', 'marked')", schema="catalog"
@@ -223,8 +599,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("UPDATE locations.locations SET roles = array_remove(roles, 'receives')")
-    op.drop_constraint(op.f("ck_variants_bundle_untracked"), "variants", schema="catalog", type_="check")
+    op.drop_constraint(op.f("ck_variants_bundle_of_others"), "variants", schema="catalog", type_="check")
     op.drop_constraint(op.f("ck_variants_preorder_until"), "variants", schema="catalog", type_="check")
+    op.drop_constraint(op.f("ck_variants_tracked_by_piece"), "variants", schema="catalog", type_="check")
     op.drop_constraint(op.f("ck_variants_tracking_known"), "variants", schema="catalog", type_="check")
     op.drop_constraint(op.f("ck_variants_when_out_known"), "variants", schema="catalog", type_="check")
     op.drop_constraint(op.f("ck_fulfillments_state_known"), "fulfillments", schema="fulfillment", type_="check")
@@ -260,6 +637,17 @@ def downgrade() -> None:
     op.drop_column("variants", "preorder_until", schema="catalog")
     op.drop_column("variants", "when_out", schema="catalog")
     op.drop_column("variants", "tracking", schema="catalog")
+    op.drop_index("ix_receipt_lines_line_id", table_name="receipt_lines", schema="supply")
+    op.drop_table("receipt_lines", schema="supply")
+    op.drop_table("steps", schema="transfers")
+    op.drop_index("ix_lines_variant_id", table_name="lines", schema="transfers")
+    op.drop_index(
+        "ix_lines_owner_id", table_name="lines", schema="transfers", postgresql_where=sa.text("owner_id IS NOT NULL")
+    )
+    op.drop_table("lines", schema="transfers")
+    op.drop_table("steps", schema="supply")
+    op.drop_table("receipts", schema="supply")
+    op.drop_table("lines", schema="supply")
     op.drop_index(
         "ix_expected_variant_id_location_id",
         table_name="expected",
@@ -268,9 +656,34 @@ def downgrade() -> None:
     )
     op.drop_index("ix_expected_document_id", table_name="expected", schema="stock")
     op.drop_table("expected", schema="stock")
+    op.drop_index(
+        "ix_adjustments_waiting",
+        table_name="adjustments",
+        schema="stock",
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index("ix_adjustments_location_id_id", table_name="adjustments", schema="stock")
+    op.drop_table("adjustments", schema="stock")
     op.drop_index("ix_components_component_id", table_name="components", schema="catalog")
     op.drop_table("components", schema="catalog")
+    op.drop_index("ix_transfers_source_id_created_at_id", table_name="transfers", schema="transfers")
+    op.drop_index("ix_transfers_destination_id_created_at_id", table_name="transfers", schema="transfers")
+    op.drop_index("ix_transfers_created_at_id", table_name="transfers", schema="transfers")
+    op.drop_table("transfers", schema="transfers")
+    op.drop_index("ix_announcements_location_id_expected_on_id", table_name="announcements", schema="supply")
+    op.drop_index("ix_announcements_expected_on_id", table_name="announcements", schema="supply")
+    op.drop_index(
+        "ix_announcements_due",
+        table_name="announcements",
+        schema="supply",
+        postgresql_where=sa.text("closed_at IS NULL AND overdue_at IS NULL"),
+    )
+    op.drop_table("announcements", schema="supply")
     op.drop_table("links", schema="locations")
+    op.drop_table("suppliers", schema="supply")
+    op.drop_table("sourcing_rules", schema="fulfillment")
+    op.drop_table("plans", schema="fulfillment")
+    op.drop_table("delivery_methods", schema="fulfillment")
     op.create_check_constraint(
         op.f("ck_fulfillments_state_known"),
         "fulfillments",

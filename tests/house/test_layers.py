@@ -19,7 +19,7 @@ FILES = {
 NOUNS = {
     "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
     "carts": {"pricing"},
-    "catalog": {"barcodes", "importing", "lookup"},
+    "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "customers": {"identifiers"},
     "fulfillment": {"delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
@@ -27,8 +27,8 @@ NOUNS = {
     "prices": {"importing"},
     "returns": {"numbers"},
     "stock": {
-        "adjusting", "bundles", "closings", "comparing", "expected", "exporting", "importing", "ledger", "safety", "shelf", "travel",
-        "units",
+        "adjusting", "bundles", "closings", "comparing", "expected", "exporting", "importing", "ledger", "reasons", "safety", "shelf",
+        "travel", "units",
     },
 }
 """What a room has beside the files that every room may have: nouns of its domain, never a utility drawer."""

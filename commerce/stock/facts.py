@@ -1,0 +1,488 @@
+"""Physical facts: goods came, left, broke, were counted, became something else. They always book (DESIGN 6).
+
+What they take from `available` and is not there comes out of reservations and commitments, the newest first, whose owners PromiseBroken
+names; what a person does by choice (convert, return to the vendor) breaks no promise. Each is one posting, and a no-op when its cause
+has been posted before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from commerce.infra import outbox
+from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.errors import Busy
+from commerce.kernel.money import rounded_ratio
+from commerce.stock import expected, ledger
+from commerce.stock.bundles import parts_of
+from commerce.stock.errors import BelowZero, LevelTooHigh, WrongDirection
+from commerce.stock.events import BrokenLine, CountNeeded, MissingLine
+from commerce.stock.ledger import ATTEMPTS, Act, Outcome, Spot
+from commerce.stock.lines import booked_or_too_high, handed, handed_over, is_posted
+from commerce.stock.portions import expired, lose, taken_in_order, within
+from commerce.stock.reasons import GAINS, LOSES
+from commerce.stock.schemas import (
+    AdjustmentReason,
+    Cause,
+    Counted,
+    HandedOver,
+    Movement,
+    Portion,
+    ReceiptLine,
+    Regrade,
+    SaleLine,
+    ShelfBucket,
+    TakeBackLine,
+)
+
+
+async def receive(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[ReceiptLine],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Book goods from a supplier; known unit costs move the variant's average. Raises LevelTooHigh.
+
+    Lines with an `expected_id` fulfil what was announced, as far as it is open: reservations standing on it become committed, the oldest
+    first. One statement; nine with an announcement.
+    """
+    if any(line.expected_id for line in lines):
+        await _receive_expected(tx, actor, cause, location_id, lines, occurred_at, business_date, reason)
+        return
+    movements = [
+        Movement(
+            variant_id=line.variant_id,
+            quantity=line.quantity,
+            from_place="supplier",
+            to_place=line.bucket,
+            to_location_id=location_id,
+            unit_cost=line.unit_cost,
+        )
+        for line in lines
+    ]
+    outcome = await ledger.post(
+        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
+    )
+    await booked_or_too_high(tx, cause, outcome)
+
+
+async def _receive_expected(
+    tx: Tx,
+    actor: Actor,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[ReceiptLine],
+    occurred_at: datetime | None,
+    business_date: date | None,
+    reason: str | None,
+) -> None:
+    await ledger.lock(tx, ((location_id, line.variant_id) for line in lines))
+    if await is_posted(tx, cause):
+        return
+    plans, standing = await expected.under_lock(tx, sorted({line.expected_id for line in lines if line.expected_id}))
+    settled = expected.Settlement()
+    surplus = []
+    for line in lines:
+        left = line.quantity
+        plan = plans.get(line.expected_id) if line.expected_id else None
+        if plan is not None:
+            if (plan.location_id, plan.variant_id) != (location_id, line.variant_id):
+                raise ValueError("goods fulfil an announcement of the same goods for the same location")
+            came = settled.plans.get(plan.id, [0, 0, 0])
+            units = min(left, plan.open - came[0])
+            if units:
+                left -= units
+                expected.arrive(
+                    settled, plan, standing.setdefault(plan.id, []), units, to=line.bucket, free_from="supplier",
+                    unit_cost=line.unit_cost,
+                )  # fmt: skip
+        if left:
+            surplus.append(
+                Movement(
+                    variant_id=line.variant_id, quantity=left, from_place="supplier", to_place=line.bucket,
+                    to_location_id=location_id, unit_cost=line.unit_cost,
+                )
+            )  # fmt: skip
+    act = settled.act(cause, reason, *surplus)
+    outcome = await ledger.book(
+        tx, actor, [act], changes=settled.changes, begins=settled.begins, occurred_at=occurred_at, business_date=business_date
+    )  # fmt: skip
+    await booked_or_too_high(tx, cause, outcome)
+    await expected.write(tx, settled)
+    expected.tell(tx, actor, act, location_id, settled)
+
+
+async def take_back(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[TakeBackLine],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Book goods that came back from a customer into the buckets they stand in now. One statement. Raises LevelTooHigh."""
+    movements = [
+        Movement(
+            variant_id=part.variant_id,
+            quantity=line.quantity * part.quantity,
+            from_place="customer",
+            to_place=line.bucket,
+            to_location_id=location_id,
+            line_id=line.line_id,
+            per_unit=part.quantity,
+        )
+        for line in lines
+        for part in parts_of(line)
+    ]
+    outcome = await ledger.post(
+        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
+    )
+    await booked_or_too_high(tx, cause, outcome)
+
+
+async def sell(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[SaleLine],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+) -> list[HandedOver]:
+    """Book goods that have left with a customer at a till. Never refused for lack of stock (DESIGN 6).
+
+    Takes what is available; then what has expired; then reservations, then commitments, the newest first, whose owners
+    PromiseBroken names; what the books did not know at all is corrected, and CountNeeded published. One statement; three
+    when `available` is short.
+    """
+    movements = [
+        Movement(
+            variant_id=part.variant_id,
+            quantity=line.quantity * part.quantity,
+            from_place="available",
+            from_location_id=location_id,
+            to_place="customer",
+            line_id=line.line_id,
+            per_unit=part.quantity,
+        )
+        for line in lines
+        for part in parts_of(line)
+    ]
+    outcome = await _take(tx, actor, cause, movements, occurred_at, business_date)
+    if outcome.replayed:
+        return await handed_over(tx, cause)
+    averages = {variant_id: level.average for (_, variant_id), level in outcome.levels.items()}
+    return handed(
+        (line.line_id, part.variant_id, line.quantity * part.quantity, part.quantity, averages[part.variant_id])
+        for line in lines
+        for part in parts_of(line)
+    )
+
+
+async def adjust(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    variant_id: UUID,
+    delta: int,
+    reason: AdjustmentReason,
+    bucket: ShelfBucket = "available",
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    note: str | None = None,
+) -> None:
+    """Book a physical fact about goods on the shelf: found, lost, broken, counted.
+
+    What is taken from `available` breaks promises like `sell`, and like it is never refused for them; but more than is there
+    at all is refused as a slip of the pen. Raises BelowZero, WrongDirection, LevelTooHigh.
+    """
+    text = reason if note is None else f"{reason}: {note}"
+    if delta == 0:
+        raise WrongDirection(reason=reason, rule="moves at least one unit")
+    if delta > 0:
+        if reason not in GAINS:
+            raise WrongDirection(reason=reason, rule="takes goods away: give a negative delta")
+        gain = Movement(
+            variant_id=variant_id, quantity=delta, from_place="loss", to_place=bucket, to_location_id=location_id
+        )
+        outcome = await ledger.post(
+            tx, actor, cause=cause, movements=[gain], occurred_at=occurred_at, business_date=business_date, reason=text
+        )
+        await booked_or_too_high(tx, cause, outcome)
+        return
+    if reason not in LOSES:
+        raise WrongDirection(reason=reason, rule="brings goods in: give a positive delta")
+    to_place = LOSES[reason]
+    if to_place == bucket:
+        raise WrongDirection(reason=reason, rule="cannot take from the bucket it fills")
+    loss = Movement(
+        variant_id=variant_id,
+        quantity=-delta,
+        from_place=bucket,
+        from_location_id=location_id,
+        to_place=to_place,
+        to_location_id=location_id if to_place == "damaged" else None,
+    )
+    if bucket == "available":
+        await _take(tx, actor, cause, [loss], occurred_at, business_date, reason=text, known_only=True)
+        return
+    outcome = await ledger.post(
+        tx, actor, cause=cause, movements=[loss], occurred_at=occurred_at, business_date=business_date, reason=text
+    )
+    if not outcome.posted and not outcome.replayed and not await is_posted(tx, cause):
+        raise BelowZero(left=getattr(outcome.levels[location_id, variant_id], bucket), bucket=bucket)
+
+
+async def count(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[Counted],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Book what a count found more or less of than the books say, all lines in one posting.
+
+    Less in `available` than is promised breaks promises. Raises BelowZero, LevelTooHigh.
+    """
+    movements = [
+        Movement(
+            variant_id=line.variant_id,
+            quantity=abs(line.delta),
+            from_place="loss" if line.delta > 0 else line.bucket,
+            from_location_id=None if line.delta > 0 else location_id,
+            to_place=line.bucket if line.delta > 0 else "loss",
+            to_location_id=location_id if line.delta > 0 else None,
+        )
+        for line in lines
+        if line.delta
+    ]
+    if movements:
+        await _take(tx, actor, cause, movements, occurred_at, business_date, reason=reason, known_only=True)
+
+
+async def move(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[Regrade],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Re-grade goods where they stand. From `available` it is a physical fact, which may break promises. Raises BelowZero, LevelTooHigh."""
+    movements = [
+        Movement(
+            variant_id=line.variant_id,
+            quantity=line.quantity,
+            from_place=line.from_bucket,
+            from_location_id=location_id,
+            to_place=line.to_bucket,
+            to_location_id=location_id,
+        )
+        for line in lines
+    ]
+    await _take(tx, actor, cause, movements, occurred_at, business_date, reason=reason, known_only=True)
+
+
+async def convert(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    takes: Sequence[Portion],
+    makes: Sequence[Portion],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Some goods become others: an open box, a kit made or broken up. One cause; no promise is broken for it.
+
+    What is made costs what was taken (moving averages, in equal shares per unit); unknown when any of it is. Two statements. Raises
+    BelowZero, LevelTooHigh.
+    """
+    averages = {
+        row.variant_id: row.average
+        for row in await tx.rows(AVERAGES, variant_ids=sorted({part.variant_id for part in takes}))
+    }
+    worth = [averages[part.variant_id] * part.quantity for part in takes if part.variant_id in averages]
+    unit_cost = rounded_ratio(sum(worth), sum(part.quantity for part in makes)) if len(worth) == len(takes) else None
+    movements = [
+        *(
+            Movement(
+                variant_id=part.variant_id, quantity=part.quantity, from_place=part.bucket, from_location_id=location_id,
+                to_place="conversion",
+            )
+            for part in takes
+        ),
+        *(
+            Movement(
+                variant_id=part.variant_id, quantity=part.quantity, from_place="conversion", to_place=part.bucket,
+                to_location_id=location_id, unit_cost=unit_cost,
+            )
+            for part in makes
+        ),
+    ]  # fmt: skip
+    await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason)
+
+
+async def return_to_vendor(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[Portion],
+    occurred_at: datetime | None = None,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Goods go back to their supplier; no promise is broken for it. One statement. Raises BelowZero."""
+    movements = [
+        Movement(
+            variant_id=line.variant_id, quantity=line.quantity, from_place=line.bucket, from_location_id=location_id, to_place="supplier"
+        )
+        for line in lines
+    ]  # fmt: skip
+    await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason)
+
+
+AVERAGES = "SELECT variant_id, average FROM stock.costs WHERE variant_id = ANY(CAST(:variant_ids AS uuid[]))"
+
+
+async def _by_choice(
+    tx: Tx,
+    actor: Actor,
+    cause: Cause,
+    movements: Sequence[Movement],
+    occurred_at: datetime | None,
+    business_date: date | None,
+    reason: str | None,
+) -> None:
+    outcome = await ledger.post(
+        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
+    )
+    if outcome.posted or outcome.replayed or await is_posted(tx, cause):
+        return
+    for spot, change in ledger.deltas(movements).items():
+        for bucket, units in change.items():
+            there = getattr(outcome.levels[spot], bucket)
+            if there + units < 0:
+                raise BelowZero(left=there, bucket=bucket)
+    raise LevelTooHigh
+
+
+async def book_fact(tx: Tx, actor: Actor, act: Act) -> None:
+    """Book an act on `available` as a physical fact: what it takes breaks promises like `sell`, but never more than is known.
+
+    Raises BelowZero.
+    """
+    await _take(tx, actor, act.cause, act.movements, None, act.business_date, reason=act.reason, known_only=True)
+
+
+async def _take(
+    tx: Tx,
+    actor: Actor,
+    cause: Cause,
+    movements: Sequence[Movement],
+    occurred_at: datetime | None,
+    business_date: date | None,
+    *,
+    reason: str | None = None,
+    known_only: bool = False,
+) -> Outcome:
+    """Take goods from `available` as a physical fact: what is lacking comes from expired reservations, live ones, nowhere."""
+    act = Act(cause=cause, movements=movements, reason=reason)
+    outcome = await ledger.book(tx, actor, [act], occurred_at=occurred_at, business_date=business_date)
+    for _ in range(ATTEMPTS):
+        if outcome.posted or outcome.replayed:
+            return outcome
+        wanted: dict[Spot, int] = {}
+        for movement in movements:
+            if movement.from_location_id is not None and movement.from_place != "available":
+                there = getattr(outcome.levels[movement.from_location_id, movement.variant_id], movement.from_place)
+                if there < movement.quantity:
+                    raise BelowZero(left=there, bucket=movement.from_place)
+            elif movement.from_location_id is not None:
+                spot = (movement.from_location_id, movement.variant_id)
+                wanted[spot] = wanted.get(spot, 0) + movement.quantity
+        lacking = {spot: quantity - outcome.levels[spot].available for spot, quantity in wanted.items()}
+        lacking = {spot: lack for spot, lack in lacking.items() if lack > 0}
+        found = await ledger.on_levels(tx, lacking, cause)
+        if found.posted:
+            return msgspec.structs.replace(outcome, replayed=True)
+        expiries, changes, before, broken = [], [], [], []
+        for held in sorted(found.reservations, key=lambda held: taken_in_order(held, tx.at)):
+            spot = (held.location_id, held.variant_id)
+            lack = lacking[spot]
+            if lack <= 0 or held.bucket not in ("reserved", "committed"):
+                continue
+            if expired(held, tx.at):
+                expiries.append(ledger.expiry(held))
+                lacking[spot] -= held.quantity_open
+                continue
+            quantity = min(lack, held.quantity_open)
+            lacking[spot] -= quantity
+            changes.append(lose(held, quantity))
+            before.append(within(held, held.bucket, "available", quantity))
+            broken.append(
+                BrokenLine(
+                    owner_kind=held.owner.kind,
+                    owner_id=held.owner.id,
+                    line_id=held.line_id,
+                    variant_id=held.variant_id,
+                    quantity=quantity,
+                )
+            )
+        missing = {spot: lack for spot, lack in lacking.items() if lack > 0}
+        if missing and known_only:
+            spot = min(missing)
+            raise BelowZero(left=wanted[spot] - missing[spot], bucket="available")
+        before += [
+            Movement(variant_id=spot[1], quantity=lack, from_place="loss", to_place="available", to_location_id=spot[0])
+            for spot, lack in sorted(missing.items())
+        ]
+        act = Act(cause=cause, movements=[*before, *movements], reason=reason)
+        outcome = await ledger.book(
+            tx,
+            actor,
+            [act, *(act for act, _ in expiries)],
+            changes=[*changes, *(change for _, change in expiries)],
+            occurred_at=occurred_at,
+            business_date=business_date,
+        )
+        if outcome.posted:
+            _tell(tx, actor, act, broken, missing)
+    raise Busy(retry_after_seconds=1)
+
+
+def _tell(tx: Tx, actor: Actor, act: Act, broken: Sequence[BrokenLine], missing: Mapping[Spot, int]) -> None:
+    location_id = next(m.from_location_id for m in reversed(act.movements) if m.from_location_id is not None)
+    if broken:
+        outbox.record(tx, actor, expected.broken_event(act.id, location_id, broken))
+    if missing:
+        lines = [MissingLine(variant_id=spot[1], quantity=lack) for spot, lack in sorted(missing.items())]
+        outbox.record(tx, actor, CountNeeded(aggregate_id=act.id, version=1, location_id=location_id, lines=lines))
