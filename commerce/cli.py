@@ -134,7 +134,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 def import_file(arguments: argparse.Namespace) -> int:
-    """Import the catalog, prices or stock from a CSV or NDJSON file; 1 when lines were left out."""
+    """Import the catalog, prices, stock or expected receipts from a CSV or NDJSON file; 1 when lines were left out."""
     from importlib import import_module
 
     from rich.console import Console
@@ -219,7 +219,7 @@ def parser() -> argparse.ArgumentParser:
     add("relay", relay)
     add("migrate", migrate)
     command = add("import", import_file)
-    command.add_argument("what", choices=("catalog", "prices", "stock"))
+    command.add_argument("what", choices=("catalog", "prices", "stock", "supply"))
     command.add_argument("file", help="a file named .csv, .ndjson or .jsonl")
     command.add_argument("--dry-run", action="store_true", help="do everything and undo it")
     command.add_argument("--errors", metavar="FILE", help="write every fault as CSV: line, field, reason")

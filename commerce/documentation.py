@@ -141,6 +141,31 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "note": "Delivery note 1187",
     },
     "book_stock_adjustment": {"sku": "TEE101-BLK-46", "delta": -1, "reason": "damage", "note": "Torn seam"},
+    "approve_stock_adjustment": {"note": "Looked at the shelf myself"},
+    "reject_stock_adjustment": {"note": "They were in the stock room"},
+    "move_stock": {
+        "lines": [
+            {"sku": "TEE101-BLK-46", "quantity": 1, "from_bucket": "quality_control", "to_bucket": "available"},
+            {"sku": "HDY101-BLK-50", "quantity": 1, "from_bucket": "available", "to_bucket": "damaged"},
+        ],
+        "reason": "Checked the returns of the weekend",
+    },
+    "convert_stock": {
+        "takes": [{"sku": "HDY101-BLK-50", "quantity": 1, "bucket": "quality_control"}],
+        "makes": [{"sku": "HDY101-BLK-50-OPEN", "quantity": 1, "bucket": "available"}],
+        "reason": "Opened box",
+    },
+    "return_stock_to_vendor": {
+        "supplier": "tekstil-ivanovo",
+        "reference": "RMA 5512",
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 3, "bucket": "damaged"}],
+        "note": "Torn in their boxes",
+    },
+    "write_off_stock": {
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 1, "bucket": "damaged"}],
+        "reason": "write_off",
+        "note": "Beyond repair",
+    },
     "set_prices": {
         "prices": [{"sku": "TEE101-BLK-46", "amount": 119900, "valid_from": "2027-01-15T00:00:00+03:00"}],
         "currency": "RUB",
@@ -190,7 +215,40 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
     },
     "resume_sale": {"reason": "The new batch has passed the test"},
+    "set_links": {
+        "links": [
+            {
+                "source": "wh-podolsk",
+                "transit_hours": 14,
+                "departures": [{"weekday": day, "at": "18:00"} for day in range(1, 7)],
+                "cost_amount": 35000,
+            },
+            {"source": "msk-arbat", "priority": 1, "transit_hours": 3, "cost_amount": 20000},
+        ]
+    },
     "change_location": {"paused_until": "2026-12-01T09:00:00+03:00", "paused_reason": "Flood"},
+    "create_transfer": {
+        "source": "msk-warehouse",
+        "destination": "kzn-bauman",
+        "kind": "replenishment",
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 20}, {"sku": "HDY101-BLK-50", "quantity": 5}],
+        "expected_on": "2026-11-24",
+        "note": "The shelf is empty",
+    },
+    "change_transfer": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 30}], "expected_on": "2026-11-25"},
+    "cancel_transfer": {"reason": "The supplier delivers there directly"},
+    "ask_for_goods": {"source": "msk-warehouse", "lines": [{"sku": "TEE101-BLK-46", "quantity": 10}]},
+    "dispatch_transfer": {
+        "lines": [{"barcode": "2929850748994", "quantity": 18}, {"sku": "HDY101-BLK-50", "quantity": 5}],
+        "short_reason": "not_found",
+    },
+    "receive_transfer": {
+        "lines": [
+            {"sku": "TEE101-BLK-46", "received": 16, "damaged": 1, "missing": 1, "reason": "lost", "note": "The box was open"},
+            {"sku": "HDY101-BLK-50", "received": 5},
+        ]
+    },
+    "close_transfer": {"reason": "lost", "note": "The carrier found nothing"},
 }
 """Bodies that make sense in the demonstration retailer. A test reads each with its command."""
 

@@ -43,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a checkout or kiosk basket keeps what it reserved."""
     adjustment_approval_minor: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
     """An adjustment of stock by an associate that is worth more waits for a manager; minor units of `currency`."""
+    count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """A count whose variances are worth at most this together, at cost and without their signs, needs no manager; minor units of
+    `currency`. 0: every variance does."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 

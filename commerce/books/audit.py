@@ -8,23 +8,30 @@ from __future__ import annotations
 
 from commerce.infra.audit import Invariant
 
+PARTS = """
+SELECT l.id AS line_id, l.order_id, coalesce(c.variant_id, l.variant_id) AS variant_id, coalesce(c.quantity, 1) AS per_unit
+FROM orders.lines l LEFT JOIN LATERAL jsonb_to_recordset(
+    CASE WHEN jsonb_typeof(l.components) = 'array' THEN l.components END) AS c(variant_id uuid, quantity integer) ON true
+"""
+"""What an order line is made of: itself, or the components of the bundle as it was sold."""
+
 GOODS = [
     Invariant(
         1,
         "what a fulfillment handed over has left its store with the customer",
         """
-        SELECT f.order_line_id, f.location_id, f.handed_over, m.quantity AS moved
+        SELECT f.order_line_id, f.location_id, f.handed_over, d.per_unit, m.quantity AS moved
         FROM (
-            SELECT l.order_line_id, l.variant_id, f.location_id, sum(l.handed_over) AS handed_over
+            SELECT l.order_line_id, f.location_id, sum(l.handed_over) AS handed_over
             FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id
-            GROUP BY l.order_line_id, l.variant_id, f.location_id
-        ) f LEFT JOIN (
+            GROUP BY l.order_line_id, f.location_id
+        ) f JOIN (""" + PARTS + """) d ON d.line_id = f.order_line_id LEFT JOIN (
             SELECT m.line_id, m.variant_id, m.from_location_id AS location_id, sum(m.quantity) AS quantity
             FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
             WHERE m.to_place = 'customer' AND p.cause_kind IN ('hand_over', 'till_sale')
             GROUP BY m.line_id, m.variant_id, m.from_location_id
-        ) m ON m.line_id = f.order_line_id AND m.variant_id = f.variant_id AND m.location_id = f.location_id
-        WHERE f.handed_over <> coalesce(m.quantity, 0)
+        ) m ON m.line_id = f.order_line_id AND m.variant_id = d.variant_id AND m.location_id = f.location_id
+        WHERE f.handed_over * d.per_unit <> coalesce(m.quantity, 0)
         """,
     ),
     Invariant(
@@ -46,14 +53,20 @@ GOODS = [
         2,
         "what a fulfillment still owes is set aside for it at its store, or known to be lost there",
         """
-        SELECT f.number, l.order_line_id, l.quantity, r.began, l.quantity - l.handed_over - l.cancelled AS outstanding, r.kept
+        SELECT f.number, l.order_line_id, l.quantity, d.per_unit, r.began, l.quantity - l.handed_over - l.cancelled - l.passed_on AS outstanding,
+            r.kept, r.elsewhere
         FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id AND f.kind <> 'carry_out'
+        JOIN (""" + PARTS + """) d ON d.line_id = l.order_line_id
         LEFT JOIN (
-            SELECT owner_id, line_id, variant_id, location_id, sum(quantity) AS began, sum(quantity_open + quantity_lost) AS kept
-            FROM stock.reservations WHERE owner_kind = 'fulfillment' GROUP BY owner_id, line_id, variant_id, location_id
-        ) r ON r.owner_id = f.id AND r.line_id = l.order_line_id AND r.variant_id = l.variant_id AND r.location_id = f.location_id
-        WHERE (r.began, r.kept) IS DISTINCT FROM
-              (CAST(l.quantity AS bigint), CAST(l.quantity - l.handed_over - l.cancelled AS bigint))
+            SELECT r.owner_id, r.line_id, r.variant_id, sum(r.quantity) AS began, sum(r.quantity_open + r.quantity_lost) AS kept,
+                sum(r.quantity_open) FILTER (WHERE f.location_id <> r.location_id OR r.bucket <> 'committed') AS elsewhere
+            FROM stock.reservations r JOIN fulfillment.fulfillments f ON f.id = r.owner_id
+            WHERE r.owner_kind = 'fulfillment' GROUP BY r.owner_id, r.line_id, r.variant_id
+        ) r ON r.owner_id = f.id AND r.line_id = l.order_line_id AND r.variant_id = d.variant_id
+        WHERE (r.began, r.kept) IS DISTINCT FROM (
+                CAST(l.quantity AS bigint) * d.per_unit,
+                CAST(l.quantity - l.handed_over - l.cancelled - l.passed_on AS bigint) * d.per_unit)
+           OR r.elsewhere > 0 AND f.state NOT IN ('scheduled', 'awaiting_transfer')
         """,
     ),
     Invariant(
@@ -93,7 +106,7 @@ GOODS = [
         SELECT f.number, f.state, l.quantity, l.picked, l.handed_over, l.cancelled
         FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id
         WHERE l.handed_over > l.picked
-           OR f.state IN ('picked', 'packed', 'ready_for_pickup') AND l.picked < l.quantity - l.cancelled
+           OR f.state IN ('picked', 'packed', 'ready_for_pickup') AND l.picked < l.quantity - l.cancelled - l.passed_on
         """,
     ),
     Invariant(
@@ -103,9 +116,16 @@ GOODS = [
         SELECT o.number, l.sku, l.handed_over, l.handed_over_at, m.moments, l.unit_cost, m.lowest, m.highest
         FROM orders.lines l JOIN orders.orders o ON o.id = l.order_id
         LEFT JOIN (
-            SELECT line_id, array_agg(DISTINCT occurred_at) AS moments, array_agg(DISTINCT from_location_id) AS places,
-                   min(unit_cost) AS lowest, max(unit_cost) AS highest, bool_or(unit_cost IS NULL) AS unknown
-            FROM stock.movements WHERE to_place = 'customer' AND line_id IS NOT NULL GROUP BY line_id
+            SELECT line_id, array_agg(DISTINCT moment) AS moments, array_agg(DISTINCT place) AS places,
+                   sum(lowest) FILTER (WHERE n = 1) AS lowest, sum(highest) FILTER (WHERE n = 1) AS highest, bool_or(unknown) AS unknown
+            FROM (
+                SELECT line_id, variant_id, occurred_at AS moment, from_location_id AS place,
+                       per_unit * min(unit_cost) OVER (PARTITION BY line_id, variant_id) AS lowest,
+                       per_unit * max(unit_cost) OVER (PARTITION BY line_id, variant_id) AS highest,
+                       bool_or(unit_cost IS NULL) OVER (PARTITION BY line_id, variant_id) AS unknown,
+                       row_number() OVER (PARTITION BY line_id, variant_id) AS n
+                FROM stock.movements WHERE to_place = 'customer' AND line_id IS NOT NULL
+            ) moved GROUP BY line_id
         ) m ON m.line_id = l.id
         WHERE (l.handed_over > 0) <> (l.handed_over_at IS NOT NULL)
            OR (l.handed_over > 0) <> (l.fulfilled_location_id IS NOT NULL)
@@ -238,7 +258,7 @@ EVENTS = [
             ('ready_for_pickup', 'ready_for_pickup'), ('pickup_code_renewed', 'pickup_code_renewed'), ('promised', 'promised'),
             ('at_risk', 'at_risk'), ('checked', 'at_risk'), ('safe', 'safe'), ('partly_collected', 'partly_collected'),
             ('collected', 'collected'), ('carried_out', 'collected'), ('partly_cancelled', 'partly_cancelled'),
-            ('cancelled', 'cancelled')
+            ('cancelled', 'cancelled'), ('rejected', 'rejected'), ('goods_arrived', 'goods_arrived')
         ) AS w(what, type) ON w.what = s.what
         LEFT JOIN infra.outbox e ON e.aggregate = 'fulfillment' AND e.aggregate_id = s.fulfillment_id AND e.version = s.version
              AND e.type = 'fulfillment.' || w.type
@@ -283,10 +303,11 @@ STRAYS = [
         "goods go to customers and come back by an order's lines only",
         """
         SELECT p.cause_kind, m.posting_id, m.n, m.line_id, m.quantity
-        FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id LEFT JOIN orders.lines l ON l.id = m.line_id
+        FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
         WHERE (m.to_place = 'customer' AND p.cause_kind NOT IN ('hand_over', 'till_sale')
             OR m.from_place = 'customer' AND p.cause_kind <> 'return'
-            OR 'customer' IN (m.from_place, m.to_place) AND m.variant_id IS DISTINCT FROM l.variant_id)
+            OR 'customer' IN (m.from_place, m.to_place) AND NOT EXISTS (
+                SELECT FROM (""" + PARTS + """) d WHERE d.line_id = m.line_id AND d.variant_id = m.variant_id))
         """,
     ),
     Invariant(
@@ -300,16 +321,20 @@ STRAYS = [
             UNION ALL SELECT 'till_sale', id FROM orders.orders
             UNION ALL SELECT 'order_placed', id FROM fulfillment.fulfillments
             UNION ALL SELECT 'return', id FROM returns.returns
+            UNION ALL SELECT 'adjustment', id FROM stock.adjustments
         ) d ON d.kind = p.cause_kind AND d.id = p.cause_id
-        WHERE p.cause_kind IN ('hand_over', 'till_sale', 'order_placed', 'return') AND d.id IS NULL
+        WHERE p.cause_kind IN ('hand_over', 'till_sale', 'order_placed', 'return', 'adjustment') AND d.id IS NULL
         """,
     ),
     Invariant(
         1,
-        "every posting moves goods, but one that gives up what was lost",
+        "every posting moves goods, but one that changes what was lost or announced",
         """
         SELECT p.id, p.cause_kind, p.cause_id FROM stock.postings p
-        WHERE p.cause_kind <> 'fulfillment_cancelled' AND NOT EXISTS (SELECT 1 FROM stock.movements m WHERE m.posting_id = p.id)
+        WHERE p.cause_kind NOT IN ('fulfillment_cancelled', 'supply_changed')
+          AND NOT EXISTS (SELECT 1 FROM stock.movements m WHERE m.posting_id = p.id)
+          AND NOT (p.cause_kind = 'order_placed' AND EXISTS (
+              SELECT FROM stock.reservations r WHERE r.owner_id = p.cause_id AND r.expected_id IS NOT NULL))
         """,
     ),
     Invariant(
@@ -347,9 +372,10 @@ STRAYS = [
             UNION ALL SELECT 'receipt', id FROM payments.receipts
             UNION ALL SELECT 'return', id FROM returns.returns
             UNION ALL SELECT 'posting', id FROM stock.postings
+            UNION ALL SELECT 'adjustment', id FROM stock.adjustments
             UNION ALL SELECT 'customer', id FROM customers.profiles
         ) x ON x.aggregate = e.aggregate AND x.id = e.aggregate_id
-        WHERE e.aggregate IN ('order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'customer') AND x.id IS NULL
+        WHERE e.aggregate IN ('order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'adjustment', 'customer') AND x.id IS NULL
         """,
     ),
     Invariant(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from itertools import accumulate
 from typing import Literal
 from uuid import UUID
 
@@ -17,6 +18,12 @@ from commerce.kernel.money import Money, line_amount
 FEW_UNITS = 5
 
 
+class Coming(Struct, frozen=True):
+    """Goods that a line can wait for; `on` None: the announced date has passed, and they are not here."""
+
+    on: date | None
+
+
 class Goods(Struct, frozen=True):
     """What is known about the variants of a cart at one moment."""
 
@@ -24,6 +31,8 @@ class Goods(Struct, frozen=True):
     variants: dict[UUID, catalog.Variant]
     quotes: dict[UUID, prices.ListPrice]
     totals: dict[UUID, int]
+    announced: dict[UUID, list[stock.Expected]]
+    """What is still to come of variants that may wait, the soonest first."""
 
     def refusal(self, variant: catalog.Variant) -> str | None:
         """Why a variant cannot be bought; None when it can."""
@@ -32,19 +41,37 @@ class Goods(Struct, frozen=True):
             return "no_price"
         return reason
 
+    def comes(self, variant_id: UUID, missing: int) -> Coming | None:
+        """When so many units more than there are will be there; None when fewer are announced."""
+        plans = self.announced.get(variant_id, ())
+        for plan, sum_of in zip(plans, accumulate(plan.free for plan in plans), strict=True):
+            if sum_of >= missing:
+                return Coming(plan.expected_on if plan.expected_on >= self.at.date() else None)
+        return None
 
-NO_GOODS = Goods(datetime.min.replace(tzinfo=UTC), {}, {}, {})
+
+NO_GOODS = Goods(datetime.min.replace(tzinfo=UTC), {}, {}, {}, {})
 """Of a cart without lines."""
 
 
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
-    """Prices and stock of the variants: two statements, none for none."""
+    """Prices and stock of the variants: two statements, none for none; one more where something may be waited for."""
     found = {variant.id: variant for variant in variants}
     if not found:
         return NO_GOODS
     ids = list(found)
     quotes = await prices.listed(tx, ids, at=tx.at)
-    return Goods(tx.at, found, quotes, await stock.totals(tx, ids))
+    bundles = {
+        variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
+        for variant in found.values() if variant.bundle
+    }  # fmt: skip
+    totals = await stock.totals(tx, ids, bundles)
+    announced: dict[UUID, list[stock.Expected]] = {}
+    waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
+    if waiting:
+        for plan in await stock.inbound(tx, variant_ids=waiting):
+            announced.setdefault(plan.variant_id, []).append(plan)
+    return Goods(tx.at, found, quotes, totals, announced)
 
 
 def view_of(
@@ -79,6 +106,8 @@ def _line_view(goods: Goods, line: CartLine) -> CartLineView:
     quote = goods.quotes.get(line.variant_id)
     refusal = goods.refusal(variant)
     available = goods.totals.get(line.variant_id, 0)
+    missing = line.quantity - available
+    coming = goods.comes(line.variant_id, missing) if missing > 0 else None
     price = Money(quote.amount, quote.currency) if quote is not None else None
     seen = None
     if price is not None and price.amount != line.unit_price_seen:
@@ -101,18 +130,19 @@ def _line_view(goods: Goods, line: CartLine) -> CartLineView:
         unit_price_seen=seen,
         total=total,
         sellable=refusal is None,
-        availability=_band(available, variant.quantity_scale),
+        availability=_band(available, variant.quantity_scale, coming),
         available=available,
+        expected_on=coming.on if coming is not None else None,
         maximum_per_order=variant.maximum_per_order,
         added_at=line.added_at,
         added_channel=line.added_channel,
-        messages=_messages(variant, line.quantity, refusal, price, seen, available),
+        messages=_messages(variant, line.quantity, refusal, price, seen, available, coming),
     )
 
 
-def _band(available: int, scale: int) -> Literal["in_stock", "few", "sold_out"]:
+def _band(available: int, scale: int, coming: Coming | None) -> Literal["in_stock", "few", "sold_out", "expected"]:
     if available == 0:
-        return "sold_out"
+        return "sold_out" if coming is None else "expected"
     return "few" if available <= FEW_UNITS * 10**scale else "in_stock"
 
 
@@ -123,13 +153,16 @@ def _messages(
     price: Money | None,
     seen: Money | None,
     available: int,
+    coming: Coming | None,
 ) -> list[CartMessage]:
     if refusal is not None:
         return [CartMessage(code="no_longer_sellable", sku=variant.sku, reason=refusal)]
     messages = []
     if seen is not None:
         messages.append(CartMessage(code="price_changed", sku=variant.sku, seen=seen, now=price))
-    if available == 0:
+    if coming is not None:
+        messages.append(CartMessage(code="expected", sku=variant.sku, available=available, expected_on=coming.on))
+    elif available == 0:
         messages.append(CartMessage(code="sold_out", sku=variant.sku))
     elif available < quantity:
         messages.append(CartMessage(code="only_n_left", sku=variant.sku, available=available))

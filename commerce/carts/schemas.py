@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -92,15 +92,17 @@ class CartMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something the shopper should see before he orders; members that do not belong to the code are absent.
 
     price_changed: `seen`, `now`. no_longer_sellable: `reason`. only_n_left: `available`. over_maximum: `maximum`.
+    expected: `available` of them are there, all of them on `expected_on` (absent when the announced date has passed).
     """
 
-    code: Literal["price_changed", "no_longer_sellable", "only_n_left", "sold_out", "over_maximum"]
+    code: Literal["price_changed", "no_longer_sellable", "only_n_left", "sold_out", "expected", "over_maximum"]
     sku: str
     seen: Money | None = None
     now: Money | None = None
     reason: str | None = None
     available: int | None = None
     maximum: int | None = None
+    expected_on: date | None = None
 
 
 class CartLineView(Struct, frozen=True, kw_only=True):
@@ -123,10 +125,12 @@ class CartLineView(Struct, frozen=True, kw_only=True):
     """What it cost when the line was last put, when that differs."""
     total: Money | None
     sellable: bool
-    availability: Literal["in_stock", "few", "sold_out"]
-    """`few`: five units or less in all locations together."""
+    availability: Literal["in_stock", "few", "sold_out", "expected"]
+    """`few`: five units or less in all locations together. `expected`: none there, and the line can wait for what is announced."""
     available: int
-    """Steps that can be sold now, in all locations together."""
+    """Steps that can be sold now, in all locations together; bundles that are whole at one location."""
+    expected_on: date | None
+    """When the line that waits is there; null when it need not wait, or when the announced date has passed."""
     maximum_per_order: int | None
     added_at: datetime
     added_channel: str

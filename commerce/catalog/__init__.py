@@ -4,9 +4,18 @@ Promises: reads are batched and one statement each; a SKU never moves to another
 and one quantity; a stopped sale holds in every channel from the next statement on. Knows no price and no stock.
 """
 
-from commerce.catalog.errors import BadProduct, UnknownProduct, UnknownSku, WholeChainOnly
+from commerce.catalog.errors import BadProduct, UnknownCategory, UnknownProduct, UnknownSku, WholeChainOnly
 from commerce.catalog.lookup import Article, articles
-from commerce.catalog.queries import by_sku, by_skus, return_policies, variants
+from commerce.catalog.queries import (
+    by_sku,
+    by_skus,
+    category_paths,
+    check_categories,
+    return_policies,
+    variants,
+    variants_in,
+    variants_of_product,
+)
 from commerce.catalog.schemas import (
     BarcodeInput,
     CategoryInput,
@@ -40,6 +49,7 @@ __all__ = [
     "ReturnPolicy",
     "ReturnPolicyInput",
     "TaxClassInput",
+    "UnknownCategory",
     "UnknownProduct",
     "UnknownSku",
     "Upserted",
@@ -49,6 +59,8 @@ __all__ = [
     "articles",
     "by_sku",
     "by_skus",
+    "category_paths",
+    "check_categories",
     "refusal_of",
     "return_policies",
     "set_return_policies",
@@ -56,4 +68,6 @@ __all__ = [
     "upsert_categories",
     "upsert_products",
     "variants",
+    "variants_in",
+    "variants_of_product",
 ]

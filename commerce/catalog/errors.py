@@ -23,6 +23,15 @@ class UnknownProduct(NotFound):
     members_schema = {"slug": str}
 
 
+class UnknownCategory(NotFound):
+    code = "unknown-category"
+    title = "No such category"
+    title_ru = "Нет такой категории"
+    detail = "There is no category with the code {category}."
+    detail_ru = "Нет категории с кодом {category}."
+    members_schema = {"category": str}
+
+
 class UnknownCode(NotFound):
     code = "unknown-code"
     title = "Nothing carries this code"

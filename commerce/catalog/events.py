@@ -15,6 +15,14 @@ class ProductSaved(Event, frozen=True, kw_only=True):
     slug: str
 
 
+class CategoryMoved(Event, frozen=True, kw_only=True):
+    """A category lies elsewhere in the tree: what is said of categories above it is now said of other products."""
+
+    type: ClassVar[str] = "category.moved"
+    aggregate: ClassVar[str] = "category"
+    code: str
+
+
 class SaleStopped(Event, frozen=True, kw_only=True):
     """A variant was recalled: it can no longer be sold, in any channel."""
 

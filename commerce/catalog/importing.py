@@ -222,10 +222,12 @@ async def run(
     dry_run: bool = False,
     errors: ErrorReport | None = None,
     tell: Tell | None = None,
+    all_or_nothing: bool = False,
 ) -> Report:
     """Import a file of products. Raises importing.ImportRefused."""
     reader = Reader(path, required=REQUIRED, known=known)
     parse = csv_products if reader.format == "csv" else json_products
     return await importing.run(
-        db, actor, kind="catalog", reader=reader, parse=parse, load=load, dry_run=dry_run, errors=errors, tell=tell
-    )
+        db, actor, kind="catalog", reader=reader, parse=parse, load=load, dry_run=dry_run, all_or_nothing=all_or_nothing,
+        errors=errors, tell=tell,
+    )  # fmt: skip

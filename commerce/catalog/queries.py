@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from commerce.catalog import barcodes
-from commerce.catalog.errors import BadCheckDigit, UnknownCode, UnknownProduct, UnknownSku
+from commerce.catalog.errors import BadCheckDigit, UnknownCategory, UnknownCode, UnknownProduct, UnknownSku
 from commerce.catalog.schemas import (
     BarcodeView,
     CategoryView,
@@ -27,9 +27,13 @@ from commerce.catalog.schemas import (
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 
-VARIANT = """
+STOPPED = """CASE WHEN v.bundle AND v.stop_sale_reason IS NULL THEN (
+               SELECT min(own.stop_sale_reason) FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id
+               WHERE m.bundle_id = v.id) ELSE v.stop_sale_reason END"""
+"""A recall of a component stops its bundles."""
+VARIANT = f"""
     SELECT v.id, v.product_id, v.sku, p.slug, p.title, v.options, v.option_texts, v.tax_class, v.return_policy,
-           r.change_of_mind_days, r.defect_days, p.published, v.sellable_from, v.sellable_until, v.stop_sale_reason,
+           r.change_of_mind_days, r.defect_days, p.published, v.sellable_from, v.sellable_until, {STOPPED} AS stop_sale_reason,
            v.maximum_per_order, v.quantity_unit, v.quantity_scale, p.media->0->>'url' AS media, c.path AS category_path,
            v.tracking, v.when_out, v.preorder_until, CASE WHEN v.bundle THEN (
                SELECT jsonb_agg(jsonb_build_object('variant_id', m.component_id, 'sku', own.sku, 'quantity', m.quantity) ORDER BY own.sku)
@@ -38,9 +42,15 @@ VARIANT = """
     JOIN catalog.products p ON p.id = v.product_id
     JOIN catalog.categories c ON c.id = p.category_id
     JOIN catalog.return_policies r ON r.code = v.return_policy
-"""
+"""  # noqa: S608
 VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
 BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
+VARIANTS_IN = """
+    SELECT v.id FROM catalog.variants v
+    JOIN catalog.products p ON p.id = v.product_id
+    JOIN catalog.categories c ON c.id = p.category_id
+    WHERE c.path && CAST(:codes AS text[]) AND NOT v.bundle ORDER BY v.id
+"""
 
 
 def variant_of(values: dict[str, Any]) -> Variant:
@@ -60,6 +70,11 @@ async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     return {row.sku: variant_of(dict(row)) for row in await tx.rows(BY_SKUS, skus=list(skus))}
 
 
+async def variants_in(tx: Tx, category_codes: Sequence[str]) -> list[UUID]:
+    """The variants that lie in any of the categories or below, published or not, by id; bundles are not among them. One statement."""
+    return [row.id for row in await tx.rows(VARIANTS_IN, codes=list(category_codes))]
+
+
 async def by_sku(tx: Tx, sku: str) -> Variant:
     """One variant by exact SKU. Raises UnknownSku."""
     found = await by_skus(tx, [sku])
@@ -68,10 +83,10 @@ async def by_sku(tx: Tx, sku: str) -> Variant:
     return found[sku]
 
 
-FULL = """
+FULL = f"""
     SELECT v.id, v.sku, p.slug AS product, p.title, p.brand, v.options, v.option_texts, v.weight_grams, v.length_mm,
            v.width_mm, v.height_mm, v.tax_class, v.return_policy, r.change_of_mind_days, r.defect_days, p.published,
-           v.sellable_from, v.sellable_until, v.stop_sale_reason, v.maximum_per_order, v.quantity_unit, v.quantity_scale,
+           v.sellable_from, v.sellable_until, {STOPPED} AS stop_sale_reason, v.maximum_per_order, v.quantity_unit, v.quantity_scale,
            v.tracking, v.when_out, v.preorder_until, CASE WHEN v.bundle THEN (
                SELECT jsonb_agg(jsonb_build_object('sku', own.sku, 'quantity', m.quantity) ORDER BY own.sku)
                FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id WHERE m.bundle_id = v.id) END AS components,
@@ -81,7 +96,7 @@ FULL = """
     FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
     JOIN catalog.return_policies r ON r.code = v.return_policy
-"""
+"""  # noqa: S608
 FULL_BY_SKU = FULL + " WHERE v.sku = :sku"
 FULL_BY_PRODUCT = FULL + " WHERE v.product_id = :product ORDER BY v.position, v.sku"
 FULL_BY_CODE = f"""
@@ -204,3 +219,29 @@ async def return_policies(tx: Tx, codes: Sequence[str]) -> dict[str, ReturnPolic
         codes=list(codes),
     )
     return {row.code: ReturnPolicy(**row) for row in rows}
+
+
+PATHS = """
+SELECT v.id, c.path FROM catalog.variants v JOIN catalog.products p ON p.id = v.product_id
+JOIN catalog.categories c ON c.id = p.category_id WHERE v.id = ANY(CAST(:ids AS uuid[]))
+"""
+KNOWN_CATEGORIES = "SELECT code FROM catalog.categories WHERE code = ANY(CAST(:codes AS text[]))"
+OF_PRODUCT = "SELECT id FROM catalog.variants WHERE product_id = :product ORDER BY id"
+
+
+async def category_paths(tx: Tx, variant_ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...]]:
+    """The codes of each variant's categories, from the root down to its own; unknown ids are absent. One statement."""
+    return {row.id: tuple(row.path) for row in await tx.rows(PATHS, ids=list(variant_ids))}
+
+
+async def check_categories(tx: Tx, codes: Sequence[str]) -> None:
+    """One statement. Raises UnknownCategory for the first code that there is no category of."""
+    known = {row.code for row in await tx.rows(KNOWN_CATEGORIES, codes=list(codes))}
+    for code in codes:
+        if code not in known:
+            raise UnknownCategory(category=code)
+
+
+async def variants_of_product(tx: Tx, product_id: UUID) -> list[UUID]:
+    """The ids of a product's variants; none of an unknown one. One statement."""
+    return [row.id for row in await tx.rows(OF_PRODUCT, product=product_id)]

@@ -52,13 +52,14 @@ ON CONFLICT (code) DO UPDATE SET name = excluded.name, change_of_mind_days = exc
 """
 CATEGORIES = "SELECT code, id, path FROM catalog.categories"
 UPSERT_CATEGORIES = """
-INSERT INTO catalog.categories (id, code, parent_id, path, name, position)
+INSERT INTO catalog.categories AS c (id, code, parent_id, path, name, position)
 SELECT g.id, g.code, g.parent_id, ARRAY(SELECT jsonb_array_elements_text(g.path)), g.name, g.position
 FROM jsonb_to_recordset(CAST(:rows AS jsonb))
      AS g(id uuid, code text, parent_id uuid, path jsonb, name jsonb, position int, n int)
 ORDER BY g.n
 ON CONFLICT (code) DO UPDATE SET parent_id = excluded.parent_id, path = excluded.path, name = excluded.name,
-    position = excluded.position
+    position = excluded.position, version = c.version + CASE WHEN c.path = excluded.path THEN 0 ELSE 1 END
+RETURNING c.id, c.code, c.version
 """
 FAULTS = """
 SELECT 'category' AS what, g.code AS key, NULL AS other FROM unnest(CAST(:categories AS text[])) AS g(code)
@@ -257,6 +258,7 @@ async def upsert_categories(tx: Tx, actor: Actor, *, categories: Sequence[Catego
     await lock(tx)
     known = {row.code: (row.id, list(row.path)) for row in await tx.rows(CATEGORIES)}
     rows: dict[str, dict[str, Any]] = {}
+    before = {code: path for code, (_, path) in known.items()}
     for n, category in enumerate(categories):
         parent_id: UUID | None = None
         parent_path: list[str] = []
@@ -277,7 +279,9 @@ async def upsert_categories(tx: Tx, actor: Actor, *, categories: Sequence[Catego
             "id": own_id, "code": category.code, "parent_id": parent_id, "path": path, "name": category.name,
             "position": category.position, "n": n,
         }  # fmt: skip
-    await tx.execute(UPSERT_CATEGORIES, rows=msgspec.json.encode(list(rows.values())).decode())
+    for row in await tx.rows(UPSERT_CATEGORIES, rows=msgspec.json.encode(list(rows.values())).decode()):
+        if before.get(row.code, rows[row.code]["path"]) != rows[row.code]["path"]:
+            outbox.record(tx, actor, events.CategoryMoved(aggregate_id=row.id, version=row.version, code=row.code))
     outbox.audit(tx, actor, "categories.save", "categories", ",".join(c.code for c in categories)[:200])
 
 

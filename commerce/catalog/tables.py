@@ -55,6 +55,7 @@ class CategoryColumns(TypedColumns):
     path: Column[list[str]] = Column(ARRAY(Text), nullable=False)
     name = Column(JSONB, nullable=False)
     position = Column(Integer, server_default="0", nullable=False)
+    version = Column(Integer, server_default="1", nullable=False)
 
 
 categories = Table(

@@ -77,3 +77,12 @@ class BadPromise(Unprocessable):
     title_ru = "Такое обещание невозможно"
     detail = "A later promise must end after it begins and begin in the future."
     detail_ru = "Новый срок должен начинаться в будущем и заканчиваться позже, чем начинается."
+
+
+class BundleIncomplete(Unprocessable):
+    code = "bundle-incomplete"
+    title = "A bundle is picked whole"
+    title_ru = "Комплект собирают целиком"
+    detail = "{sku} is a part of a bundle: scan {missing} with it, or the bundle's own code."
+    detail_ru = "{sku} — часть комплекта: отсканируйте вместе с ним {missing} или код самого комплекта."
+    members_schema = {"sku": str, "missing": str}

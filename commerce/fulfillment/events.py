@@ -22,6 +22,21 @@ class FulfillmentOpened(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.opened"
 
 
+class FulfillmentGoodsArrived(FulfillmentEvent, frozen=True, kw_only=True):
+    """Goods that a fulfillment was waiting for have come nearer; `state` says whether the store can begin."""
+
+    type = "fulfillment.goods_arrived"
+    state: str
+
+
+class FulfillmentRejected(FulfillmentEvent, frozen=True, kw_only=True):
+    """The store cannot do it; what was outstanding passes to another fulfillment, or the customer is asked."""
+
+    type = "fulfillment.rejected"
+    reason: str
+    units: dict[str, int]
+
+
 class FulfillmentAccepted(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.accepted"
 

@@ -35,13 +35,13 @@ from commerce.locations import Location
 COLUMNS = """
     f.id, f.order_id, f.number, f.kind, f.location_id, f.state, f.at_risk, f.promised_from, f.promised_until, f.ready_at,
     f.pickup_by, f.closed_at, f.cancel_reason, f.code_counter, f.code_attempts, f.version, f.created_at,
-    l.id AS line_id, l.order_line_id, l.variant_id, l.quantity, l.picked, l.handed_over, l.cancelled
+    l.id AS line_id, l.order_line_id, l.variant_id, l.quantity, l.picked, l.handed_over, l.cancelled, l.passed_on, l.components
 """
 HEAD = (
     "id", "order_id", "number", "kind", "location_id", "state", "at_risk", "promised_from", "promised_until", "ready_at",
     "pickup_by", "closed_at", "cancel_reason", "code_counter", "code_attempts", "version", "created_at",
 )  # fmt: skip
-LINE = ("order_line_id", "variant_id", "quantity", "picked", "handed_over", "cancelled")
+LINE = ("order_line_id", "variant_id", "quantity", "picked", "handed_over", "cancelled", "passed_on", "components")
 BY_NUMBER = f"""
 SELECT {COLUMNS} FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
 WHERE f.number = :number ORDER BY l.id
@@ -106,7 +106,8 @@ def line_view(line: FulfillmentLine, variant: catalog.Variant | None = None) -> 
     """A line as clients see it, with what to look for when the variant is given."""
     return FulfillmentLineView(
         order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=line.quantity, picked=line.picked,
-        handed_over=line.handed_over, cancelled=line.cancelled, sku=variant.sku if variant else None,
+        handed_over=line.handed_over, cancelled=line.cancelled, passed_on=line.passed_on,
+        components=line.components or (), sku=variant.sku if variant else None,
         title=variant.title if variant else None, option_texts=variant.option_texts if variant else None,
     )  # fmt: skip
 

@@ -8,11 +8,17 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from commerce import catalog
 from commerce.kernel.text import NO_NUL, Quantity, Reason, Sku
 
-State = Literal["open", "accepted", "picking", "picked", "packed", "ready_for_pickup", "collected", "cancelled"]
+State = Literal[
+    "scheduled", "awaiting_transfer", "open", "accepted", "picking", "picked", "packed", "ready_for_pickup", "collected", "rejected",
+    "cancelled",
+]  # fmt: skip
 Kind = Literal["pickup", "carry_out"]
-LIVE: tuple[State, ...] = ("open", "accepted", "picking", "picked", "packed", "ready_for_pickup")
+COMING: tuple[State, ...] = ("scheduled", "awaiting_transfer")
+"""Its goods are still expected somewhere, or on their way to it."""
+LIVE: tuple[State, ...] = (*COMING, "open", "accepted", "picking", "picked", "packed", "ready_for_pickup")
 Band = Literal["in_stock", "few_left", "out"]
 FEW = 3
 """Up to so many units are `few_left`."""
@@ -43,6 +49,7 @@ class WorkLine(Struct, frozen=True, kw_only=True):
     order_line_id: UUID
     variant_id: UUID
     quantity: int
+    components: tuple[catalog.Component, ...] = ()
 
 
 class FulfillmentLine(Struct, kw_only=True):
@@ -55,11 +62,15 @@ class FulfillmentLine(Struct, kw_only=True):
     picked: int
     handed_over: int
     cancelled: int
+    passed_on: int = 0
+    """Units that another fulfillment took over, or that the customer is asked about."""
+    components: tuple[catalog.Component, ...] | None = None
+    """What a bundle was made of when it was ordered."""
 
     @property
     def outstanding(self) -> int:
-        """Units that are neither handed over nor cancelled."""
-        return self.quantity - self.handed_over - self.cancelled
+        """Units that are neither handed over, nor cancelled, nor somebody else's work now."""
+        return self.quantity - self.handed_over - self.cancelled - self.passed_on
 
 
 class Fulfillment(Struct, kw_only=True):
@@ -138,6 +149,8 @@ class FulfillmentLineView(Struct, frozen=True, kw_only=True):
     picked: int
     handed_over: int
     cancelled: int
+    passed_on: int = 0
+    components: tuple[catalog.Component, ...] = ()
     sku: str | None = None
     title: dict[str, str] | None = None
     option_texts: dict[str, dict[str, str]] | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from commerce import auth, catalog, locations, stock
 from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import (
     BadPromise,
+    BundleIncomplete,
     NotInFulfillment,
     PickedTooMany,
     PickupCodeLocked,
@@ -20,6 +21,7 @@ from commerce.fulfillment.errors import (
 )
 from commerce.fulfillment.queries import COLUMNS, fulfillments_of, store_view, the_one
 from commerce.fulfillment.schemas import (
+    COMING,
     LIVE,
     CheckedUnits,
     CheckedView,
@@ -63,11 +65,13 @@ UPDATE fulfillment.fulfillments SET state = CAST(:state AS text), at_risk = CAST
 WHERE id = CAST(:id AS uuid)
 """
 CHANGE_LINES = """
-UPDATE fulfillment.lines l SET picked = w.picked, handed_over = w.handed_over, cancelled = w.cancelled
-FROM unnest(CAST(:lines AS uuid[]), CAST(:picked AS int[]), CAST(:handed_over AS int[]), CAST(:cancelled AS int[]))
-    AS w(id, picked, handed_over, cancelled)
-WHERE l.id = w.id AND (l.picked, l.handed_over, l.cancelled) IS DISTINCT FROM (w.picked, w.handed_over, w.cancelled)
+UPDATE fulfillment.lines l SET picked = w.picked, handed_over = w.handed_over, cancelled = w.cancelled, passed_on = w.passed_on
+FROM unnest(CAST(:lines AS uuid[]), CAST(:picked AS int[]), CAST(:handed_over AS int[]), CAST(:cancelled AS int[]),
+            CAST(:passed_on AS int[])) AS w(id, picked, handed_over, cancelled, passed_on)
+WHERE l.id = w.id
+    AND (l.picked, l.handed_over, l.cancelled, l.passed_on) IS DISTINCT FROM (w.picked, w.handed_over, w.cancelled, w.passed_on)
 """
+REJECTABLE: tuple[State, ...] = (*COMING, "open", "accepted", "picking")
 WRONG_CODE = "UPDATE fulfillment.fulfillments SET code_attempts = code_attempts + 1 WHERE id = :id"
 
 
@@ -80,11 +84,18 @@ def open_pickup(
     location: Location,
     lines: Sequence[WorkLine],
     promise: Promise,
+    state: Literal["open", "awaiting_transfer", "scheduled"] = "open",
+    n: int = 1,
+    replaces: UUID | None = None,
 ) -> Fulfillment:
-    """A pickup at one store with the promise given. Queues rows only; the caller promises the stock to `fulfillment.id`."""
+    """A pickup at one store with the promise given. Queues rows only; the caller promises the stock to `fulfillment.id`.
+
+    It waits (`awaiting_transfer`, `scheduled`) while goods are on their way or still expected. `n` counts the order's fulfillments;
+    one that `replaces` another does what that one could not.
+    """
     fulfillment = _make(
-        tx, order_id=order_id, order_number=order_number, kind="pickup", location=location, work=lines, state="open",
-        at=tx.at, promise=promise,
+        tx, order_id=order_id, order_number=order_number, kind="pickup", location=location, work=lines, state=state,
+        at=tx.at, promise=promise, n=n, replaces=replaces,
     )  # fmt: skip
     tx.queue(
         promises_table, fulfillment_id=fulfillment.id, n=1, promised_from=promise.from_at, promised_until=promise.until_at,
@@ -124,10 +135,12 @@ def _make(
     state: State,
     at: datetime,
     promise: Promise | None,
+    n: int = 1,
+    replaces: UUID | None = None,
 ) -> Fulfillment:
     done = state == "collected"
     made = Fulfillment(
-        id=uuid7(), order_id=order_id, number=f"{order_number}-1", kind=kind, location_id=location.id, state=state, at_risk=False,
+        id=uuid7(), order_id=order_id, number=f"{order_number}-{n}", kind=kind, location_id=location.id, state=state, at_risk=False,
         promised_from=promise.from_at if promise else None, promised_until=promise.until_at if promise else None,
         ready_at=None, pickup_by=None, closed_at=at if done else None, cancel_reason=None, code_counter=0, code_attempts=0,
         version=1, created_at=at,
@@ -135,6 +148,7 @@ def _make(
             FulfillmentLine(
                 id=uuid7(), order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=line.quantity,
                 picked=line.quantity if done else 0, handed_over=line.quantity if done else 0, cancelled=0,
+                components=line.components or None,
             )
             for line in work
         ],
@@ -142,12 +156,12 @@ def _make(
     tx.queue(
         fulfillments, id=made.id, order_id=order_id, number=made.number, kind=kind, location_id=location.id, state=state,
         at_risk=False, promised_from=made.promised_from, promised_until=made.promised_until, closed_at=made.closed_at,
-        version=1, created_at=at,
+        replaces=replaces, version=1, created_at=at,
     )  # fmt: skip
     for line in made.lines:
         tx.queue(
             lines, id=line.id, fulfillment_id=made.id, order_line_id=line.order_line_id, variant_id=line.variant_id,
-            quantity=line.quantity, picked=line.picked, handed_over=line.handed_over, cancelled=0,
+            quantity=line.quantity, picked=line.picked, handed_over=line.handed_over, cancelled=0, components=line.components,
         )  # fmt: skip
     return made
 
@@ -255,6 +269,60 @@ def cancel(
     return given_up
 
 
+def reject(tx: Tx, actor: Actor, *, fulfillment: Fulfillment, reason: str, note: str | None = None) -> dict[UUID, int]:
+    """The store of a locked fulfillment cannot do it: what is outstanding, by order line, is no longer its work. Queued.
+
+    The caller has released the stock, and opens another fulfillment or asks the customer. Raises WrongStep once something is picked
+    for the customer to come.
+    """
+    _require(fulfillment, *REJECTABLE)
+    units = {line.order_line_id: line.outstanding for line in fulfillment.lines if line.outstanding}
+    for line in fulfillment.lines:
+        line.passed_on += line.outstanding
+    fulfillment.state = "rejected"
+    fulfillment.closed_at = tx.at
+    fulfillment.cancel_reason = reason
+    _change(
+        tx, actor, fulfillment, events.FulfillmentRejected, "rejected", {"reason": reason, "note": note, "lines": _by_line(units)},
+        reason=reason, units=_by_line(units),
+    )  # fmt: skip
+    return units
+
+
+async def goods_arrived(tx: Tx, actor: Actor, *, ids: Iterable[UUID]) -> int:
+    """Goods that fulfillments were waiting for are somewhere else now: at their store the work can begin. How many changed.
+
+    A fulfillment is `scheduled` while anything of it is only announced, `awaiting_transfer` while anything stands at or travels from
+    another location, `open` after that. Two statements.
+    """
+    locked = fulfillments_of(await tx.rows(LOCK_IDS, ids=sorted(set(ids))))
+    waiting = [fulfillment for fulfillment in locked if fulfillment.state in COMING]
+    where = await stock.whereabouts(tx, kind="fulfillment", ids=[fulfillment.id for fulfillment in waiting])
+    changed = 0
+    for fulfillment in waiting:
+        stands = list(where.get(fulfillment.id, ()))
+        state = state_of(fulfillment.location_id, stands)
+        if state == fulfillment.state:
+            continue
+        fulfillment.state = state
+        _change(
+            tx, actor, fulfillment, events.FulfillmentGoodsArrived, "goods_arrived", {"state": state}, state=state,
+        )  # fmt: skip
+        changed += 1
+    return changed
+
+
+def state_of(
+    location_id: UUID, stands: Iterable[tuple[UUID, str]]
+) -> Literal["scheduled", "awaiting_transfer", "open"]:
+    """How far the goods of a fulfillment are, from where they stand: (location, bucket)."""
+    if any(bucket == "promised" for _, bucket in stands):
+        return "scheduled"
+    if any(bucket == "in_transit_committed" or place != location_id for place, bucket in stands):
+        return "awaiting_transfer"
+    return "open"
+
+
 def renew_codes(tx: Tx, actor: Actor, *, locked: Sequence[Fulfillment]) -> int:
     """A new pickup code, with five new attempts, for each pickup that is ready; how many there were. Queued."""
     ready = [fulfillment for fulfillment in locked if fulfillment.state == "ready_for_pickup"]
@@ -332,7 +400,7 @@ async def check(tx: Tx, actor: Actor, *, code: str, number: str) -> CheckedView:
     location, fulfillment = await _at(tx, code, number, *LIVE)
     found = await stock.promise_again(
         tx, actor, owner=stock.Owner("fulfillment", fulfillment.id), cause=stock.Cause("fulfillment_check", uuid7()),
-        business_date=location.business_date(tx.at),
+        location_id=location.id, business_date=location.business_date(tx.at),
     )  # fmt: skip
     missing = (await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id])).get(fulfillment.id, {})
     if found or fulfillment.at_risk != bool(missing):
@@ -389,7 +457,9 @@ def _require(fulfillment: Fulfillment, *states: State) -> None:
 
 
 async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID, int]:
-    """Units by order line. Raises NotInFulfillment, PickedTooMany."""
+    """Units by order line. A bundle is picked as itself, or by its components, whole bundles at a time.
+
+    Raises NotInFulfillment, PickedTooMany, BundleIncomplete."""
     if not command.scans:
         return {}
     by_sku, by_scan = await catalog.articles(
@@ -400,7 +470,9 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
     units: dict[UUID, int] = {}
     names: dict[UUID, str] = {}
     foreign = []
-    ordered = {line.variant_id for line in fulfillment.lines}
+    ordered = {line.variant_id for line in fulfillment.lines} | {
+        part.variant_id for line in fulfillment.lines for part in line.components or ()
+    }
     for scan in command.scans:
         text = scan.sku or scan.barcode or ""
         hit = by_sku.get(text) if scan.sku else by_scan.get(text)
@@ -412,21 +484,35 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
     if foreign:
         raise NotInFulfillment(scans=", ".join(sorted(set(foreign))))
     counted: dict[UUID, int] = {}
-    for variant_id, scanned in units.items():
-        left = scanned
+    left = dict(units)
+    for line in fulfillment.lines:
+        # Units that were picked already may have been cancelled.
+        room = max(0, line.quantity - line.cancelled - line.passed_on - line.picked)
+        taken = min(left.get(line.variant_id, 0), room)
+        if taken:
+            left[line.variant_id] -= taken
+        if line.components and room > taken:
+            whole = min(room - taken, *(left.get(part.variant_id, 0) // part.quantity for part in line.components))
+            for part in line.components:
+                left[part.variant_id] = left.get(part.variant_id, 0) - whole * part.quantity
+            taken += whole
+        if taken:
+            counted[line.order_line_id] = taken
+    for variant_id, over in left.items():
+        if over <= 0:
+            continue
         for line in fulfillment.lines:
-            if line.variant_id == variant_id:
-                # Units that were picked already may have been cancelled.
-                taken = min(left, max(0, line.quantity - line.cancelled - line.picked))
-                left -= taken
-                counted[line.order_line_id] = taken
-        if left:
-            raise PickedTooMany(sku=names[variant_id], left=scanned - left, scanned=scanned)
+            if any(part.variant_id == variant_id for part in line.components or ()) and counted.get(
+                line.order_line_id, 0
+            ) < (line.quantity - line.cancelled - line.passed_on - line.picked):
+                missing = [part.sku for part in line.components or () if left.get(part.variant_id, 0) < part.quantity]
+                raise BundleIncomplete(sku=names[variant_id], missing=", ".join(missing))
+        raise PickedTooMany(sku=names[variant_id], left=units[variant_id] - over, scanned=units[variant_id])
     return counted
 
 
 def _all_picked(fulfillment: Fulfillment) -> bool:
-    return all(line.picked >= line.quantity - line.cancelled for line in fulfillment.lines)
+    return all(line.picked >= line.quantity - line.cancelled - line.passed_on for line in fulfillment.lines)
 
 
 def _done_by_staff(
@@ -465,6 +551,7 @@ def _change(
         CHANGE_LINES, lines=[line.id for line in fulfillment.lines], picked=[line.picked for line in fulfillment.lines],
         handed_over=[line.handed_over for line in fulfillment.lines],
         cancelled=[line.cancelled for line in fulfillment.lines],
+        passed_on=[line.passed_on for line in fulfillment.lines],
     )  # fmt: skip
     _step(tx, actor, fulfillment, event, what, data, tx.at, **extra)
 

@@ -68,6 +68,7 @@ class LineColumns(TypedColumns):
     picked = Column(Integer, server_default="0", nullable=False)
     handed_over = Column(Integer, server_default="0", nullable=False)
     cancelled = Column(Integer, server_default="0", nullable=False)
+    passed_on = Column(Integer, server_default="0", nullable=False)
     components = Column(JSONB)
 
 
@@ -77,7 +78,7 @@ lines = Table(
     LineColumns,
     CheckConstraint(
         "quantity > 0 AND picked >= 0 AND picked <= quantity AND handed_over >= 0 AND cancelled >= 0"
-        " AND handed_over + cancelled <= quantity",
+        " AND passed_on >= 0 AND handed_over + cancelled + passed_on <= quantity",
         name="quantities",
     ),
     Index("ix_lines_fulfillment_id", "fulfillment_id"),

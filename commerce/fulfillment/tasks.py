@@ -20,4 +20,15 @@ async def mark_at_risk(tx: Tx, event: Recorded) -> None:
     )
 
 
-SUBSCRIBERS = [Subscriber("fulfillment.at_risk", "stock.promise_broken", mark_at_risk)]
+async def goods_arrived(tx: Tx, event: Recorded) -> None:
+    """Goods promised before they were there now stand committed at a location."""
+    await service.goods_arrived(
+        tx, system(), ids=[UUID(fulfillment_id) for fulfillment_id in event.payload["fulfillment_ids"]]
+    )
+
+
+SUBSCRIBERS = [
+    Subscriber("fulfillment.at_risk", "stock.promise_broken", mark_at_risk),
+    Subscriber("fulfillment.goods_arrived", "stock.promise_arrived", goods_arrived),
+    Subscriber("fulfillment.goods_missing", "stock.promise_broken", goods_arrived),
+]

@@ -75,6 +75,8 @@ class Report(Struct, kw_only=True):
     counts: dict[str, int] = {}
     """What the room counts: created, changed, unchanged …"""
     faults: int = 0
+    refused: bool = False
+    """All or nothing was asked for, and a fault was in the way: the file was not imported."""
 
 
 class Loaded(Struct, frozen=True):
@@ -92,7 +94,7 @@ Tell = Callable[[int, Report], None]
 
 
 class _Undo(Exception):
-    """Rolls a chunk of a dry run back; carries what it would have done."""
+    """Rolls a chunk back that is not to be kept; carries what it would have done."""
 
     def __init__(self, loaded: Loaded) -> None:
         super().__init__()
@@ -120,6 +122,7 @@ class Reader:
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[Line | Fault]:
+        self.bytes_read = 0
         return self._csv() if self.format == "csv" else self._ndjson()
 
     def _ndjson(self) -> Iterator[Line | Fault]:
@@ -258,98 +261,145 @@ async def run(
     reader: Reader,
     parse: Parse[T],
     load: Load[T],
+    rehearse: Load[T] | None = None,
     dry_run: bool = False,
+    all_or_nothing: bool = False,
     errors: ErrorReport | None = None,
     tell: Tell | None = None,
 ) -> Report:
     """Import a file: chunks of at most 1,000 rows, each one `db.write` together with its progress.
 
-    Lines with faults are reported and left out, the others are imported. A dry run does everything and undoes it. The same file
-    again, after an interruption, goes on behind the last chunk; after the end it is imported anew. Raises ImportRefused.
+    Lines with faults are reported and left out, the others are imported. A dry run does everything and undoes it; `rehearse`
+    finds the same faults and counts without doing anything, and may remember from chunk to chunk. With `all_or_nothing` a first
+    pass does that, and nothing is imported when it finds a fault; should one arise only afterwards, its chunk is undone and the
+    import stops there. The same file again, after an interruption, goes on behind the last chunk; after the end it is imported
+    anew. Raises ImportRefused.
     """
     errors = errors or ErrorReport(None)
     work, key = f"import {kind}", fingerprint(reader.path)
-    report = Report()
     done = 0
     if not dry_run:
         done, state = await db.read(progress, work, key)
         if state.get("finished"):
             done = 0
-        report.resumed_at_line = done
-    seen = 0
+    if dry_run or all_or_nothing:
+        first = _Pass(db, actor, work, key, reader, errors, tell, done=done, keep=False)
+        report = await first.run(parse, rehearse or load)
+        if all_or_nothing and report.faults:
+            report.refused, report.rows, report.counts = True, 0, {}
+            return report
+        if dry_run:
+            return report
+    return await _Pass(db, actor, work, key, reader, errors, tell, done=done, strict=all_or_nothing).run(parse, load)
 
-    def lines() -> Iterator[Line]:
-        nonlocal seen
-        for line in reader:
-            if isinstance(line, Fault):
-                if line.line > done:
-                    note([line])
+
+class _Pass(Generic[T]):
+    """One reading of a file from behind line `done` on. Without `keep` every chunk is undone; a `strict` one ends at a fault."""
+
+    def __init__(
+        self,
+        db: Database,
+        actor: Actor,
+        work: str,
+        key: str,
+        reader: Reader,
+        errors: ErrorReport,
+        tell: Tell | None,
+        *,
+        done: int,
+        keep: bool = True,
+        strict: bool = False,
+    ) -> None:
+        self.db, self.actor, self.work, self.key = db, actor, work, key
+        self.reader, self.errors, self.tell = reader, errors, tell
+        self.done, self.keep, self.strict = done, keep, strict
+        self.report = Report(resumed_at_line=done)
+        self.seen = 0
+
+    async def run(self, parse: Parse[T], load: Load[T]) -> Report:
+        """All chunks, in order."""
+        chunk: list[Item[T]] = []
+        weight = 0
+        for item in parse(self._lines()):
+            if isinstance(item, Fault):
+                self._note([item])
                 continue
-            if line.number > done:
-                seen += 1
+            if chunk and weight + item.rows > CHUNK_ROWS:
+                await self._flush(load, chunk)
+                chunk, weight = [], 0
+                if self._over():
+                    return self.report
+            chunk.append(item)
+            weight += item.rows
+        await self._flush(load, chunk)
+        if not self._over() and self.keep:
+            await self.db.write(advance, self.work, self.key, 0, {"file": self.reader.path.name, "finished": True})
+        return self.report
+
+    def _over(self) -> bool:
+        self.report.refused = self.strict and self.report.faults > 0
+        return self.report.refused
+
+    def _lines(self) -> Iterator[Line]:
+        for line in self.reader:
+            if isinstance(line, Fault):
+                if line.line > self.done:
+                    self._note([line])
+                continue
+            if line.number > self.done:
+                self.seen += 1
                 yield line
 
-    def note(faults: Sequence[Fault]) -> None:
-        report.faults += len(faults)
-        errors.add(faults)
+    def _note(self, faults: Sequence[Fault]) -> None:
+        self.report.faults += len(faults)
+        self.errors.add(faults)
 
-    async def one_chunk(tx: Tx, chunk: Sequence[Item[T]]) -> Loaded:
-        loaded = await load(tx, actor, chunk)
-        if dry_run:
-            await tx.flush()
-            raise _Undo(loaded)
-        await advance(tx, work, key, chunk[-1].line, {"file": reader.path.name, "finished": False})
-        return loaded
+    async def _flush(self, load: Load[T], chunk: list[Item[T]]) -> None:
+        if chunk:
+            await self._put(load, chunk)
+        self.report.lines = self.seen
+        if self.tell is not None:
+            self.tell(self.reader.bytes_read, self.report)
 
-    async def put(chunk: list[Item[T]]) -> None:
+    async def _put(self, load: Load[T], chunk: list[Item[T]]) -> None:
         try:
-            loaded = await db.write(one_chunk, chunk)
+            loaded = await self.db.write(self._one_chunk, load, chunk)
         except _Undo as undo:
             loaded = undo.loaded
+            if self.keep:
+                loaded = Loaded({}, loaded.faults, 0)
         except Busy:
             raise
         except Problem as problem:
-            if len(chunk) == 1:
-                note([Fault(line=chunk[0].line, field="", reason=str(problem))])
+            if self.strict or len(chunk) == 1:
+                self._note([Fault(line=chunk[0].line, field="", reason=str(problem))])
                 return
             for item in chunk:
-                await put([item])
+                await self._put(load, [item])
             return
-        note(loaded.faults)
-        report.rows += loaded.rows
+        self._note(loaded.faults)
+        self.report.rows += loaded.rows
         for name, count in loaded.counts.items():
-            report.counts[name] = report.counts.get(name, 0) + count
+            self.report.counts[name] = self.report.counts.get(name, 0) + count
 
-    async def flush(chunk: list[Item[T]]) -> None:
-        if chunk:
-            await put(chunk)
-        report.lines = seen
-        if tell is not None:
-            tell(reader.bytes_read, report)
-
-    chunk: list[Item[T]] = []
-    weight = 0
-    for item in parse(lines()):
-        if isinstance(item, Fault):
-            note([item])
-            continue
-        if chunk and weight + item.rows > CHUNK_ROWS:
-            await flush(chunk)
-            chunk, weight = [], 0
-        chunk.append(item)
-        weight += item.rows
-    await flush(chunk)
-    if not dry_run:
-        await db.write(advance, work, key, 0, {"file": reader.path.name, "finished": True})
-    return report
+    async def _one_chunk(self, tx: Tx, load: Load[T], chunk: Sequence[Item[T]]) -> Loaded:
+        loaded = await load(tx, self.actor, chunk)
+        if not self.keep or (self.strict and loaded.faults):
+            await tx.flush()
+            raise _Undo(loaded)
+        await advance(tx, self.work, self.key, chunk[-1].line, {"file": self.reader.path.name, "finished": False})
+        return loaded
 
 
 def as_text(report: Report, *, dry_run: bool) -> str:
     """One line for the operator."""
+    if report.refused and report.rows == 0:
+        return f"nothing {'would be ' if dry_run else ''}imported: {report.lines} lines, {report.faults} faults"
     parts = [f"{report.lines} lines", f"{report.rows} rows {'would be imported' if dry_run else 'imported'}"]
     parts += [f"{count} {name}" for name, count in report.counts.items() if count]
     parts.append(f"{report.faults} faults")
     start = f"went on behind line {report.resumed_at_line}: " if report.resumed_at_line else ""
+    start += "stopped at a fault: " if report.refused else ""
     return start + ", ".join(parts)
 
 
@@ -361,6 +411,7 @@ async def command(
     dry_run: bool,
     errors_path: Path | None,
     console: Console,
+    all_or_nothing: bool = False,
 ) -> int:
     """What `commerce import` does with a room's `run`: a progress bar, the report, the faults; 0 when every line was imported.
 
@@ -388,8 +439,9 @@ async def command(
                 bar.update(task, completed=bytes_read, rows=so_far.rows)
 
             report = await work(
-                db, system("import"), path, currency=settings.currency, dry_run=dry_run, errors=errors, tell=tell
-            )
+                db, system("import"), path, currency=settings.currency, dry_run=dry_run, all_or_nothing=all_or_nothing,
+                errors=errors, tell=tell,
+            )  # fmt: skip
     finally:
         await db.close()
     console.print(as_text(report, dry_run=dry_run), highlight=False, markup=False, soft_wrap=True)

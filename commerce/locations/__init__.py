@@ -1,14 +1,14 @@
 """Warehouses and stores: where goods are, when the doors are open, what may be done there.
 
-Owns locations and the legal entities behind them. Promises: roles, hours and pauses are data of the location, never of a
-channel; one statement per read, whatever the number of codes.
+Owns locations, which of them may draw on which, and the legal entities behind them. Promises: roles, hours and pauses are
+data of the location, never of a channel; one statement per read, whatever the number of codes.
 """
 
 from commerce.locations import schedule
 from commerce.locations.errors import BadNear, UnknownLocation
 from commerce.locations.queries import all_with_role, by_codes, by_ids, distance_metres, links_of, one, parse_near
-from commerce.locations.schemas import CreateLocation, Departure, LegalEntityInput, Link, Location
-from commerce.locations.service import create, upsert_legal_entities
+from commerce.locations.schemas import CreateLocation, Departure, LegalEntityInput, Link, LinkInput, Location, SetLinks
+from commerce.locations.service import create, set_links, upsert_legal_entities
 
 __all__ = [
     "BadNear",
@@ -16,7 +16,9 @@ __all__ = [
     "Departure",
     "LegalEntityInput",
     "Link",
+    "LinkInput",
     "Location",
+    "SetLinks",
     "UnknownLocation",
     "all_with_role",
     "by_codes",
@@ -27,5 +29,6 @@ __all__ = [
     "one",
     "parse_near",
     "schedule",
+    "set_links",
     "upsert_legal_entities",
 ]

@@ -15,6 +15,8 @@ from commerce.locations.schemas import (
     EXCEPTIONS,
     WEEK,
     Link,
+    LinksView,
+    LinkView,
     Location,
     LocationView,
 )
@@ -122,9 +124,28 @@ def view_of(location: Location, tx: Tx, near: tuple[int, int] | None = None) -> 
         pickup_hours=None if location.pickup_hours is None else list(location.pickup_hours),
         preparation_minutes=location.preparation_minutes, cut_off=location.cut_off, kept_days=location.kept_days,
         opened_on=location.opened_on, closed_on=location.closed_on, paused_until=location.paused_until,
-        paused_reason=location.paused_reason, open_now=open_now,
+        paused_reason=location.paused_reason, priority=location.priority, daily_capacity=location.daily_capacity,
+        backlog_minutes=location.backlog_minutes,
+        busy_hours=None if location.busy_hours is None else list(location.busy_hours), open_now=open_now,
         next_open_at=None if open_now else schedule.next_open(location, tx.at, pickup=False),
         version=location.version, distance_metres=distance,
+    )  # fmt: skip
+
+
+async def links(tx: Tx, *, code: str) -> LinksView:
+    """What a location may draw on. Raises UnknownLocation."""
+    location = await one(tx, code)
+    drawn_on = (await links_of(tx, [location.id])).get(location.id, [])
+    sources = await by_ids(tx, [link.source_id for link in drawn_on])
+    return LinksView(
+        location=code, version=location.version,
+        links=[
+            LinkView(
+                source=sources[link.source_id].code, priority=link.priority, transit_hours=link.transit_hours,
+                departures=None if link.departures is None else list(link.departures), cost_amount=link.cost_amount,
+            )
+            for link in drawn_on
+        ],
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import get, patch, post
+from litestar import get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
@@ -24,7 +24,7 @@ from commerce.locations.errors import (
     OtherLocation,
     UnknownLocation,
 )
-from commerce.locations.schemas import ROLES, ChangeLocation, CreateLocation, LocationView
+from commerce.locations.schemas import ROLES, ChangeLocation, CreateLocation, LinksView, LocationView, SetLinks
 
 Near = Annotated[
     str, Meta(max_length=64, pattern=r"^[0-9.,+ -]*$", description="Latitude,longitude in degrees: nearest first")
@@ -106,4 +106,35 @@ async def change_location(
     return await db.write_once(once, LocationView, service.change, actor, code=code, command=data, if_match=if_match)
 
 
-ROUTES = [list_locations, read_location, create_location, change_location]
+@get(
+    "/v1/locations/{code:str}/links",
+    operation_id="read_links",
+    tags=["back office"],
+    guards=[auth.at_store("stock.read")],
+    responses=problems(UnknownLocation),
+)
+async def read_links(db: NamedDependency[Database], code: FromPath[Code]) -> LinksView:
+    """Which warehouses and stores a location may draw on, how long goods are on their way, and when they leave."""
+    return await db.read(queries.links, code=code)
+
+
+@put(
+    "/v1/locations/{code:str}/links",
+    operation_id="set_links",
+    tags=["back office"],
+    guards=[auth.staff("locations.write")],
+    responses=writes(UnknownLocation, LocationChanged, BadLocation, OtherLocation),
+)
+async def set_links(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    code: FromPath[Code],
+    data: JSONBody[SetLinks],
+) -> LinksView:
+    """Say which places a location may draw on: the whole list. Two may draw on each other."""
+    return await db.write_once(once, LinksView, service.set_links, actor, code=code, command=data, if_match=if_match)
+
+
+ROUTES = [list_locations, read_location, create_location, change_location, read_links, set_links]

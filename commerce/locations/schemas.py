@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from commerce.kernel.money import MAX_MINOR
 from commerce.kernel.text import NO_NUL, Code, LocalisedText, Reason, ShortText
 
 Role = Literal["ships", "pickup", "accepts_returns", "sells", "receives"]
@@ -82,7 +83,7 @@ class Location(Struct, frozen=True, kw_only=True):
     paused_until: datetime | None
     paused_reason: str | None
     priority: int = 0
-    """The higher, the sooner it is asked for goods."""
+    """The lower, the sooner it is asked for goods."""
     daily_capacity: int | None = None
     """Orders a day that it can prepare; null: no limit."""
     backlog_minutes: int = 0
@@ -162,6 +163,10 @@ class LocationView(Struct, frozen=True, kw_only=True):
     closed_on: date | None
     paused_until: datetime | None
     paused_reason: str | None
+    priority: int
+    daily_capacity: int | None
+    backlog_minutes: int
+    busy_hours: list[Hours] | None
     open_now: bool
     next_open_at: datetime | None
     """When its doors open next; null while they are open or when they stay closed."""
@@ -170,10 +175,30 @@ class LocationView(Struct, frozen=True, kw_only=True):
 
 
 Kind = Code
-Roles = Annotated[list[Role], Meta(max_length=len(ROLES))]
+Roles = Annotated[
+    list[Role],
+    Meta(
+        max_length=len(ROLES),
+        description="What may be done there. ships: sends parcels; pickup: hands orders over; accepts_returns: takes goods back; "
+        "sells: has a till; receives: takes in deliveries of suppliers and transfers. Without `receives` no goods can be sent there.",
+    ),
+]
 Week = Annotated[list[Hours], Meta(max_length=28)]
 Exceptions = Annotated[list[HoursException], Meta(max_length=400)]
 Minutes = Annotated[int, Meta(ge=0, le=10_080)]
+Priority = Annotated[int, Meta(ge=0, le=1000, description="The lower, the sooner it is asked for goods")]
+DailyCapacity = Annotated[
+    int, Meta(ge=0, le=1_000_000, description="Orders a day that it can prepare; null: no limit; 0: none")
+]
+Backlog = Annotated[
+    int,
+    Meta(
+        ge=0, le=10_080, description="Minutes of work already waiting there: a promise adds them to preparation_minutes"
+    ),
+]
+Busy = Annotated[
+    list[Hours], Meta(max_length=28, description="When its own shoppers need its staff: other places are asked first")
+]
 KeptDays = Annotated[int, Meta(ge=1, le=365)]
 
 
@@ -209,6 +234,10 @@ class CreateLocation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     closed_on: date | None = None
     paused_until: datetime | None = None
     paused_reason: Reason | None = None
+    priority: Priority = 0
+    daily_capacity: DailyCapacity | None = None
+    backlog_minutes: Backlog = 0
+    busy_hours: Busy | None = None
     tax_zone: Annotated[str, Meta(pattern="^[A-Z0-9-]{2,16}$")] = "RU"
 
 
@@ -233,7 +262,48 @@ class ChangeLocation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     closed_on: date | UnsetType | None = UNSET
     paused_until: datetime | UnsetType | None = UNSET
     paused_reason: Reason | UnsetType | None = UNSET
+    priority: Priority | UnsetType = UNSET
+    daily_capacity: DailyCapacity | UnsetType | None = UNSET
+    backlog_minutes: Backlog | UnsetType = UNSET
+    busy_hours: Busy | UnsetType | None = UNSET
     tax_zone: Annotated[str, Meta(pattern="^[A-Z0-9-]{2,16}$")] | UnsetType = UNSET
+
+
+class LinkInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place that the location may draw on: the one with the lowest priority is asked first."""
+
+    source: Code
+    priority: Priority = 0
+    transit_hours: Annotated[int, Meta(ge=0, le=2160, description="From departure to arrival")]
+    departures: Annotated[list[Departure], Meta(min_length=1, max_length=200)] | None = None
+    """When goods leave the source; null: whenever they are ready."""
+    cost_amount: Annotated[
+        int, Meta(ge=0, le=MAX_MINOR, description="Of one parcel, in minor units of the house's currency")
+    ] = 0
+
+
+class SetLinks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All places that the location may draw on; none of them: it lives on what it has."""
+
+    links: Annotated[list[LinkInput], Meta(max_length=500)]
+
+
+class LinkView(Struct, frozen=True, kw_only=True):
+    """A place that the location may draw on."""
+
+    source: str
+    priority: int
+    transit_hours: int
+    departures: list[Departure] | None
+    cost_amount: int
+
+
+class LinksView(Struct, frozen=True, kw_only=True):
+    """What a location may draw on, in the order in which it is asked. `version` is the location's."""
+
+    location: str
+    links: list[LinkView]
+    version: int
 
 
 class LegalEntityView(Struct, frozen=True, kw_only=True):

@@ -20,9 +20,13 @@ from commerce.locations.errors import BadLocation, LocationChanged, LocationExis
 from commerce.locations.schemas import (
     ChangeLocation,
     CreateLocation,
+    Departure,
     Hours,
     LegalEntityInput,
+    Link,
+    LinksView,
     LocationView,
+    SetLinks,
 )
 from commerce.locations.tables import locations
 
@@ -31,6 +35,19 @@ INSERT INTO locations.legal_entities (code, name, kind, tax_id, country)
 SELECT e->>'code', e->'name', e->>'kind', e->>'tax_id', e->>'country' FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS e
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, tax_id = excluded.tax_id, country = excluded.country
 """
+PUT_LINKS = """
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g(
+        source_id uuid, priority int, transit_hours int, departures jsonb, cost_amount bigint)
+), gone AS (
+    DELETE FROM locations.links WHERE location_id = :location AND source_id <> ALL (SELECT source_id FROM given)
+)
+INSERT INTO locations.links (location_id, source_id, priority, transit_hours, departures, cost_amount)
+SELECT :location, source_id, priority, transit_hours, departures, cost_amount FROM given
+ON CONFLICT (location_id, source_id) DO UPDATE SET priority = excluded.priority, transit_hours = excluded.transit_hours,
+    departures = excluded.departures, cost_amount = excluded.cost_amount
+"""
+BUMP = "UPDATE locations.locations SET version = version + 1 WHERE id = :location"
 LEGAL_ENTITY = "SELECT 1 FROM locations.legal_entities WHERE code = :code"
 
 
@@ -91,13 +108,64 @@ async def change(tx: Tx, actor: Actor, *, code: str, command: ChangeLocation, if
     return await queries.view(tx, code=code)
 
 
+async def set_links(tx: Tx, actor: Actor, *, code: str, command: SetLinks, if_match: int | None = None) -> LinksView:
+    """Say which places a location may draw on: the whole list. Two may draw on each other. The same list changes nothing.
+
+    Raises UnknownLocation, LocationChanged, BadLocation, and OtherLocation for a place that the actor may not change.
+    """
+    given = {link.source: link for link in command.links}
+    for place in (code, *given):
+        if not actor.may("locations.write", place):
+            raise OtherLocation(location=place)
+    found = await tx.first(queries.LOCKED, code=code)
+    if found is None:
+        raise UnknownLocation(location=code)
+    if if_match is not None and if_match != found.version:
+        raise LocationChanged(seen=if_match, version=found.version)
+    sources = await queries.by_codes(tx, list(given))
+    for n, link in enumerate(command.links):
+        if link.source == code:
+            raise BadLocation(field=f"links[{n}].source", reason="a location does not draw on itself")
+        if link.source not in sources:
+            raise BadLocation(field=f"links[{n}].source", reason=f"there is no location {link.source}")
+        if given[link.source] is not link:
+            raise BadLocation(field=f"links[{n}].source", reason=f"{link.source} stands twice")
+    before = (await queries.links_of(tx, [found.id])).get(found.id, [])
+    after = sorted(
+        (
+            Link(
+                location_id=found.id, source_id=sources[link.source].id, priority=link.priority,
+                transit_hours=link.transit_hours, cost_amount=link.cost_amount,
+                departures=None if link.departures is None else tuple(
+                    Departure(weekday=weekday, at=at) for weekday, at in sorted({(d.weekday, d.at) for d in link.departures})
+                ),
+            )
+            for link in command.links
+        ),
+        key=lambda link: (link.priority, link.source_id),
+    )  # fmt: skip
+    if after != before:
+        await tx.execute(PUT_LINKS, location=found.id, rows=msgspec.json.encode(after).decode())
+        await tx.execute(BUMP, location=found.id)
+        outbox.record(
+            tx, actor,
+            events.LocationChanged(aggregate_id=found.id, version=found.version + 1, code=code, fields=["links"]),
+        )  # fmt: skip
+        outbox.audit(
+            tx, actor, "location.links", "location", found.id, before=_plain({"links": before}), after=_plain({"links": after})
+        )  # fmt: skip
+    return await queries.links(tx, code=code)
+
+
 def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(sorted(value) if isinstance(value, frozenset) else value)
+    if isinstance(value, frozenset | tuple):
+        value = sorted(value) if isinstance(value, frozenset) else list(value)
+    return msgspec.to_builtins(value)
 
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:
     stored = dict(values)
-    for name in ("address", "hours", "pickup_hours", "exceptions"):
+    for name in ("address", "hours", "pickup_hours", "exceptions", "busy_hours"):
         if name in stored:
             stored[name] = None if stored[name] is None else msgspec.to_builtins(stored[name])
     if "roles" in stored:
@@ -114,6 +182,7 @@ async def _check(tx: Tx, values: dict[str, Any]) -> None:
         raise BadLocation(field="name", reason="give it in at least one language")
     _check_week("hours", values["hours"])
     _check_week("pickup_hours", values["pickup_hours"] or ())
+    _check_week("busy_hours", values["busy_hours"] or ())
     for entry in values["exceptions"]:
         if entry.closed == (entry.opens is not None or entry.closes is not None) or (
             not entry.closed and (entry.opens is None or entry.closes is None or entry.closes <= entry.opens)

@@ -10,13 +10,18 @@ INVARIANTS = [
         "an order line's units are those of its fulfillments",
         """
         SELECT o.number, l.sku, l.quantity, l.handed_over, l.cancelled,
-               w.quantity AS at_work, w.handed_over AS given, w.cancelled AS given_up
+               w.quantity AS at_work, w.handed_over AS given, w.cancelled AS given_up, c.asked
         FROM orders.lines l JOIN orders.orders o ON o.id = l.order_id
         LEFT JOIN LATERAL (
-            SELECT sum(f.quantity) AS quantity, sum(f.handed_over) AS handed_over, sum(f.cancelled) AS cancelled
+            SELECT sum(f.quantity - f.passed_on) AS quantity, sum(f.handed_over) AS handed_over, sum(f.cancelled) AS cancelled
             FROM fulfillment.lines f WHERE f.order_line_id = l.id
         ) w ON true
-        WHERE (w.quantity, w.handed_over, w.cancelled) IS DISTINCT FROM (l.quantity::bigint, l.handed_over::bigint, l.cancelled::bigint)
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum(CAST(c.units ->> CAST(l.id AS text) AS integer)), 0) AS asked,
+                   coalesce(sum(CAST(c.units ->> CAST(l.id AS text) AS integer)) FILTER (WHERE c.state = 'cancelled'), 0) AS given_up
+            FROM orders.choices c WHERE c.order_id = l.order_id AND c.state IN ('open', 'cancelled')
+        ) c ON true
+        WHERE (w.quantity + c.asked, w.handed_over, w.cancelled + c.given_up) IS DISTINCT FROM (l.quantity::bigint, l.handed_over::bigint, l.cancelled::bigint)
            OR l.returned > l.handed_over
         """,
     ),

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
+from commerce import catalog, stock
 from commerce.infra import outbox
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
@@ -60,12 +61,19 @@ class Line(Struct, kw_only=True):
     handed_over_at: datetime | None = None
     cancelled: int = 0
     returned: int = 0
+    components: tuple[catalog.Component, ...] | None = None
+    """What a bundle was made of when it was sold."""
     adjustments: list[Adjustment] = []
 
     @property
     def outstanding(self) -> int:
         """Units that are neither handed over nor cancelled."""
         return self.quantity - self.handed_over - self.cancelled
+
+    @property
+    def parts(self) -> tuple[stock.Part, ...]:
+        """The components for the stock room; none of an ordinary variant."""
+        return tuple(stock.Part(part.variant_id, part.quantity) for part in self.components or ())
 
     def owed_for(self, units: int) -> int:
         """What so many more units cost: cumulative, so that hand-overs add up to the line (DESIGN 7)."""

@@ -64,7 +64,7 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
     )  # fmt: skip
     handed = await stock.hand_over(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("hand_over", hand_over_id), lines=units,
-        business_date=location.business_date(tx.at),
+        location_id=location.id, business_date=location.business_date(tx.at),
     )  # fmt: skip
     await fulfillment.settle_risk(tx, fulfillment=work)
     fulfillment.hand_over(tx, actor, fulfillment=work, quantities=units, hand_over_id=hand_over_id)

@@ -62,6 +62,7 @@ def _line(n: int, want: Wanted, bought_location_id: UUID | None) -> Line:
         price_valid_from=price.valid_from, subtotal=subtotal, adjustment_total=total - subtotal, total=total,
         net=total - tax, tax=tax, tax_class=variant.tax_class, tax_basis_points=price.tax_basis_points,
         return_policy=variant.return_policy, bought_location_id=bought_location_id, adjustments=adjustments,
+        components=variant.components or None,
     )  # fmt: skip
 
 

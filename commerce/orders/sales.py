@@ -74,7 +74,10 @@ async def book(
     work = fulfillment.carry_out(
         tx, actor, order_id=order.id, order_number=order.number, location=location, occurred_at=happened,
         lines=[
-            fulfillment.WorkLine(order_line_id=line.id, variant_id=line.variant_id, quantity=line.quantity) for line in lines
+            fulfillment.WorkLine(
+                order_line_id=line.id, variant_id=line.variant_id, quantity=line.quantity, components=line.components or ()
+            )
+            for line in lines
         ],
     )  # fmt: skip
     await payments.take(
@@ -88,7 +91,10 @@ async def book(
         tx, actor, cause=stock.Cause("till_sale", order.id), location_id=location.id, occurred_at=happened,
         business_date=location.business_date(happened),
         lines=[
-            stock.SaleLine(line_id=line.id, variant_id=line.variant_id, quantity=line.quantity) for line in lines
+            stock.SaleLine(
+                line_id=line.id, variant_id=line.variant_id, quantity=line.quantity, components=line.parts
+            )
+            for line in lines
         ],
     )  # fmt: skip
     by_id = {line.id: line for line in lines}

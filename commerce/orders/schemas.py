@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from commerce import fulfillment
+from commerce import fulfillment, stock
 from commerce.kernel.money import MAX_MINOR, Currency, Money
 from commerce.kernel.text import NO_NUL, Code, Language, Quantity, Reason, ShortText, Sku
 from commerce.payments import PaymentView, ReceiptRef, ReceiptSummary, Reference, TenderKind
@@ -64,9 +64,11 @@ class Recipient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PickupChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the customer collects it."""
+    """Where the customer collects it. `later`: also when the goods must be sent there first, or are still expected; the answer's promise
+    says when they will be ready. Without it, what the shelf lacks is refused, and the refusal names the later date."""
 
     location: Code
+    later: bool = False
 
 
 class PlaceOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -385,6 +387,8 @@ class LineForReturn(Struct, frozen=True, kw_only=True):
     handed_over_at: datetime | None
     cancelled: int
     returned: int
+    parts: tuple[stock.Part, ...] = ()
+    """What a bundle was made of when it was sold."""
 
 
 class OrderForReturn(Struct, frozen=True, kw_only=True):

@@ -203,3 +203,26 @@ external_ids = Table(
     schema="orders",
 )
 """What other systems call an order: unique per system; the order keeps a copy for its readers."""
+
+
+class ChoiceColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    order_id = Column(Uuid, ForeignKey("orders.orders.id"), nullable=False)
+    fulfillment_id = Column(Uuid, nullable=False)
+    state = Column(Text, nullable=False)
+    units = Column(JSONB, nullable=False)
+    reason = Column(Text, nullable=False)
+    asked_at = Column(DateTime(timezone=True), nullable=False)
+    answered_at = Column(DateTime(timezone=True))
+
+
+choices = Table(
+    "choices",
+    metadata,
+    ChoiceColumns,
+    CheckConstraint("state IN ('open', 'moved', 'cancelled')", name="state_known"),
+    CheckConstraint("(state = 'open') = (answered_at IS NULL)", name="answered"),
+    Index("ix_choices_order_id", "order_id"),
+    schema="orders",
+)
+"""What a customer is asked when no store can do what his order says: `units` by order line, no longer anybody's work until he answers."""

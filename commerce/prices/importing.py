@@ -73,7 +73,7 @@ def loader(currency: str) -> importing.Load[PriceLine]:
 
 async def run(
     db: Database, actor: Actor, path: Path, *, currency: str, dry_run: bool = False, errors: ErrorReport | None = None,
-    tell: Tell | None = None,
+    tell: Tell | None = None, all_or_nothing: bool = False,
 ) -> Report:  # fmt: skip
     """Import a file of prices. Raises importing.ImportRefused."""
     reader = Reader(path, required=COLUMNS[:3], known=COLUMNS.__contains__)
@@ -82,6 +82,6 @@ async def run(
         if reader.format == "csv" else importing.json_items(PriceLine)
     )  # fmt: skip
     return await importing.run(
-        db, actor, kind="prices", reader=reader, parse=parse, load=loader(currency), dry_run=dry_run, errors=errors,
-        tell=tell,
+        db, actor, kind="prices", reader=reader, parse=parse, load=loader(currency), dry_run=dry_run,
+        all_or_nothing=all_or_nothing, errors=errors, tell=tell,
     )  # fmt: skip

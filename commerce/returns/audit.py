@@ -96,18 +96,23 @@ INVARIANTS = [
         1,
         "every return has moved its goods into its own store, line by line into the bucket that they were judged for",
         """
-        SELECT r.number, l.order_line_id, l.disposition, l.quantity, coalesce(m.quantity, 0) AS moved
+        SELECT r.number, l.order_line_id, l.disposition, l.quantity, d.per_unit, coalesce(m.quantity, 0) AS moved
         FROM (
-            SELECT return_id, order_line_id, variant_id, disposition, sum(quantity) AS quantity FROM returns.lines
-            GROUP BY return_id, order_line_id, variant_id, disposition
+            SELECT return_id, order_line_id, disposition, sum(quantity) AS quantity FROM returns.lines
+            GROUP BY return_id, order_line_id, disposition
         ) l JOIN returns.returns r ON r.id = l.return_id AND r.state = 'closed'
+        JOIN (
+            SELECT o.id AS line_id, coalesce(c.variant_id, o.variant_id) AS variant_id, coalesce(c.quantity, 1) AS per_unit
+            FROM orders.lines o LEFT JOIN LATERAL jsonb_to_recordset(
+                CASE WHEN jsonb_typeof(o.components) = 'array' THEN o.components END) AS c(variant_id uuid, quantity integer) ON true
+        ) d ON d.line_id = l.order_line_id
         LEFT JOIN (
             SELECT p.cause_id, m.line_id, m.variant_id, m.to_location_id, m.to_place, sum(m.quantity) AS quantity
             FROM stock.postings p JOIN stock.movements m ON m.posting_id = p.id AND m.from_place = 'customer'
             WHERE p.cause_kind = 'return' GROUP BY p.cause_id, m.line_id, m.variant_id, m.to_location_id, m.to_place
-        ) m ON m.cause_id = r.id AND m.line_id = l.order_line_id AND m.variant_id = l.variant_id AND m.to_location_id = r.location_id
+        ) m ON m.cause_id = r.id AND m.line_id = l.order_line_id AND m.variant_id = d.variant_id AND m.to_location_id = r.location_id
            AND m.to_place = CASE l.disposition WHEN 'restocked' THEN 'available' ELSE l.disposition END
-        WHERE l.quantity IS DISTINCT FROM m.quantity
+        WHERE l.quantity * d.per_unit IS DISTINCT FROM m.quantity
         """,
     ),
     Invariant(

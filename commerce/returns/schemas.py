@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from commerce.kernel.money import Money
 from commerce.kernel.text import NO_NUL, Quantity, Sku
 from commerce.payments import ReceiptRef, Reference, Register, TenderKind
+from commerce.stock import Part
 
 Ground = Literal["withdrawal", "change_of_mind", "defect", "wrong_item", "damaged_in_transit"]
 """Why goods come back over the counter. A policy may shut out only change_of_mind."""
@@ -168,3 +169,4 @@ class Assessed(Struct, frozen=True, kw_only=True):
     tax_basis_points: int
     left: int
     note: str | None
+    parts: tuple[Part, ...] = ()

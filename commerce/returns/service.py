@@ -88,6 +88,7 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
         lines=[
             stock.TakeBackLine(
                 variant_id=line.variant_id, quantity=line.quantity, bucket=DISPOSITIONS[line.condition][1], line_id=line.order_line_id,
+                components=line.parts,
             )
             for line in assessed
         ],
@@ -244,7 +245,7 @@ def _owed(named: Sequence[tuple[LineForReturn, ReturnLine]]) -> list[Assessed]:
                 order_line_id=line.id, variant_id=line.variant_id, n=line.n, sku=line.sku, title=line.title,
                 quantity=request.quantity, quantity_unit=line.quantity_unit, quantity_scale=line.quantity_scale,
                 unit_price=line.unit_price, ground=request.ground, condition=request.condition,
-                refund=owed.gross, tax=owed.tax, tax_basis_points=line.tax_basis_points, left=line.handed_over - after,
+                refund=owed.gross, parts=line.parts, tax=owed.tax, tax_basis_points=line.tax_basis_points, left=line.handed_over - after,
                 note=request.note,
             )
         )  # fmt: skip

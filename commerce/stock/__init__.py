@@ -11,18 +11,43 @@ Every verb is a fixed number of statements for any number of lines: one for rece
 
 from __future__ import annotations
 
+from commerce.stock.closings import levels_as_of
 from commerce.stock.errors import (
     BelowZero,
+    BundleHasNoStock,
     InsufficientStock,
     LevelTooHigh,
+    LocationCannotReceive,
     NotExpected,
+    NotPast,
     ReservationShort,
+    UnknownLine,
+    UnknownSkus,
     WrongDirection,
 )
-from commerce.stock.events import BrokenLine, CountNeeded, MissingLine, PromiseArrived, PromiseBroken
+from commerce.stock.events import (
+    AdjustmentDecided,
+    AdjustmentRequested,
+    BrokenLine,
+    CountNeeded,
+    MissingLine,
+    PromiseArrived,
+    PromiseBroken,
+)
 from commerce.stock.expected import change_expected, expect, expected_of, inbound
 from commerce.stock.facts import adjust, convert, count, move, receive, return_to_vendor, sell, take_back
-from commerce.stock.queries import history, levels, lost, reservations_of, totals
+from commerce.stock.queries import (
+    average_costs,
+    history,
+    levels,
+    losses,
+    lost,
+    reservations_of,
+    shelf_at,
+    totals,
+    units_sold,
+    whereabouts,
+)
 from commerce.stock.schemas import (
     Arrival,
     Cause,
@@ -35,6 +60,7 @@ from commerce.stock.schemas import (
     HandedOver,
     HistoryEntry,
     Level,
+    Loss,
     Owner,
     Part,
     Portion,
@@ -46,12 +72,16 @@ from commerce.stock.schemas import (
     TakeBackLine,
 )
 from commerce.stock.service import commit, hand_over, promise, promise_again, release, reserve, sweep
+from commerce.stock.shelf import refuse_bundles
 from commerce.stock.travel import arrive, dispatch
 
 __all__ = [
+    "AdjustmentDecided",
+    "AdjustmentRequested",
     "Arrival",
     "BelowZero",
     "BrokenLine",
+    "BundleHasNoStock",
     "Cause",
     "CountNeeded",
     "Counted",
@@ -65,8 +95,11 @@ __all__ = [
     "InsufficientStock",
     "Level",
     "LevelTooHigh",
+    "LocationCannotReceive",
+    "Loss",
     "MissingLine",
     "NotExpected",
+    "NotPast",
     "Owner",
     "Part",
     "Portion",
@@ -79,9 +112,12 @@ __all__ = [
     "SaleLine",
     "Short",
     "TakeBackLine",
+    "UnknownLine",
+    "UnknownSkus",
     "WrongDirection",
     "adjust",
     "arrive",
+    "average_costs",
     "change_expected",
     "commit",
     "convert",
@@ -93,17 +129,23 @@ __all__ = [
     "history",
     "inbound",
     "levels",
+    "levels_as_of",
+    "losses",
     "lost",
     "move",
     "promise",
     "promise_again",
     "receive",
+    "refuse_bundles",
     "release",
     "reservations_of",
     "reserve",
     "return_to_vendor",
     "sell",
+    "shelf_at",
     "sweep",
     "take_back",
     "totals",
+    "whereabouts",
+    "units_sold",
 ]

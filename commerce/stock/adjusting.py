@@ -7,8 +7,9 @@ While it waits nothing moves; it is booked as of the moment when it was asked fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,7 +21,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import MAX_MINOR, Money, line_amount
 from commerce.kernel.paging import Page, decode_cursor, page_of
-from commerce.stock import facts, reasons, regrades, shelf
+from commerce.stock import facts, reasons, shelf
 from commerce.stock.errors import (
     AdjustmentClosed,
     AdjustmentElsewhere,
@@ -44,10 +45,12 @@ from commerce.stock.schemas import (
     Cause,
     Counted,
     GivenUpView,
+    Portion,
     PostingView,
     Regrade,
     RejectAdjustment,
     ShelfBucket,
+    ShelfLine,
     ValuedBy,
     WorthLine,
 )
@@ -71,7 +74,6 @@ UPDATE stock.adjustments SET state = CAST(:state AS text), decided_by = CAST(:de
     decided_at = CAST(:decided_at AS timestamptz), decision_note = CAST(:decision_note AS text), version = CAST(:version AS integer)
 WHERE id = CAST(:id AS uuid)
 """
-AVERAGES = "SELECT variant_id, average FROM stock.costs WHERE variant_id = ANY(CAST(:variant_ids AS uuid[]))"
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,7 +231,7 @@ async def book_move(tx: Tx, actor: Actor, *, code: str, command: BookMove) -> Po
     ]
     audited = {"location": code, "lines": moved}
     outbox.audit(tx, actor, "stock.move", "move", cause.id, after=audited)
-    await regrades.move(
+    await facts.move(
         tx,
         actor,
         cause=cause,
@@ -258,7 +260,7 @@ async def book_conversion(tx: Tx, actor: Actor, *, code: str, command: BookConve
     cause = Cause("conversion", uuid7())
     audited = {"location": code, "takes": _listed(taken), "makes": _listed(made)}
     outbox.audit(tx, actor, "stock.convert", "conversion", cause.id, after=audited)
-    await regrades.convert(
+    await facts.convert(
         tx,
         actor,
         cause=cause,
@@ -276,7 +278,7 @@ async def book_vendor_return(
 ) -> GivenUpView:
     """Send goods back to where they were bought. Breaks no promise.
 
-    Raises UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero.
+    Raises UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero, LevelTooHigh.
     """
     location = await locations.one(tx, code)
     variants = await shelf.goods(tx, shelf.pointers(lines=command.lines))
@@ -286,7 +288,7 @@ async def book_vendor_return(
     audited = {"location": code, "supplier": command.supplier, "reference": command.reference, "lines": _listed(units)}
     outbox.audit(tx, actor, "stock.return_to_vendor", "vendor_return", cause.id, after=audited)
     reason = f"{command.supplier} {command.reference}"
-    await regrades.return_to_vendor(
+    await facts.return_to_vendor(
         tx,
         actor,
         cause=cause,
@@ -301,7 +303,7 @@ async def book_vendor_return(
 async def book_write_off(tx: Tx, actor: Actor, *, code: str, command: BookWriteOff, currency: str) -> GivenUpView:
     """Give goods up for good. A physical fact: what leaves the shelf may break promises.
 
-    Raises UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero.
+    Raises UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero, LevelTooHigh.
     """
     location = await locations.one(tx, code)
     variants = await shelf.goods(tx, shelf.pointers(lines=command.lines))
@@ -310,7 +312,7 @@ async def book_write_off(tx: Tx, actor: Actor, *, code: str, command: BookWriteO
     cause = Cause("write_off", uuid7())
     audited = {"location": code, "reason": command.reason, "lines": _listed(units)}
     outbox.audit(tx, actor, "stock.write_off", "write_off", cause.id, after=audited)
-    await regrades.count(
+    await facts.count(
         tx,
         actor,
         cause=cause,
@@ -429,7 +431,7 @@ async def _worths(tx: Tx, variants: Sequence[catalog.Variant]) -> dict[UUID, Wor
     """What a unit of each variant is worth: its moving average cost, or where none is known its list price now. Variants with
     neither are absent. Two statements at most."""
     ids = sorted({variant.id for variant in variants})
-    found = {row.variant_id: Worth(row.average, "cost") for row in await tx.rows(AVERAGES, variant_ids=ids)}
+    found = {row.variant_id: Worth(row.average, "cost") for row in await tx.rows(facts.AVERAGES, variant_ids=ids)}
     unknown = [variant_id for variant_id in ids if variant_id not in found]
     if unknown:
         listed = await prices.listed(tx, unknown, at=tx.at)

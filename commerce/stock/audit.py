@@ -3,32 +3,71 @@
 from __future__ import annotations
 
 from commerce.infra.audit import Invariant
+from commerce.stock.closings import ENDS
+from commerce.stock.ledger import BUCKETS
 
-LEVELS_EQUAL_MOVEMENTS = """
+NAMES = ", ".join(BUCKETS)
+SUMS = ", ".join(f"coalesce(sum(e.quantity) FILTER (WHERE e.place = '{bucket}'), 0) AS {bucket}" for bucket in BUCKETS)
+COMPARED = f"""
 SELECT coalesce(l.location_id, s.location_id) AS location_id, coalesce(l.variant_id, s.variant_id) AS variant_id,
-    l.available, s.available AS moved_available, l.reserved, s.reserved AS moved_reserved,
-    l.committed, s.committed AS moved_committed, l.quality_control, s.quality_control AS moved_quality_control,
-    l.damaged, s.damaged AS moved_damaged, l.in_transit, s.in_transit AS moved_in_transit,
-    l.in_transit_committed, s.in_transit_committed AS moved_in_transit_committed
-FROM stock.levels l FULL JOIN (
-    SELECT e.location_id, m.variant_id,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'available'), 0) AS available,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'reserved'), 0) AS reserved,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'committed'), 0) AS committed,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'quality_control'), 0) AS quality_control,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'damaged'), 0) AS damaged,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'in_transit'), 0) AS in_transit,
-        coalesce(sum(e.quantity) FILTER (WHERE e.place = 'in_transit_committed'), 0) AS in_transit_committed
-    FROM stock.movements m CROSS JOIN LATERAL (
-        VALUES (m.to_location_id, m.to_place, m.quantity::bigint), (m.from_location_id, m.from_place, -m.quantity::bigint)
-    ) AS e(location_id, place, quantity)
-    WHERE e.location_id IS NOT NULL GROUP BY e.location_id, m.variant_id
-) s ON s.location_id = l.location_id AND s.variant_id = l.variant_id
-WHERE (coalesce(l.available, 0), coalesce(l.reserved, 0), coalesce(l.committed, 0), coalesce(l.quality_control, 0),
-       coalesce(l.damaged, 0), coalesce(l.in_transit, 0), coalesce(l.in_transit_committed, 0))
-    IS DISTINCT FROM (coalesce(s.available, 0), coalesce(s.reserved, 0), coalesce(s.committed, 0), coalesce(s.quality_control, 0),
-       coalesce(s.damaged, 0), coalesce(s.in_transit, 0), coalesce(s.in_transit_committed, 0))
-    OR least(l.available, l.reserved, l.committed, l.quality_control, l.damaged, l.in_transit, l.in_transit_committed) < 0
+    {", ".join(f"l.{bucket}, s.{bucket} AS moved_{bucket}" for bucket in BUCKETS)}
+FROM stock.levels l FULL JOIN ({{counted}}) s ON s.location_id = l.location_id AND s.variant_id = l.variant_id
+WHERE ({", ".join(f"coalesce(l.{bucket}, 0)" for bucket in BUCKETS)})
+    IS DISTINCT FROM ({", ".join(f"coalesce(s.{bucket}, 0)" for bucket in BUCKETS)})
+    OR least({", ".join(f"l.{bucket}" for bucket in BUCKETS)}) < 0
+"""  # noqa: S608
+LEVELS_EQUAL_MOVEMENTS = COMPARED.format(
+    counted=f"""
+    WITH base AS MATERIALIZED (
+        SELECT number, position FROM stock.closings WHERE made_at IS NOT NULL ORDER BY number DESC LIMIT 1
+    )
+    SELECT location_id, variant_id, {", ".join(f"sum({bucket}) AS {bucket}" for bucket in BUCKETS)}
+    FROM (
+        SELECT c.location_id, c.variant_id, {", ".join(f"c.{bucket}" for bucket in BUCKETS)}
+        FROM base JOIN stock.closing_levels c ON c.closing <= base.number AND (c.until IS NULL OR c.until > base.number)
+        UNION ALL
+        SELECT e.location_id, m.variant_id, {SUMS}
+        FROM stock.movements m {ENDS}
+        WHERE m.recorded_at > (SELECT coalesce(max(position), '-infinity') FROM base) AND e.location_id IS NOT NULL
+        GROUP BY e.location_id, m.variant_id
+    ) parts GROUP BY location_id, variant_id
+    """  # noqa: S608
+)
+"""The newest closing, and what was moved since; that the closing itself is right is what a full audit checks."""
+LEVELS_EQUAL_ALL_MOVEMENTS = COMPARED.format(
+    counted=f"""
+    SELECT e.location_id, m.variant_id, {SUMS}
+    FROM stock.movements m {ENDS} WHERE e.location_id IS NOT NULL GROUP BY e.location_id, m.variant_id
+    """  # noqa: S608
+)
+CLOSINGS_EQUAL_MOVEMENTS = f"""
+WITH made AS MATERIALIZED (
+    SELECT coalesce(array_agg(position ORDER BY number), '{{}}') AS positions FROM stock.closings WHERE made_at IS NOT NULL
+), moved AS (
+    SELECT e.location_id, m.variant_id, width_bucket(m.recorded_at - interval '1 microsecond', made.positions) + 1 AS closing, {SUMS}
+    FROM made, stock.movements m {ENDS} WHERE e.location_id IS NOT NULL GROUP BY 1, 2, 3
+), standing AS (
+    SELECT location_id, variant_id, closing, {", ".join(f"sum({bucket}) OVER so_far AS {bucket}" for bucket in BUCKETS)},
+        lead(closing) OVER so_far AS until
+    FROM moved WHERE closing <= (SELECT cardinality(positions) FROM made)
+    WINDOW so_far AS (PARTITION BY location_id, variant_id ORDER BY closing)
+)
+SELECT coalesce(c.closing, s.closing) AS closing, coalesce(c.location_id, s.location_id) AS location_id,
+    coalesce(c.variant_id, s.variant_id) AS variant_id, c.until, s.until AS moved_until,
+    {", ".join(f"c.{bucket}, s.{bucket} AS moved_{bucket}" for bucket in BUCKETS)}
+FROM (
+    SELECT l.location_id, l.variant_id, l.closing, CASE WHEN l.until <= cardinality(made.positions) THEN l.until END AS until, {NAMES}
+    FROM made, stock.closing_levels l WHERE l.closing <= cardinality(made.positions)
+) c FULL JOIN standing s ON s.location_id = c.location_id AND s.variant_id = c.variant_id AND s.closing = c.closing
+WHERE (c.until, {", ".join(f"c.{bucket}" for bucket in BUCKETS)})
+    IS DISTINCT FROM (s.until, {", ".join(f"s.{bucket}" for bucket in BUCKETS)})
+"""  # noqa: S608
+"""One being made is left out: closings are numbered without gaps, so those that are made are the first so many."""
+CLOSINGS_IN_ORDER = """
+SELECT number, position, before FROM (
+    SELECT number, position, made_at, row_number() OVER by_number AS n, count(*) OVER () AS closings, lag(position) OVER by_number AS before
+    FROM stock.closings WINDOW by_number AS (ORDER BY number)
+) c WHERE number <> n OR position <= before OR (made_at IS NULL AND n < closings)
 """
 BUCKETS_EQUAL_RESERVATIONS = """
 SELECT coalesce(l.location_id, s.location_id) AS location_id, coalesce(l.variant_id, s.variant_id) AS variant_id,
@@ -96,15 +135,63 @@ FROM (
         bool_or(from_place IN ('reserved', 'committed') AND to_place = 'available') AS broken,
         bool_or(from_place = 'loss' AND to_place = 'available') AS unknown
     FROM stock.movements GROUP BY posting_id, variant_id
-    HAVING bool_or(from_place = 'available' AND to_place IN ('customer', 'loss', 'damaged'))
+    HAVING bool_or(from_place = 'available' AND to_place IN ('customer', 'loss', 'damaged', 'quality_control'))
 ) m JOIN (VALUES ('stock.promise_broken'), ('stock.count_needed')) AS w(type)
     ON (w.type = 'stock.promise_broken' AND m.broken) OR (w.type = 'stock.count_needed' AND m.unknown)
 LEFT JOIN infra.outbox e ON e.aggregate = 'posting' AND e.aggregate_id = m.posting_id AND e.type = w.type
 WHERE e.id IS NULL
 """
+ADJUSTED = """
+SELECT a.id, a.state, a.delta, p.id AS posting_id, m.quantity, p.occurred_at
+FROM stock.adjustments a
+LEFT JOIN stock.postings p ON p.cause_kind = 'adjustment' AND p.cause_id = a.id
+LEFT JOIN LATERAL (
+    SELECT sum(m.quantity) AS quantity FROM stock.movements m
+    WHERE m.posting_id = p.id AND m.variant_id = a.variant_id
+        AND (m.from_place, m.from_location_id, m.to_place, m.to_location_id) IS NOT DISTINCT FROM (
+            CASE WHEN a.delta > 0 THEN 'loss' ELSE a.bucket END,
+            CASE WHEN a.delta < 0 THEN a.location_id END,
+            CASE WHEN a.delta > 0 THEN a.bucket WHEN a.reason = 'damage' THEN 'damaged' ELSE 'loss' END,
+            CASE WHEN a.delta > 0 OR a.reason = 'damage' THEN a.location_id END)
+) m ON true
+WHERE CASE WHEN a.state = 'booked'
+    THEN (m.quantity, p.occurred_at) IS DISTINCT FROM (abs(a.delta)::bigint, a.requested_at)
+    ELSE p.id IS NOT NULL END
+"""
+ADJUSTMENT_VERSIONS = """
+SELECT a.id, a.state, a.version, e.events, e.told
+FROM stock.adjustments a LEFT JOIN LATERAL (
+    SELECT count(*) AS events, min(o.version) AS first, max(o.version) AS last,
+        string_agg(CASE o.type WHEN 'stock.adjustment_decided' THEN o.payload ->> 'state'
+                               WHEN 'stock.adjustment_requested' THEN 'waiting' END, ' ' ORDER BY o.version) AS told,
+        bool_and((CAST(o.payload ->> 'location_id' AS uuid), CAST(o.payload ->> 'variant_id' AS uuid),
+                  CAST(o.payload ->> 'delta' AS integer), o.payload ->> 'bucket', o.payload ->> 'reason',
+                  CAST(o.payload ->> 'value' AS bigint))
+             IS NOT DISTINCT FROM (a.location_id, a.variant_id, a.delta, a.bucket, a.reason, a.value)) AS same
+    FROM infra.outbox o WHERE o.aggregate = 'adjustment' AND o.aggregate_id = a.id
+) e ON true
+WHERE (e.events, e.first, e.last) IS DISTINCT FROM (a.version::bigint, 1, a.version)
+   OR e.told IS DISTINCT FROM CASE WHEN a.version > 1 THEN 'waiting ' || a.state ELSE a.state END
+   OR e.same IS DISTINCT FROM true
+   OR (a.state = 'waiting' AND a.version <> 1) OR (a.state = 'rejected' AND a.version <> 2)
+"""
+ADJUSTMENT_RECORDS = """
+SELECT a.id, a.state, d.what, d.occurred_at
+FROM stock.adjustments a CROSS JOIN LATERAL (
+    VALUES ('requested', a.requested_by, a.requested_at), ('decided', a.decided_by, a.decided_at)
+) AS d(what, actor, occurred_at)
+LEFT JOIN infra.audit_records r ON r.target = 'adjustment' AND r.target_id = CAST(a.id AS text) AND r.occurred_at = d.occurred_at
+    AND r.subject = CAST(d.actor ->> 'subject' AS uuid)
+WHERE d.occurred_at IS NOT NULL AND r.id IS NULL
+"""
 
 INVARIANTS = [
     Invariant(1, "every stock level equals the sum of its movements, no bucket is negative", LEVELS_EQUAL_MOVEMENTS),
+    Invariant(1, "closings are numbered from 1 without gaps, each later than the one before", CLOSINGS_IN_ORDER),
+    Invariant(
+        1, "every stock level equals the sum of all movements there ever were", LEVELS_EQUAL_ALL_MOVEMENTS, full=True
+    ),
+    Invariant(1, "every closing equals the movements recorded up to it", CLOSINGS_EQUAL_MOVEMENTS, full=True),
     Invariant(1, "the movements of a posting are numbered from 1 without gaps", NUMBERED),
     Invariant(1, "a variant's average cost lies between the costs received, over all units received", COSTS),
     Invariant(1, "goods leave at a cost between those received", COST_AT_SALE),
@@ -113,4 +200,11 @@ INVARIANTS = [
     Invariant(2, "what is promised of an announcement equals the open reservations that stand on it", PROMISED),
     Invariant(1, "what is in transit is what transfers say is on its way", IN_TRANSIT),
     Invariant(8, "a physical fact that broke promises, or that the books did not know, was told", TOLD),
+    Invariant(
+        1,
+        "every booked adjustment has its posting, as of its request; one that waits or was rejected has none",
+        ADJUSTED,
+    ),
+    Invariant(8, "each version of an adjustment has its event, which says what it is", ADJUSTMENT_VERSIONS),
+    Invariant(8, "who asked for an adjustment and who decided it is in the audit records", ADJUSTMENT_RECORDS),
 ]

@@ -228,3 +228,27 @@ class AdjustmentClosed(Conflict):
     detail = "Adjustment {adjustment} is {state} already. Ask for another one if the shelf says otherwise."
     detail_ru = "Корректировка {adjustment} уже в состоянии {state}. Если на полке иначе, запросите новую."
     members_schema = {"adjustment": str, "state": str}
+
+
+class NotPast(Unprocessable):
+    code = "not-past"
+    title = "That moment has not come yet"
+    title_ru = "Этот момент ещё не наступил"
+    detail = "{at} lies in the future; it is {now}. The books know the present, and every instant of the past."
+    detail_ru = "{at} ещё не наступило: сейчас {now}. Учёт знает настоящее и любой прошедший момент."
+    members_schema = {"at": str, "now": str}
+
+
+class SafetyScope(Unprocessable):
+    code = "safety-scope"
+    title = "A rule of safety stock has no clear scope"
+    title_ru = "Непонятно, к чему относится правило неснижаемого остатка"
+    detail = (
+        "Rule {n} (from 0) {reason}. A rule is for a location, for a variant or a category everywhere, or for a variant or a "
+        "category at a location; each scope stands once."
+    )
+    detail_ru = (
+        "Правило {n} (с 0) задано неверно: {reason}. Правило относится к месту, к товару или категории везде, либо к товару или "
+        "категории в одном месте; каждое сочетание — один раз."
+    )
+    members_schema = {"n": int, "reason": str}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.stock import ledger
 from commerce.stock.bundles import with_bundles
-from commerce.stock.schemas import Cause, HistoryEntry, Level, Owner, OwnerKind, Part, Reservation
+from commerce.stock.schemas import Cause, HistoryEntry, Level, Loss, Owner, OwnerKind, Part, Reservation, StandsOn
 
 LEVELS = """
 SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed, l.quality_control, l.damaged,
@@ -59,6 +59,43 @@ SELECT owner_id, line_id, CAST(max(lost) AS integer) AS lost FROM (
     WHERE owner_kind = :kind AND owner_id = ANY(CAST(:ids AS uuid[])) AND quantity_lost > 0
     GROUP BY owner_id, line_id, variant_id, per_unit
 ) parts GROUP BY owner_id, line_id ORDER BY owner_id, line_id
+"""
+SHELF_AT = """
+SELECT CAST(coalesce(l.available::bigint + l.reserved + l.committed, 0) - coalesce(later.net, 0) AS bigint) AS quantity
+FROM unnest(CAST(:variant_ids AS uuid[]), CAST(:moments AS timestamptz[])) WITH ORDINALITY AS w(variant_id, at, n)
+LEFT JOIN stock.levels l ON l.location_id = :location_id AND l.variant_id = w.variant_id
+LEFT JOIN LATERAL (
+    SELECT sum(m.quantity * CASE
+        WHEN m.to_location_id = :location_id AND m.to_place IN ('available', 'reserved', 'committed') THEN 1 ELSE 0 END
+        - m.quantity * CASE
+        WHEN m.from_location_id = :location_id AND m.from_place IN ('available', 'reserved', 'committed') THEN 1 ELSE 0 END) AS net
+    FROM stock.movements m
+    WHERE m.variant_id = w.variant_id AND m.occurred_at > w.at AND NOT (m.from_place = 'loss' AND EXISTS (
+        SELECT FROM stock.movements o WHERE o.posting_id = m.posting_id AND o.variant_id = m.variant_id
+            AND o.from_place = 'available' AND o.from_location_id = m.to_location_id))
+) later ON true ORDER BY w.n
+"""
+AVERAGE_COSTS = "SELECT variant_id, average FROM stock.costs WHERE variant_id = ANY(CAST(:variant_ids AS uuid[]))"
+LOSSES = """
+SELECT t.location_id, t.variant_id, t.cause_kind, t.reason, t.quantity, c.average AS unit_cost
+FROM (
+    SELECT coalesce(m.from_location_id, m.to_location_id) AS location_id, m.variant_id, p.cause_kind,
+        CASE WHEN p.cause_kind IN ('adjustment', 'write_off') THEN split_part(p.reason, ':', 1) END AS reason,
+        CAST(sum(CASE WHEN m.to_place IN ('loss', 'damaged') THEN m.quantity ELSE -m.quantity END) AS bigint) AS quantity
+    FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
+    WHERE m.occurred_at BETWEEN :earliest AND :latest AND p.business_date BETWEEN :since AND :until
+        AND (m.to_place IN ('loss', 'damaged')) <> (m.from_place IN ('loss', 'damaged'))
+        AND coalesce(m.from_location_id, m.to_location_id) = ANY(CAST(:location_ids AS uuid[]))
+    GROUP BY 1, 2, 3, 4
+) t LEFT JOIN stock.costs c ON c.variant_id = t.variant_id
+WHERE t.quantity <> 0 ORDER BY 1, 2, 3, 4
+"""
+SOLD = """
+SELECT m.from_location_id AS location_id, CAST(sum(m.quantity) AS bigint) AS units
+FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
+WHERE m.occurred_at BETWEEN :earliest AND :latest AND p.business_date BETWEEN :since AND :until AND m.to_place = 'customer'
+    AND m.from_location_id = ANY(CAST(:location_ids AS uuid[]))
+GROUP BY 1
 """
 
 
@@ -147,9 +184,70 @@ async def reservations_of(tx: Tx, owner: Owner) -> list[Reservation]:
     return found.reservations
 
 
+WHEREABOUTS = """
+SELECT owner_id, location_id, bucket, CAST(sum(quantity_open) AS integer) AS units FROM stock.reservations
+WHERE owner_kind = :kind AND owner_id = ANY(CAST(:ids AS uuid[])) AND quantity_open > 0
+GROUP BY owner_id, location_id, bucket
+"""
+
+
+async def whereabouts(
+    tx: Tx, *, kind: OwnerKind, ids: Sequence[UUID]
+) -> dict[UUID, dict[tuple[UUID, StandsOn], int]]:
+    """Where the goods stand that are set aside for owners: units by (location, bucket). One statement."""
+    found: dict[UUID, dict[tuple[UUID, StandsOn], int]] = {}
+    for row in await tx.rows(WHEREABOUTS, kind=kind, ids=list(ids)):
+        found.setdefault(row.owner_id, {})[row.location_id, row.bucket] = row.units
+    return found
+
+
 async def lost(tx: Tx, *, kind: OwnerKind, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
     """What owners were promised and is gone, by owner and line; an owner who lacks nothing is absent. One statement."""
     found: dict[UUID, dict[UUID, int]] = {}
     for row in await tx.rows(LOST, kind=kind, ids=list(ids)):
         found.setdefault(row.owner_id, {})[row.line_id] = row.lost
     return found
+
+
+async def shelf_at(tx: Tx, *, location_id: UUID, moments: Sequence[tuple[UUID, datetime]]) -> list[int]:
+    """How many units of a variant stood on a location's shelf (available, reserved and committed) at a moment, as it happened:
+    what is known now less what happened later; one answer for each (variant, moment), in their order. One statement.
+
+    A sale of goods that the books did not know proves that they stood there before.
+    """
+    rows = await tx.rows(
+        SHELF_AT, location_id=location_id, variant_ids=[variant_id for variant_id, _ in moments],
+        moments=[moment for _, moment in moments],
+    )  # fmt: skip
+    return [row.quantity for row in rows]
+
+
+async def average_costs(tx: Tx, variant_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The moving average cost of a unit in minor units; a variant whose cost was never known is absent. One statement."""
+    return {row.variant_id: row.average for row in await tx.rows(AVERAGE_COSTS, variant_ids=list(variant_ids))}
+
+
+async def losses(tx: Tx, *, location_ids: Sequence[UUID], since: date, until: date) -> list[Loss]:
+    """What locations lost in a period of business dates, both included, by location, variant and cause. One statement.
+
+    Lost is what can no longer be sold: it is gone, or damaged. What comes back from there (found, good after all) is taken off;
+    what is lost after it was damaged counts once.
+    """
+    rows = await tx.rows(LOSSES, location_ids=list(location_ids), **_period(since, until))
+    return [Loss(**row) for row in rows]
+
+
+async def units_sold(tx: Tx, *, location_ids: Sequence[UUID], since: date, until: date) -> dict[UUID, int]:
+    """Units that left locations with customers in a period of business dates, both included; none when absent. One statement."""
+    rows = await tx.rows(SOLD, location_ids=list(location_ids), **_period(since, until))
+    return {row.location_id: row.units for row in rows}
+
+
+def _period(since: date, until: date) -> dict[str, date | datetime]:
+    """The business dates, and bounds of the moments in them, wherever the location is."""
+    return {
+        "since": since,
+        "until": until,
+        "earliest": datetime.combine(since, time.min, tzinfo=UTC) - timedelta(days=1),
+        "latest": datetime.combine(until, time.max, tzinfo=UTC) + timedelta(days=1),
+    }

@@ -1,12 +1,13 @@
-"""HTTP of `stock`: a store's levels, its deliveries and corrections, the history of a variant."""
+"""HTTP of `stock`: a store's levels, its deliveries, corrections and what becomes of goods, the history of a variant."""
 
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from commerce import auth, catalog, locations
@@ -15,11 +16,45 @@ from commerce.infra.http import problems, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code, Sku
-from commerce.stock import shelf
-from commerce.stock.errors import BelowZero, LevelTooHigh, NotYourStock, WrongDirection
-from commerce.stock.schemas import BookAdjustment, BookReceipt, LevelView, MovementView, PostingView
+from commerce.settings import Settings
+from commerce.stock import adjusting, shelf
+from commerce.stock.errors import (
+    AdjustmentClosed,
+    AdjustmentElsewhere,
+    BelowZero,
+    BundleHasNoStock,
+    LevelTooHigh,
+    LocationCannotReceive,
+    NotYourStock,
+    SameBucket,
+    UnknownAdjustment,
+    UnknownSkus,
+    WrongDirection,
+)
+from commerce.stock.schemas import (
+    AdjustmentState,
+    AdjustmentView,
+    ApproveAdjustment,
+    BookAdjustment,
+    BookConversion,
+    BookedAdjustmentView,
+    BookMove,
+    BookReceipt,
+    BookVendorReturn,
+    BookWriteOff,
+    GivenUpView,
+    LevelView,
+    MovementView,
+    PostingView,
+    RejectAdjustment,
+)
 
 Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100, description="Exactly these, in this order")]
+InState = Annotated[
+    AdjustmentState | None, QueryParameter(name="state", required=False, description="Only these; all without")
+]
+ADJUSTMENT = (locations.UnknownLocation, UnknownAdjustment, AdjustmentElsewhere)
+REGRADING = (locations.UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero, LevelTooHigh)
 
 
 @get(
@@ -46,7 +81,7 @@ async def list_store_stock(
     tags=["store"],
     guards=[auth.at_store("stock.receive")],
     status_code=201,
-    responses=writes(locations.UnknownLocation, catalog.UnknownSku, LevelTooHigh),
+    responses=writes(locations.UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh),
 )
 async def book_stock_receipt(
     db: NamedDependency[Database],
@@ -65,17 +100,182 @@ async def book_stock_receipt(
     tags=["store"],
     guards=[auth.at_store("stock.adjust")],
     status_code=201,
-    responses=writes(locations.UnknownLocation, catalog.UnknownSku, BelowZero, WrongDirection, LevelTooHigh),
+    responses=writes(
+        locations.UnknownLocation, catalog.UnknownSku, BundleHasNoStock, BelowZero, WrongDirection, LevelTooHigh
+    ),
 )
 async def book_stock_adjustment(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
     code: FromPath[Code],
     data: JSONBody[BookAdjustment],
+) -> BookedAdjustmentView:
+    """Book damage, theft, a find or a count. Never refused for what is promised: broken promises are told to their orders.
+    Above the value that the retailer has set it waits for a manager (`state`): until then nothing has moved."""
+    return await db.write_once(
+        once, BookedAdjustmentView, adjusting.book_adjustment, actor, code=code, command=data,
+        approval_above=settings.adjustment_approval_minor, currency=settings.currency,
+    )  # fmt: skip
+
+
+@get(
+    "/v1/stores/{code:str}/adjustments",
+    operation_id="list_stock_adjustments",
+    tags=["store"],
+    guards=[auth.at_store("stock.adjust")],
+    responses=problems(locations.UnknownLocation, BadCursor),
+)
+async def list_stock_adjustments(
+    db: NamedDependency[Database],
+    code: FromPath[Code],
+    in_state: InState = None,
+    limit: FromQuery[Limit] = 50,
+    cursor: FromQuery[Cursor | None] = None,
+) -> Page[AdjustmentView]:
+    """The store's adjustments, the newest first; `state=waiting` for those that a manager has to decide."""
+    return await db.read(adjusting.adjustments_of, code=code, state=in_state, limit=limit, cursor=cursor)
+
+
+@get(
+    "/v1/stores/{code:str}/adjustments/{adjustment:uuid}",
+    operation_id="get_stock_adjustment",
+    tags=["store"],
+    guards=[auth.at_store("stock.adjust")],
+    responses=problems(*ADJUSTMENT),
+)
+async def get_stock_adjustment(
+    db: NamedDependency[Database], code: FromPath[Code], adjustment: FromPath[UUID]
+) -> AdjustmentView:
+    """One adjustment: what it is worth, who asked for it, who decided."""
+    return await db.read(adjusting.adjustment_of, code=code, adjustment=adjustment)
+
+
+@post(
+    "/v1/stores/{code:str}/adjustments/{adjustment:uuid}/approve",
+    operation_id="approve_stock_adjustment",
+    tags=["store"],
+    guards=[auth.at_store("stock.approve")],
+    status_code=200,
+    responses=writes(*ADJUSTMENT, AdjustmentClosed, BelowZero, WrongDirection, LevelTooHigh),
+)
+async def approve_stock_adjustment(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    adjustment: FromPath[UUID],
+    data: JSONBody[ApproveAdjustment],
+) -> AdjustmentView:
+    """Book an adjustment that waits, as of when it was asked for. If less is there by now it is refused, and goes on waiting."""
+    return await db.write_once(
+        once, AdjustmentView, adjusting.approve, actor, code=code, adjustment=adjustment, command=data
+    )
+
+
+@post(
+    "/v1/stores/{code:str}/adjustments/{adjustment:uuid}/reject",
+    operation_id="reject_stock_adjustment",
+    tags=["store"],
+    guards=[auth.at_store("stock.approve")],
+    status_code=200,
+    responses=writes(*ADJUSTMENT, AdjustmentClosed),
+)
+async def reject_stock_adjustment(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    adjustment: FromPath[UUID],
+    data: JSONBody[RejectAdjustment],
+) -> AdjustmentView:
+    """Close an adjustment that waits without booking it, and say why."""
+    return await db.write_once(
+        once, AdjustmentView, adjusting.reject, actor, code=code, adjustment=adjustment, command=data
+    )
+
+
+@post(
+    "/v1/stores/{code:str}/moves",
+    operation_id="move_stock",
+    tags=["store"],
+    guards=[auth.at_store("stock.adjust")],
+    status_code=201,
+    responses=writes(*REGRADING, SameBucket),
+)
+async def move_stock(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    data: JSONBody[BookMove],
 ) -> PostingView:
-    """Book damage, theft, a find or a count. Never refused for what is promised: broken promises are told to their orders."""
-    return await db.write_once(once, PostingView, shelf.book_adjustment, actor, code=code, command=data)
+    """Judge goods anew: for sale, to be judged, damaged. What leaves the shelf may break promises, and their orders are told."""
+    return await db.write_once(once, PostingView, adjusting.book_move, actor, code=code, command=data)
+
+
+@post(
+    "/v1/stores/{code:str}/conversions",
+    operation_id="convert_stock",
+    tags=["store"],
+    guards=[auth.at_store("stock.adjust")],
+    status_code=201,
+    responses=writes(*REGRADING, SameBucket),
+)
+async def convert_stock(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    data: JSONBody[BookConversion],
+) -> PostingView:
+    """Make goods into others in one act: an opened box, a kit made or broken up. Takes nothing that is promised."""
+    return await db.write_once(once, PostingView, adjusting.book_conversion, actor, code=code, command=data)
+
+
+@post(
+    "/v1/stores/{code:str}/vendor-returns",
+    operation_id="return_stock_to_vendor",
+    tags=["store"],
+    guards=[auth.at_store("stock.approve")],
+    status_code=201,
+    responses=writes(*REGRADING),
+)
+async def return_stock_to_vendor(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    code: FromPath[Code],
+    data: JSONBody[BookVendorReturn],
+) -> GivenUpView:
+    """Send goods back to the supplier. Takes nothing that is promised; answers what they are worth."""
+    return await db.write_once(
+        once, GivenUpView, adjusting.book_vendor_return, actor, code=code, command=data, currency=settings.currency
+    )
+
+
+@post(
+    "/v1/stores/{code:str}/write-offs",
+    operation_id="write_off_stock",
+    tags=["store"],
+    guards=[auth.at_store("stock.approve")],
+    status_code=201,
+    responses=writes(*REGRADING),
+)
+async def write_off_stock(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    code: FromPath[Code],
+    data: JSONBody[BookWriteOff],
+) -> GivenUpView:
+    """Give goods up for good; answers what they were worth. What leaves the shelf may break promises, and their orders are told."""
+    return await db.write_once(
+        once, GivenUpView, adjusting.book_write_off, actor, code=code, command=data, currency=settings.currency
+    )
 
 
 @get(
@@ -97,4 +297,17 @@ async def read_stock_history(
     return await db.read(shelf.history_of, actor, sku=sku, location=location, limit=limit, cursor=cursor)
 
 
-ROUTES = [list_store_stock, book_stock_receipt, book_stock_adjustment, read_stock_history]
+ROUTES = [
+    list_store_stock,
+    book_stock_receipt,
+    book_stock_adjustment,
+    list_stock_adjustments,
+    get_stock_adjustment,
+    approve_stock_adjustment,
+    reject_stock_adjustment,
+    move_stock,
+    convert_stock,
+    return_stock_to_vendor,
+    write_off_stock,
+    read_stock_history,
+]

@@ -212,6 +212,18 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     bucket: ShelfBucket = "available"
 
 
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What a location lost of a variant by one kind of document (and, of an adjustment, for its reason): units, gains taken off
+    (negative: it gained). `unit_cost` is the moving average now, null when never known."""
+
+    location_id: UUID
+    variant_id: UUID
+    cause_kind: str
+    reason: str | None
+    quantity: int
+    unit_cost: int | None
+
+
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
     """What a line gave to the customer; `unit_cost` is the moving average at that moment, null when never known.
     `variant_id` is null for a bundle, which costs what its components do."""

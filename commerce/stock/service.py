@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
+import msgspec
+
 from commerce import locations
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -188,11 +190,18 @@ async def release(
 
 
 async def promise_again(
-    tx: Tx, actor: Actor, *, owner: Owner, cause: Cause, business_date: date | None = None
+    tx: Tx,
+    actor: Actor,
+    *,
+    owner: Owner,
+    cause: Cause,
+    location_id: UUID | None = None,
+    business_date: date | None = None,
 ) -> dict[UUID, int]:
     """Commit again what a physical fact took from the owner's commitments, as much as there is: available -> committed.
 
-    Somebody has looked at the shelf, so the safety stock is no reason to leave a promise broken; expired reservations are
+    At `location_id` when it is given: what was lost elsewhere, and all of it there, is made up from this shelf. Somebody has looked at
+    it, so the safety stock is no reason to leave a promise broken; expired reservations are
     reclaimed. Answers the units promised again per line; `lost` tells what is still missing. Without anything to promise
     again there is no posting. Two statements; up to five when `available` lacks some.
     """
@@ -206,10 +215,11 @@ async def promise_again(
             for held in found.reservations
             if held.quantity_lost and held.bucket == "committed" and held.state != "released"
         ]
+        placed = {held.id: _moved(held, location_id) for held in gone}
         again = {held.id: held.quantity_lost for held in gone}
         expiries: list[tuple[Act, Change]] = []
         if levels is not None:
-            spare = await _spare(tx, [(held, again[held.id]) for held in gone], levels, cause, owner)
+            spare = await _spare(tx, [(placed[held.id], again[held.id]) for held in gone], levels, cause, owner)
             if spare is None:
                 continue
             again, expiries = spare
@@ -220,13 +230,16 @@ async def promise_again(
                 bucket="committed",
                 quantity_open=held.quantity_open + again[held.id],
                 quantity_lost=held.quantity_lost - again[held.id],
+                location_id=placed[held.id].location_id,
             )
             for held in gone
             if again[held.id]
         ]
         if not changes:
             return {}
-        movements = [within(held, "available", "committed", again[held.id]) for held in gone if again[held.id]]
+        movements = [
+            within(placed[held.id], "available", "committed", again[held.id]) for held in gone if again[held.id]
+        ]
         outcome = await ledger.book(
             tx,
             actor,
@@ -247,10 +260,11 @@ async def hand_over(
     owner: Owner,
     cause: Cause,
     lines: Mapping[UUID, int] | None = None,
+    location_id: UUID | None = None,
     occurred_at: datetime | None = None,
     business_date: date | None = None,
 ) -> list[HandedOver]:
-    """Goods set aside for the owner leave with the customer: all of them, or a quantity per line.
+    """Goods set aside for the owner leave with the customer: all of them, or a quantity per line; of `location_id` alone when given.
 
     What a physical fact took from the owner is made up from `available` (and expired reservations) at the same location:
     whoever stands at the counter holds it in his hands, so neither the safety stock nor a check that nobody made is in the
@@ -264,7 +278,13 @@ async def hand_over(
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
             return await handed_over(tx, cause)
-        here = [held for held in found.reservations if held.bucket in ("reserved", "committed")]
+        here = [
+            held
+            for one in found.reservations
+            if (held := _moved(one, location_id)).bucket in ("reserved", "committed")
+            and location_id in (None, held.location_id)
+        ]
+        seen = {one.id: one for one in found.reservations}
         wanted = units_held(here, lines)
         asked = None if lines is None else {line: quantity for line, quantity in lines.items() if quantity > 0}
         per_unit = {(held.line_id, held.variant_id): held.per_unit for held in here}
@@ -311,7 +331,9 @@ async def hand_over(
             [Act(cause=cause, movements=movements), *(act for act, _ in expiries)],
             changes=[
                 *(
-                    changed(held, open_less=out.get(held.id, 0), lost_less=made_up.get(held.id, 0), end="fulfilled")
+                    changed(
+                        seen[held.id], open_less=out.get(held.id, 0), lost_less=made_up.get(held.id, 0), end="fulfilled"
+                    )
                     for held in taken
                 ),
                 *(change for _, change in expiries),
@@ -499,6 +521,13 @@ async def _expiries(
             lacking[spot] -= held.quantity_open
             expiries.append(ledger.expiry(held))
     return expiries
+
+
+def _moved(held: Reservation, location_id: UUID | None) -> Reservation:
+    """A reservation of which all is lost is made up wherever somebody finds the goods."""
+    if location_id is None or held.quantity_open or held.location_id == location_id:
+        return held
+    return msgspec.structs.replace(held, location_id=location_id)
 
 
 async def _spare(

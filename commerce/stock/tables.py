@@ -114,9 +114,18 @@ movements = Table(
         "(to_location_id IS NULL) = (to_place IN ('supplier', 'customer', 'loss', 'conversion'))", name="to_location"
     ),
     Index("ix_movements_variant_id_occurred_at", "variant_id", "occurred_at"),
+    Index("ix_movements_occurred_at", "occurred_at", postgresql_using="brin"),
     Index("ix_movements_recorded_at", "recorded_at"),
+    Index(
+        "ix_movements_booked_late",
+        "recorded_at",
+        postgresql_where=text("recorded_at - occurred_at > interval '5 minutes'"),
+    ),
+    Index("ix_movements_booked_early", "occurred_at", postgresql_where=text("occurred_at > recorded_at")),
     schema="stock",
 )
+"""Nearly all movements are booked as they happen; the two partial indexes find the few that are not, for looks at the past by when it
+happened (closings.py)."""
 
 
 class ExpectedColumns(TypedColumns):
@@ -268,3 +277,122 @@ adjustments = Table(
     schema="stock",
 )
 """What staff asked to correct by hand: booked at once, or by a manager. Its id is the cause of its posting."""
+
+
+class CostChangeColumns(TypedColumns):
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    posting_id = Column(Uuid, ForeignKey("stock.postings.id"), primary_key=True)
+    average = Column(BigInteger, nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+    recorded_at = Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
+
+
+cost_changes = Table(
+    "cost_changes",
+    metadata,
+    CostChangeColumns,
+    CheckConstraint("average >= 0", name="average"),
+    schema="stock",
+)
+"""What a variant's average cost was from a posting on: `changed_at` by when it happened, `recorded_at` by when it was booked."""
+
+
+class ClosingColumns(TypedColumns):
+    number = Column(Integer, primary_key=True, autoincrement=False)
+    position = Column(DateTime(timezone=True), nullable=False, unique=True)
+    begun_at = Column(DateTime(timezone=True), nullable=False)
+    made_at = Column(DateTime(timezone=True))
+    done_recorded_at = Column(DateTime(timezone=True))
+    done_posting_id = Column(Uuid)
+    done_n = Column(Integer)
+    movements = Column(BigInteger, server_default="0", nullable=False)
+
+
+closings = Table(
+    "closings",
+    metadata,
+    ClosingColumns,
+    CheckConstraint("number > 0", name="number"),
+    CheckConstraint(
+        "(done_recorded_at IS NULL) = (done_posting_id IS NULL) AND (done_posting_id IS NULL) = (done_n IS NULL)",
+        name="done",
+    ),
+    Index("uq_closings_unfinished", text("(made_at IS NULL)"), unique=True, postgresql_where=text("made_at IS NULL")),
+    schema="stock",
+)
+"""Every movement recorded up to `position` is in; numbered from 1, each later than the one before. `done_…` is the last movement taken
+in while it is being made."""
+
+
+class ClosingLevelColumns(TypedColumns):
+    location_id = Column(Uuid, primary_key=True)
+    variant_id = Column(Uuid, primary_key=True)
+    closing = Column(Integer, ForeignKey("stock.closings.number"), primary_key=True)
+    until = Column(Integer)
+    available = Column(Integer, nullable=False)
+    reserved = Column(Integer, nullable=False)
+    committed = Column(Integer, nullable=False)
+    quality_control = Column(Integer, nullable=False)
+    damaged = Column(Integer, nullable=False)
+    in_transit = Column(Integer, nullable=False)
+    in_transit_committed = Column(Integer, nullable=False)
+
+
+closing_levels = Table(
+    "closing_levels",
+    metadata,
+    ClosingLevelColumns,
+    CheckConstraint("until > closing", name="until"),
+    postgresql_with={"fillfactor": "85"},
+    schema="stock",
+)
+"""A level as it stood at a closing, for those that moved since the closing before: it holds from `closing` on, until the one that
+replaced it."""
+
+
+class SafetyRuleColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"))
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"))
+    category_code = Column(Text, ForeignKey("catalog.categories.code"))
+    quantity = Column(Integer, nullable=False)
+    changed_by = Column(JSONB, nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+safety_rules = Table(
+    "safety_rules",
+    metadata,
+    SafetyRuleColumns,
+    UniqueConstraint("location_id", "variant_id", "category_code", postgresql_nulls_not_distinct=True),
+    CheckConstraint(
+        "num_nonnulls(variant_id, category_code) <= 1 AND num_nonnulls(location_id, variant_id, category_code) >= 1",
+        name="scope",
+    ),
+    CheckConstraint("quantity >= 0", name="quantity"),
+    Index("ix_safety_rules_variant_id", "variant_id"),
+    Index("ix_safety_rules_category_code", "category_code"),
+    schema="stock",
+)
+"""How many units other channels leave on a shelf; the most specific rule wins and is resolved into `levels.safety_stock`."""
+
+
+class SafetyChangeColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    kind = Column(Text, nullable=False)
+    scope = Column(JSONB, nullable=False)
+    horizon = Column(BigInteger)
+    done_location_id = Column(Uuid)
+    done_variant_id = Column(Uuid)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+safety_changes = Table(
+    "safety_changes",
+    metadata,
+    SafetyChangeColumns,
+    CheckConstraint("kind IN ('spots', 'variants', 'locations', 'everything')", name="kind_known"),
+    CheckConstraint("(done_location_id IS NULL) = (done_variant_id IS NULL)", name="done"),
+    schema="stock",
+)
+"""A change of rules or categories that has not reached all its levels yet (safety.py)."""

@@ -34,6 +34,14 @@ BRAND = "p.brand = CAST(:brand AS text)"
 SEARCH = f"p.search @@ {QUERY}"
 AFTER = "p.id > CAST(:after AS uuid)"
 AFTER_RANK = "(-r.rank, p.id) > (-CAST(:rank AS int), CAST(:after AS uuid))"
+WHOLE = """count(*) = (SELECT count(*) FROM catalog.components WHERE bundle_id = v.id)
+            AND min((l.available + coalesce(e.quantity, 0) - l.safety_stock) / m.quantity) > 0"""
+"""A place has a bundle when it has all components of it."""
+WAITING = """(v.when_out = 'backorder' OR v.when_out = 'preorder' AND v.preorder_until > :at)
+      AND x.received + x.cancelled < x.quantity AND x.received + x.cancelled + x.promised < x.quantity"""
+"""A variant may wait for what is announced, open and promised to nobody."""
+SOONEST = "min(x.expected_on) FILTER (WHERE x.expected_on >= (:at AT TIME ZONE 'UTC')::date)"
+"""A day that has passed without the goods tells nothing."""
 CARDS = """
 WITH page AS MATERIALIZED (
     SELECT p.id, p.slug, p.title, p.brand, p.media->0->>'url' AS media, c.code AS category, {rank} AS rank
@@ -49,10 +57,12 @@ WITH page AS MATERIALIZED (
     SELECT location_id, variant_id, sum(quantity_open) AS quantity FROM stock.reservations
     WHERE state = 'reserved' AND bucket = 'reserved' AND expires_at <= :at GROUP BY location_id, variant_id
 )
-SELECT page.*, offer.lowest, offer.highest, offer.currency, offer.variants, stock.ats, stock.step
+SELECT page.*, offer.lowest, offer.highest, offer.currency, offer.variants, stock.ats, stock.step, made.bundles,
+       coming.announced, coming.expected_on
 FROM page
 LEFT JOIN LATERAL (
-    SELECT min(price.amount) AS lowest, max(price.amount) AS highest, min(price.currency) AS currency, count(*) AS variants
+    SELECT min(price.amount) AS lowest, max(price.amount) AS highest, min(price.currency) AS currency, count(*) AS variants,
+           bool_or(v.bundle) AS bundled, bool_or(v.when_out <> 'deny') AS waits
     FROM catalog.variants v LEFT JOIN LATERAL (
         SELECT amount, currency FROM prices.prices
         WHERE variant_id = v.id AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
@@ -71,6 +81,26 @@ LEFT JOIN LATERAL (
         LIMIT {rows}
     ) found
 ) stock ON true
+LEFT JOIN LATERAL (
+    SELECT CAST(sum(found.bundles) AS bigint) AS bundles FROM (
+        SELECT min((l.available + coalesce(e.quantity, 0) - l.safety_stock) / m.quantity) AS bundles
+        FROM catalog.variants v JOIN catalog.components m ON m.bundle_id = v.id
+        JOIN catalog.variants own ON own.id = m.component_id JOIN stock.levels l ON l.variant_id = m.component_id
+        LEFT JOIN expired e ON e.location_id = l.location_id AND e.variant_id = l.variant_id
+        WHERE offer.bundled AND v.product_id = page.id AND v.stop_sale_reason IS NULL
+          AND (v.sellable_from IS NULL OR v.sellable_from <= :at) AND (v.sellable_until IS NULL OR v.sellable_until > :at)
+          AND l.location_id <> ALL ((SELECT ids FROM shut)::uuid[])
+        GROUP BY v.id, l.location_id HAVING {whole} AND bool_and(own.stop_sale_reason IS NULL)
+        LIMIT {rows}
+    ) found
+) made ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) > 0 AS announced, {soonest} AS expected_on
+    FROM catalog.variants v JOIN stock.expected x ON x.variant_id = v.id
+    WHERE offer.waits AND stock.ats IS NULL AND made.bundles IS NULL AND v.product_id = page.id AND v.stop_sale_reason IS NULL
+      AND (v.sellable_from IS NULL OR v.sellable_from <= :at) AND (v.sellable_until IS NULL OR v.sellable_until > :at)
+      AND {waiting} AND x.location_id <> ALL ((SELECT ids FROM shut)::uuid[])
+) coming ON true
 ORDER BY {outer}
 """
 
@@ -90,22 +120,26 @@ def cards_statement(*, category: bool, brand: bool, search: bool, ranked: bool, 
         conditions="".join(f" AND {condition}" for condition in conditions),
         order="r.rank DESC, p.id" if ranked else "p.id",
         outer="page.rank DESC, page.id" if ranked else "page.id",
-        rows=FEW + 1,
-    )
+        rows=FEW + 1, whole=WHOLE, soonest=SOONEST, waiting=WAITING,
+    )  # fmt: skip
 
 
-def band(available: int, step: int = 1) -> Availability:
-    """`out`, `few_left` or `in_stock` of a number of steps; one unit is so many steps."""
-    return "out" if available <= 0 else "few_left" if available <= FEW * step else "in_stock"
+def band(available: int, step: int = 1, *, announced: bool = False) -> Availability:
+    """`out`, `expected`, `few_left` or `in_stock` of a number of steps; one unit is so many steps."""
+    if available <= 0:
+        return "expected" if announced else "out"
+    return "few_left" if available <= FEW * step else "in_stock"
 
 
 def card_of(row: Row) -> ProductCard:
     """A row of CARDS."""
     price = None if row.lowest is None else Money(row.lowest, row.currency)
+    step = int(row.step or 1)
     return ProductCard(
         slug=row.slug, title=row.title, brand=row.brand, category=row.category, media=row.media, price=price,
         price_to=None if price is None or row.highest == row.lowest else Money(row.highest, row.currency),
-        availability=band(row.ats or 0, int(row.step or 1)), variants=row.variants,
+        availability=band((row.ats or 0) + (row.bundles or 0) * step, step, announced=row.announced),
+        expected_on=row.expected_on, variants=row.variants,
     )  # fmt: skip
 
 
@@ -150,9 +184,15 @@ PRICE = """
     SELECT amount, currency, valid_from FROM prices.prices
     WHERE variant_id = v.id AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
 """
+OPEN = """s.roles && ARRAY['sells', 'ships', 'pickup'] AND s.opened_on <= (:at AT TIME ZONE s.time_zone)::date
+  AND (s.closed_on IS NULL OR s.closed_on > (:at AT TIME ZONE s.time_zone)::date)"""
+"""Places that work."""
 PRODUCT = f"""
-SELECT v.sku, v.options, v.option_texts, v.sellable_from, v.sellable_until, v.stop_sale_reason, v.maximum_per_order,
-       v.quantity_unit, v.quantity_scale, price.amount, price.currency,
+SELECT v.sku, v.options, v.option_texts, v.sellable_from, v.sellable_until, v.maximum_per_order, v.quantity_unit, v.quantity_scale,
+       v.bundle, price.amount, price.currency, coming.announced, coming.expected_on,
+       CASE WHEN v.bundle AND v.stop_sale_reason IS NULL THEN (
+           SELECT min(own.stop_sale_reason) FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id
+           WHERE m.bundle_id = v.id) ELSE v.stop_sale_reason END AS stop_sale_reason,
        CASE WHEN v.n = 1 THEN p.title END AS title, CASE WHEN v.n = 1 THEN p.description END AS description,
        CASE WHEN v.n = 1 THEN p.options END AS product_options, CASE WHEN v.n = 1 THEN p.media END AS media,
        true AS published, p.brand, c.path
@@ -162,26 +202,47 @@ JOIN LATERAL (
     SELECT *, row_number() OVER (ORDER BY position, sku) AS n FROM catalog.variants WHERE product_id = p.id
 ) v ON true
 LEFT JOIN LATERAL ({PRICE}) price ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) > 0 AS announced, {SOONEST} AS expected_on
+    FROM stock.expected x JOIN locations.locations s ON s.id = x.location_id
+    WHERE x.variant_id = v.id AND {WAITING} AND NOT coalesce(s.paused_until > :at, false) AND {OPEN}
+) coming ON true
 WHERE p.slug = :slug AND p.published ORDER BY v.n
 """  # noqa: S608
-STORES = """
-WITH goods AS (
-    SELECT l.location_id, jsonb_object_agg(v.sku, l.available + coalesce(e.quantity, 0) - l.safety_stock) AS available
-    FROM catalog.products p JOIN catalog.variants v ON v.product_id = p.id JOIN stock.levels l ON l.variant_id = v.id
+EXPIRED = """
     LEFT JOIN LATERAL (
         SELECT sum(quantity_open) AS quantity FROM stock.reservations r
         WHERE l.reserved > 0 AND r.location_id = l.location_id AND r.variant_id = l.variant_id AND r.quantity_open > 0
           AND r.state = 'reserved' AND r.bucket = 'reserved' AND r.expires_at <= :at
     ) e ON true
+"""
+GOODS = f"""
+    SELECT l.location_id, jsonb_object_agg(v.sku, l.available + coalesce(e.quantity, 0) - l.safety_stock) AS available
+    FROM catalog.products p JOIN catalog.variants v ON v.product_id = p.id JOIN stock.levels l ON l.variant_id = v.id {EXPIRED}
     WHERE p.slug = :slug AND l.available + coalesce(e.quantity, 0) > l.safety_stock GROUP BY l.location_id
-)
+"""  # noqa: S608
+GOODS_AND_BUNDLES = f"""
+    SELECT location_id, jsonb_object_agg(sku, available) AS available FROM (
+        SELECT l.location_id, v.sku, l.available + coalesce(e.quantity, 0) - l.safety_stock AS available
+        FROM catalog.products p JOIN catalog.variants v ON v.product_id = p.id JOIN stock.levels l ON l.variant_id = v.id {EXPIRED}
+        WHERE p.slug = :slug AND NOT v.bundle AND l.available + coalesce(e.quantity, 0) > l.safety_stock
+        UNION ALL
+        SELECT l.location_id, v.sku, min((l.available + coalesce(e.quantity, 0) - l.safety_stock) / m.quantity)
+        FROM catalog.products p JOIN catalog.variants v ON v.product_id = p.id JOIN catalog.components m ON m.bundle_id = v.id
+        JOIN stock.levels l ON l.variant_id = m.component_id {EXPIRED}
+        WHERE p.slug = :slug GROUP BY v.id, v.sku, l.location_id HAVING {WHOLE}
+    ) made GROUP BY location_id
+"""  # noqa: S608
+STORES = """
+WITH goods AS ({goods})
 SELECT s.code, s.name, s.address->>'city' AS city, s.roles, s.latitude_e6, s.longitude_e6,
-       coalesce(s.paused_until > :at, false) AS paused, coalesce(goods.available, '{}') AS available
+       coalesce(s.paused_until > :at, false) AS paused, coalesce(goods.available, '{{}}') AS available
 FROM locations.locations s LEFT JOIN goods ON goods.location_id = s.id
-WHERE s.roles && ARRAY['sells', 'ships', 'pickup'] AND s.opened_on <= (:at AT TIME ZONE s.time_zone)::date
-  AND (s.closed_on IS NULL OR s.closed_on > (:at AT TIME ZONE s.time_zone)::date)
+WHERE {open}
 ORDER BY s.code
 """
+STORES_OF_GOODS = STORES.format(goods=GOODS, open=OPEN)
+STORES_OF_BUNDLES = STORES.format(goods=GOODS_AND_BUNDLES, open=OPEN)
 
 
 async def product(tx: Tx, *, slug: str) -> ProductPage:
@@ -191,7 +252,8 @@ async def product(tx: Tx, *, slug: str) -> ProductPage:
         raise UnknownProduct(slug=slug)
     totals: dict[str, int] = {}
     stores = []
-    for row in await tx.rows(STORES, slug=slug, at=tx.at):
+    goods = STORES_OF_BUNDLES if any(row.bundle for row in rows) else STORES_OF_GOODS
+    for row in await tx.rows(goods, slug=slug, at=tx.at):
         if not row.paused:
             for sku, quantity in row.available.items():
                 totals[sku] = totals.get(sku, 0) + quantity
@@ -215,7 +277,9 @@ def _offer(row: Row, tx: Tx, available: int) -> VariantOffer:
     return VariantOffer(
         sku=row.sku, options=row.options, option_texts=row.option_texts,
         price=None if row.amount is None else Money(row.amount, row.currency), sellable=refusal is None, refusal=refusal,
-        sellable_from=row.sellable_from, availability="out" if refusal else band(available, 10**row.quantity_scale),
+        sellable_from=row.sellable_from,
+        availability="out" if refusal else band(available, 10**row.quantity_scale, announced=row.announced),
+        expected_on=None if refusal or available > 0 else row.expected_on,
         maximum_per_order=row.maximum_per_order, quantity_unit=_unit(row),
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -10,7 +10,8 @@ from msgspec import Struct
 from commerce.catalog import QuantityUnit
 from commerce.kernel.money import Money
 
-Availability = Literal["in_stock", "few_left", "out"]
+Availability = Literal["in_stock", "few_left", "expected", "out"]
+"""`expected`: nothing is there, but it may be ordered from what is announced."""
 FEW = 3
 """At most so many whole units in all places together are `few_left`."""
 
@@ -27,6 +28,8 @@ class ProductCard(Struct, frozen=True, kw_only=True):
     price_to: Money | None
     availability: Availability
     """Over all variants that may be sold and all places that sell, ship or hand over."""
+    expected_on: date | None
+    """The soonest announced day of what is `expected`; null when that day has passed."""
     variants: int
 
 
@@ -41,12 +44,15 @@ class VariantOffer(Struct, frozen=True, kw_only=True):
     refusal: Literal["unpublished", "not_yet", "ended", "stop_sale", "no_price"] | None
     sellable_from: datetime | None
     availability: Availability
+    expected_on: date | None
+    """The soonest announced day of what is `expected`; null when that day has passed."""
     maximum_per_order: int | None
     quantity_unit: QuantityUnit | None
 
 
 class StoreAvailability(Struct, frozen=True, kw_only=True):
-    """What of a product one place has: SKU -> available to sell there, in steps of the quantity unit; absent means none."""
+    """What of a product one place has: SKU -> available to sell there, in steps of the quantity unit; absent means none.
+    Of a bundle: how many are whole there."""
 
     code: str
     name: dict[str, str]

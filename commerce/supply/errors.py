@@ -67,20 +67,13 @@ class NotYoursToPlan(Forbidden):
     members_schema = {"location": str}
 
 
-class CannotReceive(Unprocessable):
-    code = "no-deliveries-there"
-    title = "Deliveries cannot go there"
-    title_ru = "Это место не принимает поставки"
-    detail = "{location} cannot receive on that day ({why}). Choose another location or day, or give it the role `receives`."
-    detail_ru = "{location} не может принять поставку в этот день ({why}). Выберите другое место или день либо дайте роль `receives`."
-    members_schema = {"location": str, "why": str}
-
-
 class ReferenceTaken(Conflict):
     code = "supplier-reference-taken"
     title = "This reference of the supplier is announced already"
     title_ru = "Этот номер поставщика уже заведён"
-    detail = "{supplier} has announced {reference} as {number}. Change that one, or give the reference of the new delivery."
+    detail = (
+        "{supplier} has announced {reference} as {number}. Change that one, or give the reference of the new delivery."
+    )
     detail_ru = "{reference} от {supplier} уже заведена как {number}. Измените её или укажите номер новой поставки."
     members_schema = {"supplier": str, "reference": str, "number": str}
 
@@ -90,7 +83,9 @@ class SupplyOver(Conflict):
     title = "Nothing more is expected of it"
     title_ru = "По этой поставке больше ничего не ждут"
     detail = "Expected receipt {number} is {state}. Book what came without it by POST /v1/stores/{{code}}/receipts."
-    detail_ru = "Состояние поставки {number}: {state}. Пришедшее сверх неё проведите через POST /v1/stores/{{code}}/receipts."
+    detail_ru = (
+        "Состояние поставки {number}: {state}. Пришедшее сверх неё проведите через POST /v1/stores/{{code}}/receipts."
+    )
     members_schema = {"number": str, "state": str}
 
 
@@ -110,15 +105,6 @@ class BadSupply(Unprocessable):
     detail = "{field}: {reason}."
     detail_ru = "{field}: {reason}."
     members_schema = {"field": str, "reason": str}
-
-
-class BundleAnnounced(Unprocessable):
-    code = "bundle-announced"
-    title = "A bundle does not arrive as such"
-    title_ru = "Комплект не приходит целиком"
-    detail = "{sku} is a bundle and has no stock of its own: announce and receive its components."
-    detail_ru = "{sku} — комплект, собственных остатков у него нет: заводите и принимайте его составные части."
-    members_schema = {"sku": str}
 
 
 class MoreThanAnnounced(Unprocessable):

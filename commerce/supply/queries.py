@@ -221,6 +221,7 @@ async def _page(
     def view(row: Row) -> ExpectedReceiptSummary:
         values = dict(row)
         del values["id"]
-        return ExpectedReceiptSummary(**values, location=known[values.pop("location_id")].code)
+        location = known[values.pop("location_id")]
+        return ExpectedReceiptSummary(**values, location=location.code)
 
     return page_of(rows, limit, view, lambda row: (row.expected_on, row.id))

@@ -78,7 +78,9 @@ class TransferOnItsWay(Conflict):
     title = "The goods have left already"
     title_ru = "Товар уже отправлен"
     detail = "Transfer {number} is on its way and cannot be cancelled. Let the destination receive it, and send it back if need be."
-    detail_ru = "Перемещение {number} уже в пути, отменить его нельзя. Примите товар в месте назначения и при необходимости отправьте обратно."
+    detail_ru = (
+        "Перемещение {number} уже в пути, отменить его нельзя. Примите товар на месте и при необходимости верните."
+    )
     members_schema = {"number": str}
 
 
@@ -127,28 +129,6 @@ class TransferInPast(Unprocessable):
     members_schema = {"expected_on": str, "today": str}
 
 
-class BundlesDoNotTravel(Unprocessable):
-    code = "bundles-do-not-travel"
-    title = "A bundle has no stock of its own"
-    title_ru = "У набора нет собственных остатков"
-    each = "{sku} is a bundle."
-    each_ru = "{sku} — набор."
-    detail = "Send its components instead."
-    detail_ru = "Отправьте его составные части."
-    members_schema = {"lines": list[SkuNamed]}
-
-
-class UnknownGoods(Unprocessable):
-    code = "unknown-goods"
-    title = "There are no such goods"
-    title_ru = "Такого товара нет"
-    each = "{sku} is not known."
-    each_ru = "{sku} неизвестен."
-    detail = "Check the SKUs in `lines`; nothing was done."
-    detail_ru = "Проверьте артикулы в `lines`; ничего не сделано."
-    members_schema = {"lines": list[SkuNamed]}
-
-
 class NotInTransfer(Unprocessable):
     code = "not-in-transfer"
     title = "Not part of this transfer"
@@ -177,7 +157,9 @@ class NotSetAside(Conflict):
     title_ru = "Товар больше не отложен"
     each = "{sku}: {wanted} to send, {left} still set aside."
     each_ru = "{sku}: к отправке {wanted}, отложено ещё {left}."
-    detail = "A sale or a loss at the source took the rest. Send what there is, with a `short_reason` for what stays behind."
+    detail = (
+        "A sale or a loss at the source took the rest. Send what there is, with a `short_reason` for what stays behind."
+    )
     detail_ru = "Остальное продано или утрачено на месте отправления. Отправьте что есть, указав `short_reason` для оставшегося."
     members_schema = {"lines": list[SkuLeft]}
 

@@ -49,7 +49,8 @@ FROM transfers.transfers t CROSS JOIN LATERAL (
     FROM transfers.lines l WHERE l.transfer_id = t.id
 ) s
 WHERE (CAST(:states AS text[]) IS NULL OR t.state = ANY(CAST(:states AS text[])))
-  AND (CAST(:sources AS uuid[]) IS NULL OR t.source_id = ANY(CAST(:sources AS uuid[])) OR t.destination_id = ANY(CAST(:destinations AS uuid[])))
+  AND (CAST(:sources AS uuid[]) IS NULL OR t.source_id = ANY(CAST(:sources AS uuid[]))
+       OR t.destination_id = ANY(CAST(:destinations AS uuid[])))
   AND (CAST(:before_at AS timestamptz) IS NULL OR (t.created_at, t.id) < (CAST(:before_at AS timestamptz), CAST(:before_id AS uuid)))
 ORDER BY t.created_at DESC, t.id DESC LIMIT CAST(:most AS bigint)
 """  # noqa: S608

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from commerce.kernel.ids import uuid7
 from commerce.kernel.text import NO_NUL, Code, Quantity, Reason, Sku
 
 State = Literal["draft", "ready", "in_transit", "partially_received", "received", "cancelled"]
@@ -22,7 +23,9 @@ TransferNumber = Annotated[
     str, Meta(min_length=1, max_length=40, pattern=NO_NUL, description="As printed: TR-482-130-596")
 ]
 Barcode = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="What the scanner read")]
-Units = Annotated[int, Meta(ge=0, le=1_000_000, description="Steps of the variant's quantity unit, or scans of a barcode")]
+Units = Annotated[
+    int, Meta(ge=0, le=1_000_000, description="Steps of the variant's quantity unit, or scans of a barcode")
+]
 MAXIMUM = 1_000_000
 """Units of one line in one act."""
 
@@ -217,6 +220,8 @@ class Transfer(Struct, kw_only=True):
     lines: list[Line]
     seen: dict[UUID, Line] = msgspec.field(default_factory=dict)
     """The lines as they were read, by id."""
+    document: UUID = msgspec.field(default_factory=uuid7)
+    """The step that this transaction writes: the document of what it moves."""
 
 
 class TransferLineView(Struct, frozen=True, kw_only=True):

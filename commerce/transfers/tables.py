@@ -101,7 +101,8 @@ lines = Table(
     ),
     CheckConstraint("freed BETWEEN 0 AND dispatched AND (freed = 0 OR owner_id IS NOT NULL)", name="freed"),
     CheckConstraint(
-        "short_reason IN ('out_of_stock', 'not_found', 'damaged', 'no_room', 'not_needed', 'other')", name="short_reason_known"
+        "short_reason IN ('out_of_stock', 'not_found', 'damaged', 'no_room', 'not_needed', 'other')",
+        name="short_reason_known",
     ),
     CheckConstraint(
         "discrepancy_reason IN ('lost', 'stolen', 'damaged_on_the_way', 'not_sent', 'sent_too_many', 'wrong_goods', 'other')",

@@ -15,13 +15,14 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-SCHEMAS = ("supply", "transfers")
+SCHEMAS = ("supply", "transfers", "counts")
 
 
 def upgrade() -> None:
     for schema in SCHEMAS:
         op.execute(f"CREATE SCHEMA {schema}")
     op.drop_constraint(op.f("ck_fulfillments_state_known"), "fulfillments", schema="fulfillment", type_="check")
+    op.drop_constraint(op.f("ck_lines_quantities"), "lines", schema="fulfillment", type_="check")
     op.drop_constraint(op.f("ck_locations_roles_known"), "locations", schema="locations", type_="check")
     op.drop_constraint(op.f("ck_movements_from_location"), "movements", schema="stock", type_="check")
     op.drop_constraint(op.f("ck_movements_from_place_known"), "movements", schema="stock", type_="check")
@@ -30,6 +31,26 @@ def upgrade() -> None:
     op.drop_constraint(op.f("ck_movements_to_place_known"), "movements", schema="stock", type_="check")
     op.drop_constraint(op.f("ck_reservations_bucket_known"), "reservations", schema="stock", type_="check")
     op.drop_constraint(op.f("ck_reservations_owner_kind_known"), "reservations", schema="stock", type_="check")
+    op.create_table(
+        "entries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("spot", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("counted_by", sa.Uuid(), nullable=False),
+        sa.Column("device", sa.Uuid(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("stands", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("quantity >= 0", name=op.f("ck_entries_quantity")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
+        schema="counts",
+    )
+    op.create_index(
+        "ix_entries_session_id_variant_id", "entries", ["session_id", "variant_id"], unique=False, schema="counts"
+    )
     op.create_table(
         "delivery_methods",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -76,6 +97,51 @@ def upgrade() -> None:
         schema="fulfillment",
     )
     op.create_table(
+        "closings",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_recorded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_posting_id", sa.Uuid(), nullable=True),
+        sa.Column("done_n", sa.Integer(), nullable=True),
+        sa.Column("movements", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint(
+            "(done_recorded_at IS NULL) = (done_posting_id IS NULL) AND (done_posting_id IS NULL) = (done_n IS NULL)",
+            name=op.f("ck_closings_done"),
+        ),
+        sa.CheckConstraint("number > 0", name=op.f("ck_closings_number")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_closings")),
+        sa.UniqueConstraint("position", name=op.f("uq_closings_position")),
+        schema="stock",
+    )
+    op.create_index(
+        "uq_closings_unfinished",
+        "closings",
+        [sa.literal_column("(made_at IS NULL)")],
+        unique=True,
+        schema="stock",
+        postgresql_where=sa.text("made_at IS NULL"),
+    )
+    op.create_table(
+        "safety_changes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("scope", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("horizon", sa.BigInteger(), nullable=True),
+        sa.Column("done_location_id", sa.Uuid(), nullable=True),
+        sa.Column("done_variant_id", sa.Uuid(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('spots', 'variants', 'locations', 'everything')", name=op.f("ck_safety_changes_kind_known")
+        ),
+        sa.CheckConstraint(
+            "(done_location_id IS NULL) = (done_variant_id IS NULL)", name=op.f("ck_safety_changes_done")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_safety_changes")),
+        schema="stock",
+    )
+    op.create_table(
         "suppliers",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
@@ -89,6 +155,63 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppliers")),
         sa.UniqueConstraint("code", name=op.f("uq_suppliers_code")),
         schema="supply",
+    )
+    op.create_table(
+        "closing_levels",
+        sa.Column("location_id", sa.Uuid(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("closing", sa.Integer(), nullable=False),
+        sa.Column("until", sa.Integer(), nullable=True),
+        sa.Column("available", sa.Integer(), nullable=False),
+        sa.Column("reserved", sa.Integer(), nullable=False),
+        sa.Column("committed", sa.Integer(), nullable=False),
+        sa.Column("quality_control", sa.Integer(), nullable=False),
+        sa.Column("damaged", sa.Integer(), nullable=False),
+        sa.Column("in_transit", sa.Integer(), nullable=False),
+        sa.Column("in_transit_committed", sa.Integer(), nullable=False),
+        sa.CheckConstraint("until > closing", name=op.f("ck_closing_levels_until")),
+        sa.ForeignKeyConstraint(["closing"], ["stock.closings.number"], name=op.f("fk_closing_levels_closing")),
+        sa.PrimaryKeyConstraint("location_id", "variant_id", "closing", name=op.f("pk_closing_levels")),
+        schema="stock",
+        postgresql_with={"fillfactor": "85"},
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=True),
+        sa.Column("categories", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("blind", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("round_began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("uncounted", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.CheckConstraint(
+            "(closed_at IS NOT NULL) = (state IN ('closed', 'cancelled'))", name=op.f("ck_sessions_closed")
+        ),
+        sa.CheckConstraint("(zone IS NOT NULL) = (scope = 'zone')", name=op.f("ck_sessions_zone")),
+        sa.CheckConstraint("scope IN ('zone', 'category', 'list')", name=op.f("ck_sessions_scope_known")),
+        sa.CheckConstraint(
+            "state IN ('open', 'counted', 'recount', 'closed', 'cancelled')", name=op.f("ck_sessions_state_known")
+        ),
+        sa.CheckConstraint("uncounted IN ('leave', 'zero')", name=op.f("ck_sessions_uncounted_known")),
+        sa.CheckConstraint("round > 0", name=op.f("ck_sessions_round")),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_sessions_location_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("number", name=op.f("uq_sessions_number")),
+        schema="counts",
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index(
+        "ix_sessions_location_id_opened_at", "sessions", ["location_id", "opened_at"], unique=False, schema="counts"
     )
     op.create_table(
         "links",
@@ -223,6 +346,103 @@ def upgrade() -> None:
     )
     op.create_index("ix_components_component_id", "components", ["component_id"], unique=False, schema="catalog")
     op.create_table(
+        "lines",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=False),
+        sa.Column("live", sa.Boolean(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("counted", sa.Integer(), nullable=True),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expected", sa.Integer(), nullable=True),
+        sa.Column("moved", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("variance", sa.Integer(), nullable=True),
+        sa.Column("cost_amount", sa.BigInteger(), nullable=True),
+        sa.Column("price_amount", sa.BigInteger(), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "resolution IN ('agrees', 'posted', 'zeroed', 'left')", name=op.f("ck_lines_resolution_known")
+        ),
+        sa.CheckConstraint("(counted IS NULL) = (counted_at IS NULL)", name=op.f("ck_lines_counted_when")),
+        sa.CheckConstraint("NOT live OR resolution IS NULL", name=op.f("ck_lines_live_unresolved")),
+        sa.CheckConstraint("round > 0 AND counted >= 0", name=op.f("ck_lines_counted")),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_lines_location_id")),
+        sa.ForeignKeyConstraint(["session_id"], ["counts.sessions.id"], name=op.f("fk_lines_session_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_lines_variant_id")),
+        sa.PrimaryKeyConstraint("session_id", "variant_id", name=op.f("pk_lines")),
+        schema="counts",
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        "uq_lines_location_id_variant_id",
+        "lines",
+        ["location_id", "variant_id"],
+        unique=True,
+        schema="counts",
+        postgresql_where=sa.text("live"),
+    )
+    op.create_table(
+        "steps",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("actor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["session_id"], ["counts.sessions.id"], name=op.f("fk_steps_session_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
+        sa.UniqueConstraint("session_id", "version", name=op.f("uq_steps_session_id_version")),
+        schema="counts",
+    )
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=False),
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("dismissed_because", sa.Text(), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.CheckConstraint("(closed_at IS NULL) = (state = 'open')", name=op.f("ck_tasks_closed")),
+        sa.CheckConstraint("(dismissed_because IS NOT NULL) = (state = 'dismissed')", name=op.f("ck_tasks_dismissed")),
+        sa.CheckConstraint("(session_id IS NOT NULL) = (state = 'counted')", name=op.f("ck_tasks_counted_in")),
+        sa.CheckConstraint(
+            "reason IN ('unknown_goods', 'short_pick', 'short_transfer')", name=op.f("ck_tasks_reason_known")
+        ),
+        sa.CheckConstraint("state IN ('open', 'counted', 'dismissed')", name=op.f("ck_tasks_state_known")),
+        sa.CheckConstraint("quantity > 0", name=op.f("ck_tasks_quantity")),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_tasks_location_id")),
+        sa.ForeignKeyConstraint(["session_id"], ["counts.sessions.id"], name=op.f("fk_tasks_session_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_tasks_variant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+        schema="counts",
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index(
+        "ix_tasks_location_id_state_opened_at",
+        "tasks",
+        ["location_id", "state", "opened_at"],
+        unique=False,
+        schema="counts",
+    )
+    op.create_index(
+        "uq_tasks_location_id_variant_id",
+        "tasks",
+        ["location_id", "variant_id"],
+        unique=True,
+        schema="counts",
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
         "adjustments",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("location_id", sa.Uuid(), nullable=False),
@@ -271,6 +491,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_table(
+        "cost_changes",
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("posting_id", sa.Uuid(), nullable=False),
+        sa.Column("average", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.CheckConstraint("average >= 0", name=op.f("ck_cost_changes_average")),
+        sa.ForeignKeyConstraint(["posting_id"], ["stock.postings.id"], name=op.f("fk_cost_changes_posting_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_cost_changes_variant_id")),
+        sa.PrimaryKeyConstraint("variant_id", "posting_id", name=op.f("pk_cost_changes")),
+        schema="stock",
+    )
+    op.create_table(
         "expected",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -304,6 +539,37 @@ def upgrade() -> None:
         schema="stock",
         postgresql_where=sa.text("received + cancelled < quantity"),
     )
+    op.create_table(
+        "safety_rules",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=True),
+        sa.Column("variant_id", sa.Uuid(), nullable=True),
+        sa.Column("category_code", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("changed_by", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "num_nonnulls(variant_id, category_code) <= 1 AND num_nonnulls(location_id, variant_id, category_code) >= 1",
+            name=op.f("ck_safety_rules_scope"),
+        ),
+        sa.CheckConstraint("quantity >= 0", name=op.f("ck_safety_rules_quantity")),
+        sa.ForeignKeyConstraint(
+            ["category_code"], ["catalog.categories.code"], name=op.f("fk_safety_rules_category_code")
+        ),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_safety_rules_location_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_safety_rules_variant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_safety_rules")),
+        sa.UniqueConstraint(
+            "location_id",
+            "variant_id",
+            "category_code",
+            name=op.f("uq_safety_rules_location_id_variant_id_category_code"),
+            postgresql_nulls_not_distinct=True,
+        ),
+        schema="stock",
+    )
+    op.create_index("ix_safety_rules_category_code", "safety_rules", ["category_code"], unique=False, schema="stock")
+    op.create_index("ix_safety_rules_variant_id", "safety_rules", ["variant_id"], unique=False, schema="stock")
     op.create_table(
         "lines",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -443,6 +709,35 @@ def upgrade() -> None:
         schema="transfers",
     )
     op.create_table(
+        "task_sources",
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("quantity > 0", name=op.f("ck_task_sources_quantity")),
+        sa.ForeignKeyConstraint(["task_id"], ["counts.tasks.id"], name=op.f("fk_task_sources_task_id")),
+        sa.PrimaryKeyConstraint("task_id", "event_id", name=op.f("pk_task_sources")),
+        schema="counts",
+    )
+    op.create_table(
+        "choices",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("fulfillment_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("units", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(state = 'open') = (answered_at IS NULL)", name=op.f("ck_choices_answered")),
+        sa.CheckConstraint("state IN ('open', 'moved', 'cancelled')", name=op.f("ck_choices_state_known")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.orders.id"], name=op.f("fk_choices_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_choices")),
+        schema="orders",
+    )
+    op.create_index("ix_choices_order_id", "choices", ["order_id"], unique=False, schema="orders")
+    op.create_table(
         "receipt_lines",
         sa.Column("receipt_id", sa.Uuid(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
@@ -462,11 +757,17 @@ def upgrade() -> None:
         schema="supply",
     )
     op.create_index("ix_receipt_lines_line_id", "receipt_lines", ["line_id"], unique=False, schema="supply")
+    op.add_column(
+        "categories", sa.Column("version", sa.Integer(), server_default="1", nullable=False), schema="catalog"
+    )
     op.add_column("variants", sa.Column("tracking", sa.Text(), nullable=True), schema="catalog")
     op.add_column("variants", sa.Column("when_out", sa.Text(), server_default="deny", nullable=False), schema="catalog")
     op.add_column("variants", sa.Column("preorder_until", sa.DateTime(timezone=True), nullable=True), schema="catalog")
     op.add_column(
         "variants", sa.Column("bundle", sa.Boolean(), server_default="false", nullable=False), schema="catalog"
+    )
+    op.add_column(
+        "lines", sa.Column("passed_on", sa.Integer(), server_default="0", nullable=False), schema="fulfillment"
     )
     op.add_column(
         "lines", sa.Column("components", postgresql.JSONB(astext_type=sa.Text()), nullable=True), schema="fulfillment"
@@ -485,6 +786,25 @@ def upgrade() -> None:
         "lines", sa.Column("components", postgresql.JSONB(astext_type=sa.Text()), nullable=True), schema="orders"
     )
     op.add_column("movements", sa.Column("per_unit", sa.Integer(), server_default="1", nullable=False), schema="stock")
+    op.create_index(
+        "ix_movements_booked_early",
+        "movements",
+        ["occurred_at"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("occurred_at > recorded_at"),
+    )
+    op.create_index(
+        "ix_movements_booked_late",
+        "movements",
+        ["recorded_at"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("recorded_at - occurred_at > interval '5 minutes'"),
+    )
+    op.create_index(
+        "ix_movements_occurred_at", "movements", ["occurred_at"], unique=False, schema="stock", postgresql_using="brin"
+    )
     op.create_index("ix_movements_recorded_at", "movements", ["recorded_at"], unique=False, schema="stock")
     op.add_column(
         "reservations", sa.Column("per_unit", sa.Integer(), server_default="1", nullable=False), schema="stock"
@@ -535,6 +855,12 @@ def upgrade() -> None:
         op.f("ck_fulfillments_state_known"),
         "fulfillments",
         "state IN ('scheduled', 'awaiting_transfer', 'open', 'accepted', 'picking', 'picked', 'packed', 'ready_for_pickup', 'collected', 'shipped', 'delivered', 'rejected', 'cancelled')",
+        schema="fulfillment",
+    )
+    op.create_check_constraint(
+        op.f("ck_lines_quantities"),
+        "lines",
+        "quantity > 0 AND picked >= 0 AND picked <= quantity AND handed_over >= 0 AND cancelled >= 0 AND passed_on >= 0 AND handed_over + cancelled + passed_on <= quantity",
         schema="fulfillment",
     )
     op.create_check_constraint(
@@ -605,6 +931,7 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_variants_tracking_known"), "variants", schema="catalog", type_="check")
     op.drop_constraint(op.f("ck_variants_when_out_known"), "variants", schema="catalog", type_="check")
     op.drop_constraint(op.f("ck_fulfillments_state_known"), "fulfillments", schema="fulfillment", type_="check")
+    op.drop_constraint(op.f("ck_lines_quantities"), "lines", schema="fulfillment", type_="check")
     op.drop_constraint(op.f("ck_locations_capacity"), "locations", schema="locations", type_="check")
     op.drop_constraint(op.f("ck_locations_roles_known"), "locations", schema="locations", type_="check")
     op.drop_constraint(op.f("ck_movements_from_location"), "movements", schema="stock", type_="check")
@@ -626,6 +953,19 @@ def downgrade() -> None:
     op.drop_column("reservations", "expected_id", schema="stock")
     op.drop_column("reservations", "per_unit", schema="stock")
     op.drop_index("ix_movements_recorded_at", table_name="movements", schema="stock")
+    op.drop_index("ix_movements_occurred_at", table_name="movements", schema="stock", postgresql_using="brin")
+    op.drop_index(
+        "ix_movements_booked_late",
+        table_name="movements",
+        schema="stock",
+        postgresql_where=sa.text("recorded_at - occurred_at > interval '5 minutes'"),
+    )
+    op.drop_index(
+        "ix_movements_booked_early",
+        table_name="movements",
+        schema="stock",
+        postgresql_where=sa.text("occurred_at > recorded_at"),
+    )
     op.drop_column("movements", "per_unit", schema="stock")
     op.drop_column("lines", "components", schema="orders")
     op.drop_column("locations", "busy_hours", schema="locations")
@@ -633,12 +973,17 @@ def downgrade() -> None:
     op.drop_column("locations", "daily_capacity", schema="locations")
     op.drop_column("locations", "priority", schema="locations")
     op.drop_column("lines", "components", schema="fulfillment")
+    op.drop_column("lines", "passed_on", schema="fulfillment")
     op.drop_column("variants", "bundle", schema="catalog")
     op.drop_column("variants", "preorder_until", schema="catalog")
     op.drop_column("variants", "when_out", schema="catalog")
     op.drop_column("variants", "tracking", schema="catalog")
+    op.drop_column("categories", "version", schema="catalog")
     op.drop_index("ix_receipt_lines_line_id", table_name="receipt_lines", schema="supply")
     op.drop_table("receipt_lines", schema="supply")
+    op.drop_index("ix_choices_order_id", table_name="choices", schema="orders")
+    op.drop_table("choices", schema="orders")
+    op.drop_table("task_sources", schema="counts")
     op.drop_table("steps", schema="transfers")
     op.drop_index("ix_lines_variant_id", table_name="lines", schema="transfers")
     op.drop_index(
@@ -648,6 +993,9 @@ def downgrade() -> None:
     op.drop_table("steps", schema="supply")
     op.drop_table("receipts", schema="supply")
     op.drop_table("lines", schema="supply")
+    op.drop_index("ix_safety_rules_variant_id", table_name="safety_rules", schema="stock")
+    op.drop_index("ix_safety_rules_category_code", table_name="safety_rules", schema="stock")
+    op.drop_table("safety_rules", schema="stock")
     op.drop_index(
         "ix_expected_variant_id_location_id",
         table_name="expected",
@@ -656,6 +1004,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_expected_document_id", table_name="expected", schema="stock")
     op.drop_table("expected", schema="stock")
+    op.drop_table("cost_changes", schema="stock")
     op.drop_index(
         "ix_adjustments_waiting",
         table_name="adjustments",
@@ -664,6 +1013,19 @@ def downgrade() -> None:
     )
     op.drop_index("ix_adjustments_location_id_id", table_name="adjustments", schema="stock")
     op.drop_table("adjustments", schema="stock")
+    op.drop_index(
+        "uq_tasks_location_id_variant_id",
+        table_name="tasks",
+        schema="counts",
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_tasks_location_id_state_opened_at", table_name="tasks", schema="counts")
+    op.drop_table("tasks", schema="counts")
+    op.drop_table("steps", schema="counts")
+    op.drop_index(
+        "uq_lines_location_id_variant_id", table_name="lines", schema="counts", postgresql_where=sa.text("live")
+    )
+    op.drop_table("lines", schema="counts")
     op.drop_index("ix_components_component_id", table_name="components", schema="catalog")
     op.drop_table("components", schema="catalog")
     op.drop_index("ix_transfers_source_id_created_at_id", table_name="transfers", schema="transfers")
@@ -680,14 +1042,30 @@ def downgrade() -> None:
     )
     op.drop_table("announcements", schema="supply")
     op.drop_table("links", schema="locations")
+    op.drop_index("ix_sessions_location_id_opened_at", table_name="sessions", schema="counts")
+    op.drop_table("sessions", schema="counts")
+    op.drop_table("closing_levels", schema="stock")
     op.drop_table("suppliers", schema="supply")
+    op.drop_table("safety_changes", schema="stock")
+    op.drop_index(
+        "uq_closings_unfinished", table_name="closings", schema="stock", postgresql_where=sa.text("made_at IS NULL")
+    )
+    op.drop_table("closings", schema="stock")
     op.drop_table("sourcing_rules", schema="fulfillment")
     op.drop_table("plans", schema="fulfillment")
     op.drop_table("delivery_methods", schema="fulfillment")
+    op.drop_index("ix_entries_session_id_variant_id", table_name="entries", schema="counts")
+    op.drop_table("entries", schema="counts")
     op.create_check_constraint(
         op.f("ck_fulfillments_state_known"),
         "fulfillments",
         "(state = ANY (ARRAY['scheduled'::text, 'open'::text, 'accepted'::text, 'picking'::text, 'picked'::text, 'packed'::text, 'ready_for_pickup'::text, 'collected'::text, 'shipped'::text, 'delivered'::text, 'rejected'::text, 'cancelled'::text]))",
+        schema="fulfillment",
+    )
+    op.create_check_constraint(
+        op.f("ck_lines_quantities"),
+        "lines",
+        "((quantity > 0) AND (picked >= 0) AND (picked <= quantity) AND (handed_over >= 0) AND (cancelled >= 0) AND ((handed_over + cancelled) <= quantity))",
         schema="fulfillment",
     )
     op.create_check_constraint(

@@ -103,6 +103,7 @@ async def test_a_line_is_answered_with_the_priced_cart(shop: Shop) -> None:
         "sellable": True,
         "availability": "in_stock",
         "available": 7,
+        "expected_on": None,
         "maximum_per_order": None,
         "added_at": "2026-03-01T12:00:00Z",
         "added_channel": "app",

@@ -258,7 +258,7 @@ class Undone(Exception):
     [
         "DELETE FROM catalog.components WHERE bundle_id = :bundle",
         "UPDATE catalog.variants SET bundle = false WHERE id = :bundle",
-        "UPDATE catalog.variants SET bundle = true WHERE id <> :bundle AND id IN (SELECT component_id FROM catalog.components)",
+        "UPDATE catalog.variants SET bundle = true WHERE id = (SELECT component_id FROM catalog.components WHERE bundle_id = :bundle)",
     ],
 )
 async def test_the_audit_notices(shop: Shop, db: Database, fault: str) -> None:

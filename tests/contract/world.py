@@ -87,6 +87,7 @@ class World:
             "/v1/returns/{number} number": self.returned["number"],
             "/v1/stores/{code}/fulfillments/{number} number": self.collected["number"],
             "/v1/locations/{code} code": ground.spare_store.code,
+            "/v1/locations/{code}/links code": ground.spare_store.code,
             "/v1/variants/{sku}/stop-sale sku": ground.spare.sku,
             "/v1/variants/{sku}/resume sku": ground.spare.sku,
             "/v1/staff/{login}/restore login": self.fired,
@@ -128,6 +129,10 @@ class World:
             "revoke_staff": lambda: Chosen(path={"login": self.fired}),
             "create_location": self._location,
             "change_location": lambda: Chosen(path={"code": ground.spare_store.code}, body={"kept_days": 7}),
+            "set_links": lambda: Chosen(
+                path={"code": ground.spare_store.code},
+                body={"links": [{"source": ground.store.code, "transit_hours": 4}]},
+            ),
             "save_product": lambda: Chosen(path={"slug": self.slug}, body=self._product(self.variant)),
             "set_prices": lambda: Chosen(
                 body={"prices": [{"sku": ground.spare.sku, "amount": PRICE}], "currency": "RUB"}

@@ -26,10 +26,12 @@ NOUNS = {
     "orders": {"books", "counter", "drafts", "numbers", "sales", "views"},
     "prices": {"importing"},
     "returns": {"numbers"},
+    "supply": {"importing", "numbers"},
     "stock": {
         "adjusting", "bundles", "closings", "comparing", "expected", "exporting", "importing", "ledger", "reasons", "safety", "shelf",
         "travel", "units",
     },
+    "transfers": {"freight", "numbers"},
 }
 """What a room has beside the files that every room may have: nouns of its domain, never a utility drawer."""
 

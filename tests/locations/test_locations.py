@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from commerce import locations
 from commerce.infra.db import Database
 from tests.support import Shop, clock, unique
 
@@ -127,3 +128,124 @@ async def test_a_list_by_code_has_pages(shop: Shop) -> None:
         cursor = page["next_cursor"]
     assert seen == sorted(seen)
     assert (await reader.get("/v1/locations?cursor=abc")).json()["type"] == "/problems/bad-cursor"
+
+
+async def test_what_a_place_can_prepare(shop: Shop, audited: None) -> None:
+    office = await shop.staff("back_office")
+    busy = [{"weekday": 6, "opens": "12:00", "closes": "18:00"}]
+    plain = (await office.post("/v1/locations", command())).json()
+    assert (plain["priority"], plain["daily_capacity"], plain["backlog_minutes"], plain["busy_hours"]) == (
+        0,
+        None,
+        0,
+        None,
+    )
+    wanted = command(priority=3, daily_capacity=40, backlog_minutes=25, busy_hours=busy)
+    made = (await office.post("/v1/locations", wanted)).json()
+    assert (made["priority"], made["daily_capacity"], made["backlog_minutes"], made["busy_hours"]) == (3, 40, 25, busy)
+    path = f"/v1/locations/{made['code']}"
+    changed = (await office.patch(path, {"daily_capacity": None, "backlog_minutes": 0, "busy_hours": []})).json()
+    assert (changed["version"], changed["daily_capacity"], changed["backlog_minutes"], changed["busy_hours"]) == (
+        2,
+        None,
+        0,
+        [],
+    )
+    assert (await office.patch(path, {"priority": 3, "busy_hours": []})).json()["version"] == 2
+    calm = (await office.patch(path, {"busy_hours": None})).json()
+    assert (calm["version"], calm["busy_hours"], calm["priority"]) == (3, None, 3)
+    for malformed in ({"daily_capacity": -1}, {"backlog_minutes": 10_081}, {"priority": -1}, {"priority": 1001}):
+        assert (await office.patch(path, malformed)).status_code == 400
+    refused = await office.patch(path, {"busy_hours": [{"weekday": 1, "opens": "12:00", "closes": "12:00"}]})
+    assert (refused.status_code, refused.json()["field"]) == (422, "busy_hours")
+
+
+async def test_links_are_set_as_a_whole(shop: Shop, db: Database, audited: None) -> None:
+    office = await shop.staff("back_office")
+    a, b, warehouse = [(await office.post("/v1/locations", command())).json()["code"] for _ in range(3)]
+    path = f"/v1/locations/{a}/links"
+    assert (await office.get(path)).json() == {"location": a, "links": [], "version": 1}
+    wanted = {
+        "links": [
+            {"source": b, "priority": 2, "transit_hours": 3},
+            {
+                "source": warehouse, "priority": 1, "transit_hours": 14, "cost_amount": 35_000,
+                "departures": [{"weekday": 5, "at": "18:00"}, {"weekday": 1, "at": "18:00"}, {"weekday": 5, "at": "18:00"}],
+            },
+        ]
+    }  # fmt: skip
+    shown = {
+        "location": a, "version": 2,
+        "links": [
+            {
+                "source": warehouse, "priority": 1, "transit_hours": 14, "cost_amount": 35_000,
+                "departures": [{"weekday": 1, "at": "18:00"}, {"weekday": 5, "at": "18:00"}],
+            },
+            {"source": b, "priority": 2, "transit_hours": 3, "cost_amount": 0, "departures": None},
+        ],
+    }  # fmt: skip
+    made = await office.put(path, wanted, headers={"If-Match": '"1"'})
+    assert (made.status_code, made.json(), made.headers["etag"]) == (200, shown, '"2"')
+    assert (await office.put(path, wanted)).json() == shown
+    stale = await office.put(path, {"links": []}, headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["type"]) == (412, "/problems/location-changed")
+    back = await office.put(f"/v1/locations/{b}/links", {"links": [{"source": a, "transit_hours": 3}]})
+    assert back.status_code == 200
+    found = await db.read(locations.by_codes, [a, b, warehouse])
+    ids = {code: place.id for code, place in found.items()}
+    links = await db.read(locations.links_of, list(ids.values()))
+    assert links == {
+        ids[a]: [
+            locations.Link(
+                location_id=ids[a], source_id=ids[warehouse], priority=1, transit_hours=14, cost_amount=35_000,
+                departures=(locations.Departure(weekday=1, at="18:00"), locations.Departure(weekday=5, at="18:00")),
+            ),
+            locations.Link(
+                location_id=ids[a], source_id=ids[b], priority=2, transit_hours=3, departures=None, cost_amount=0
+            ),
+        ],
+        ids[b]: [
+            locations.Link(location_id=ids[b], source_id=ids[a], priority=0, transit_hours=3, departures=None, cost_amount=0)
+        ],
+    }  # fmt: skip
+    fewer = await office.put(path, {"links": wanted["links"][:1]})
+    assert ([link["source"] for link in fewer.json()["links"]], fewer.json()["version"]) == ([b], 3)
+    assert (await office.put(path, {"links": []})).json() == {"location": a, "links": [], "version": 4}
+    assert (await office.get(f"/v1/locations/{a}")).json()["version"] == 4
+
+
+async def test_links_that_cannot_be(shop: Shop) -> None:
+    office = await shop.staff("back_office")
+    a, b = [(await office.post("/v1/locations", command())).json()["code"] for _ in range(2)]
+    path = f"/v1/locations/{a}/links"
+
+    def link(source: str, **values: Any) -> dict[str, Any]:
+        return {"source": source, "transit_hours": 1} | values
+
+    for links, field, reason in (
+        ([link(a)], "links[0].source", "a location does not draw on itself"),
+        ([link(b), link("nowhere")], "links[1].source", "there is no location nowhere"),
+        ([link(b), link(b, priority=2)], "links[0].source", f"{b} stands twice"),
+    ):
+        answer = await office.put(path, {"links": links})
+        assert (answer.status_code, answer.json()["field"], answer.json()["reason"]) == (422, field, reason)
+    wrong: list[dict[str, Any]] = [
+        {"transit_hours": -1}, {"transit_hours": 2161}, {"cost_amount": -1}, {"departures": []},
+        {"departures": [{"weekday": 8, "at": "10:00"}]}, {"departures": [{"weekday": 1, "at": "24:00"}]},
+    ]  # fmt: skip
+    for malformed in wrong:
+        assert (await office.put(path, {"links": [link(b, **malformed)]})).status_code == 400
+    assert (await office.put("/v1/locations/nowhere/links", {"links": []})).status_code == 404
+    assert (await office.get("/v1/locations/nowhere/links")).status_code == 404
+    local = await shop.staff("back_office", a)
+    foreign = await local.put(path, {"links": [link(b)]})
+    assert (foreign.status_code, foreign.json()["type"], foreign.json()["location"]) == (
+        403,
+        "/problems/other-location",
+        b,
+    )
+    assert (await local.put(f"/v1/locations/{b}/links", {"links": []})).status_code == 403
+    worker = await shop.staff("associate", a)
+    assert (await worker.get(path)).json() == {"location": a, "links": [], "version": 1}
+    assert (await worker.get(f"/v1/locations/{b}/links")).status_code == 403
+    assert (await worker.put(path, {"links": []})).status_code == 403

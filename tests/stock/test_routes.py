@@ -104,7 +104,9 @@ async def test_who_may_not(shop: Shop) -> None:
     receipt = {"lines": [{"sku": item.sku, "quantity": 1}]}
     assert (await associate.get(f"/v1/stores/{store.code}/stock")).status_code == 200
     assert (await associate.get(f"/v1/stores/{other.code}/stock")).status_code == 403
-    assert (await associate.post(f"/v1/stores/{store.code}/receipts", receipt)).status_code == 403
+    assert (await associate.post(f"/v1/stores/{other.code}/receipts", receipt)).status_code == 403
+    operator = await shop.staff("call_center")
+    assert (await operator.post(f"/v1/stores/{store.code}/receipts", receipt)).status_code == 403
     assert (await shopper.get(f"/v1/stores/{store.code}/stock")).status_code == 403
     assert (await nobody.get(f"/v1/stores/{store.code}/stock")).status_code == 401
     assert (await shopper.get(f"/v1/stock/{item.sku}/history")).status_code == 403

@@ -63,7 +63,7 @@ async def test_a_card_shows_the_lowest_price_and_what_is_left(shop: Shop, db: Da
             {
                 "slug": slug, "title": {"en": "Umbrella", "ru": "Зонт"}, "brand": "Морветта", "category": code,
                 "media": "/media/a.jpg", "price": {"amount": 500, "currency": "RUB"},
-                "price_to": {"amount": 700, "currency": "RUB"}, "availability": expected, "variants": 2,
+                "price_to": {"amount": 700, "currency": "RUB"}, "availability": expected, "expected_on": None, "variants": 2,
             }
         ]  # fmt: skip
     await office.post(f"/v1/variants/{two['sku']}/stop-sale", {"reason": "recall"})
