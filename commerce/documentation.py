@@ -140,6 +140,31 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "lines": [{"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000}],
         "note": "Delivery note 1187",
     },
+    "save_supplier": {
+        "name": {"ru": "Ивановский трикотаж", "en": "Ivanovo Knitwear"},
+        "lead_days": 14,
+        "external_ids": {"erp": "000118"},
+    },
+    "announce_expected_receipt": {
+        "supplier": "ivanovo-knitwear",
+        "location": "msk-tverskaya",
+        "reference": "UPD-2026-1187",
+        "expected_on": "2026-12-01",
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000}],
+        "note": "By the side door, before ten",
+    },
+    "change_expected_receipt": {
+        "expected_on": "2026-12-04",
+        "lines": [{"n": 1, "quantity": 30}],
+        "added": [{"sku": "TEE101-BLK-48", "quantity": 10, "unit_cost": 52000}],
+        "reason": "The factory has less of this size",
+    },
+    "cancel_expected_receipt": {"reason": "The supplier has closed"},
+    "receive_expected_receipt": {
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 28, "damaged": 2, "reason": "Box was wet"}],
+        "close": False,
+    },
+    "close_expected_receipt": {"short": [{"sku": "TEE101-BLK-48", "reason": "Not on the lorry"}]},
     "book_stock_adjustment": {"sku": "TEE101-BLK-46", "delta": -1, "reason": "damage", "note": "Torn seam"},
     "approve_stock_adjustment": {"note": "Looked at the shelf myself"},
     "reject_stock_adjustment": {"note": "They were in the stock room"},
@@ -185,7 +210,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "name": {"ru": "Верстово на Ленина", "en": "Verstovo Lenina"},
         "kind": "store",
         "legal_entity": "verstovo",
-        "roles": ["ships", "pickup", "accepts_returns", "sells"],
+        "roles": ["ships", "pickup", "accepts_returns", "sells", "receives"],
         "address": {"country": "RU", "city": "Тула", "city_en": "Tula", "street": "проспект Ленина, 54"},
         "latitude_e6": 54184700,
         "longitude_e6": 37594600,
@@ -218,7 +243,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "set_links": {
         "links": [
             {
-                "source": "wh-podolsk",
+                "source": "wh-msk",
                 "transit_hours": 14,
                 "departures": [{"weekday": day, "at": "18:00"} for day in range(1, 7)],
                 "cost_amount": 35000,
@@ -249,6 +274,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ]
     },
     "close_transfer": {"reason": "lost", "note": "The carrier found nothing"},
+    "open_count": {
+        "scope": "zone",
+        "zone": "window",
+        "skus": ["TEE101-BLK-46", "HDY101-BLK-50"],
+        "blind": True,
+        "note": "Before the sale begins",
+    },
+    "enter_count": {
+        "entries": [
+            {"barcode": "2929850748994", "quantity": 3, "spot": "shelf-2"},
+            {"sku": "HDY101-BLK-50", "quantity": 0, "counted_at": "2026-11-21T09:40:00+03:00"},
+        ]
+    },
+    "recount_count": {"skus": ["TEE101-BLK-46"], "reason": "Two are hanging in the window"},
+    "approve_count": {"uncounted": "leave", "reason": "Counted twice"},
+    "cancel_count": {"reason": "Opened by mistake"},
+    "dismiss_count_task": {"reason": "Found behind the till"},
 }
 """Bodies that make sense in the demonstration retailer. A test reads each with its command."""
 

@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0
     """A count whose variances are worth at most this together, at cost and without their signs, needs no manager; minor units of
     `currency`. 0: every variance does."""
+    show_quantities: bool = False
+    """Shoppers see how many units there are, not only whether there are many, few or none."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 

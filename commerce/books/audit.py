@@ -15,7 +15,48 @@ FROM orders.lines l LEFT JOIN LATERAL jsonb_to_recordset(
 """
 """What an order line is made of: itself, or the components of the bundle as it was sold."""
 
+SAFETY = """
+WITH good AS (
+    SELECT v.id AS variant_id, v.product_id, c.path FROM catalog.variants v
+    JOIN catalog.products p ON p.id = v.product_id JOIN catalog.categories c ON c.id = p.category_id
+), level AS (
+    SELECT l.location_id, l.variant_id, l.safety_stock, g.product_id, g.path FROM stock.levels l JOIN good g ON g.variant_id = l.variant_id
+), best AS (
+    SELECT DISTINCT ON (location_id, variant_id) location_id, variant_id, quantity
+    FROM (
+        SELECT l.location_id, l.variant_id, 5 AS rank, 0 AS depth, r.quantity
+        FROM stock.safety_rules r JOIN level l ON l.location_id = r.location_id AND l.variant_id = r.variant_id
+        UNION ALL
+        SELECT l.location_id, l.variant_id, 4, 0, r.quantity
+        FROM stock.safety_rules r JOIN level l ON l.variant_id = r.variant_id WHERE r.location_id IS NULL
+        UNION ALL
+        SELECT l.location_id, l.variant_id, 3, array_position(l.path, r.category_code), r.quantity
+        FROM stock.safety_rules r JOIN level l ON l.location_id = r.location_id AND r.category_code = ANY(l.path)
+        UNION ALL
+        SELECT l.location_id, l.variant_id, 2, array_position(l.path, r.category_code), r.quantity
+        FROM stock.safety_rules r JOIN level l ON r.category_code = ANY(l.path) WHERE r.location_id IS NULL
+        UNION ALL
+        SELECT l.location_id, l.variant_id, 1, 0, r.quantity
+        FROM stock.safety_rules r JOIN level l ON l.location_id = r.location_id WHERE r.variant_id IS NULL AND r.category_code IS NULL
+    ) rules ORDER BY location_id, variant_id, rank DESC, depth DESC
+)
+SELECT l.location_id, l.variant_id, l.safety_stock, coalesce(b.quantity, 0) AS by_the_rules
+FROM level l LEFT JOIN best b ON b.location_id = l.location_id AND b.variant_id = l.variant_id
+WHERE l.safety_stock <> coalesce(b.quantity, 0)
+  AND NOT EXISTS (
+    SELECT FROM stock.safety_changes c
+    WHERE c.kind = 'everything' OR c.scope @> to_jsonb(ARRAY[CAST(l.location_id AS text)])
+        OR c.scope @> to_jsonb(ARRAY[CAST(l.variant_id AS text)])
+        OR c.scope @> jsonb_build_array(jsonb_build_array(l.location_id, l.variant_id)))
+  AND NOT EXISTS (
+    SELECT FROM infra.outbox e LEFT JOIN infra.deliveries d ON d.event_id = e.id AND d.subscriber LIKE 'stock.safety_of_%'
+    WHERE (e.published_no IS NULL OR d.delivered_at IS NULL AND d.event_id IS NOT NULL)
+        AND (e.type = 'product.saved' AND e.aggregate_id = l.product_id OR e.type = 'category.moved'))
+"""
+"""What has been changed and is on its way to its levels is left out."""
+
 GOODS = [
+    Invariant(2, "the safety stock of every level is what the most specific rule says", SAFETY),
     Invariant(
         1,
         "what a fulfillment handed over has left its store with the customer",
@@ -133,6 +174,46 @@ GOODS = [
            OR l.handed_over > 0 AND coalesce(
                 l.handed_over_at <> ALL (m.moments) OR l.fulfilled_location_id <> ALL (m.places)
                 OR (l.unit_cost IS NULL) <> m.unknown OR l.unit_cost NOT BETWEEN m.lowest AND m.highest, m.line_id IS NULL)
+        """,
+    ),
+]
+
+SUPPLY = [
+    Invariant(
+        2,
+        "what a supplier has announced is what stock plans for",
+        """
+        SELECT a.number, l.n, l.quantity, e.quantity AS planned, l.received, e.received AS arrived, l.cancelled,
+               e.cancelled AS given_up, a.expected_on, e.expected_on AS planned_on
+        FROM supply.lines l JOIN supply.announcements a ON a.id = l.announcement_id
+        LEFT JOIN stock.expected e ON e.id = l.id AND e.kind = 'supply'
+        WHERE NOT l.unannounced AND (
+            (e.document_id, e.location_id, e.variant_id, e.quantity, e.received, e.cancelled, e.unit_cost)
+                IS DISTINCT FROM (a.id, a.location_id, l.variant_id, l.quantity, l.received, l.cancelled, l.unit_cost)
+            OR l.received + l.cancelled < l.quantity AND e.expected_on <> a.expected_on
+        )
+        """,
+    ),
+    Invariant(
+        1,
+        "every receipt of a delivery has its posting, with the units that came",
+        """
+        SELECT coalesce(r.id, m.id) AS receipt_id, coalesce(r.variant_id, m.variant_id) AS variant_id,
+               coalesce(r.place, m.place) AS place, r.quantity, m.quantity AS moved
+        FROM (
+            SELECT t.receipt_id AS id, l.variant_id, a.location_id, t.bucket AS place, t.unit_cost, sum(t.quantity) AS quantity
+            FROM supply.receipt_lines t JOIN supply.lines l ON l.id = t.line_id
+            JOIN supply.announcements a ON a.id = l.announcement_id
+            GROUP BY t.receipt_id, l.variant_id, a.location_id, t.bucket, t.unit_cost
+        ) r FULL JOIN (
+            SELECT p.cause_id AS id, m.variant_id, m.to_location_id AS location_id,
+                   CASE m.to_place WHEN 'committed' THEN 'available' ELSE m.to_place END AS place, m.unit_cost,
+                   sum(m.quantity) AS quantity
+            FROM stock.postings p JOIN stock.movements m ON m.posting_id = p.id AND m.from_place = 'supplier'
+            WHERE p.cause_kind = 'supply_receipt' GROUP BY 1, 2, 3, 4, 5
+        ) m ON m.id = r.id AND m.variant_id = r.variant_id AND m.location_id = r.location_id AND m.place = r.place
+           AND coalesce(m.unit_cost, -1) = coalesce(r.unit_cost, -1)
+        WHERE r.quantity IS DISTINCT FROM m.quantity
         """,
     ),
 ]
@@ -280,6 +361,9 @@ EVENTS = [
             SELECT 'order', CAST(id AS text), NULL, 'sold', recorded_at FROM orders.orders WHERE kind = 'till_sale'
             UNION ALL
             SELECT 'return', CAST(id AS text), NULL, 'accepted', created_at FROM returns.returns
+            UNION ALL
+            SELECT 'count', CAST(session_id AS text), NULL, what, occurred_at FROM counts.steps
+            WHERE actor ->> 'kind' IN ('staff', 'device')
         ) d
         WHERE NOT EXISTS (
             SELECT 1 FROM infra.audit_records r
@@ -298,6 +382,58 @@ EVENTS = [
 ]
 
 STRAYS = [
+    Invariant(
+        1,
+        "every posting of a transfer has its step",
+        """
+        SELECT p.cause_kind, p.cause_id, p.id FROM stock.postings p
+        WHERE p.cause_kind IN
+              ('transfer_ready', 'transfer_dispatched', 'transfer_left_behind', 'transfer_received', 'transfer_cancelled')
+          AND NOT EXISTS (
+            SELECT FROM transfers.steps s WHERE s.id = p.cause_id AND CASE p.cause_kind
+                WHEN 'transfer_ready' THEN s.what = 'ready'
+                WHEN 'transfer_received' THEN s.what IN ('partially_received', 'received', 'closed')
+                WHEN 'transfer_cancelled' THEN s.what = 'cancelled'
+                ELSE s.what = 'dispatched' END)
+        """,
+    ),
+    Invariant(
+        2,
+        "what stands in transit, is planned to, or is set aside for a transfer is on one of its lines",
+        """
+        SELECT 'level' AS what, l.location_id AS id, l.variant_id, l.in_transit + l.in_transit_committed AS quantity FROM stock.levels l
+        WHERE l.in_transit + l.in_transit_committed > 0 AND NOT EXISTS (
+            SELECT FROM transfers.lines x JOIN transfers.transfers t ON t.id = x.transfer_id
+            WHERE t.destination_id = l.location_id AND x.variant_id = l.variant_id)
+        UNION ALL
+        SELECT 'plan', e.id, e.variant_id, e.quantity FROM stock.expected e
+        WHERE e.kind = 'transfer' AND NOT EXISTS (
+            SELECT FROM transfers.lines x WHERE x.id = e.id AND x.transfer_id = e.document_id)
+        UNION ALL
+        SELECT 'reservation', r.id, r.variant_id, r.quantity FROM stock.reservations r
+        WHERE r.owner_kind = 'transfer' AND NOT EXISTS (
+            SELECT FROM transfers.lines x WHERE x.id = r.line_id AND x.transfer_id = r.owner_id)
+        """,
+    ),
+    Invariant(
+        1,
+        "every posting about a delivery has its receipt or its change",
+        """
+        SELECT p.cause_kind, p.cause_id, p.id FROM stock.postings p
+        WHERE p.cause_kind IN ('supply_receipt', 'supply_changed')
+          AND NOT EXISTS (SELECT 1 FROM supply.receipts r WHERE p.cause_kind = 'supply_receipt' AND r.id = p.cause_id)
+          AND NOT EXISTS (SELECT 1 FROM supply.steps s WHERE p.cause_kind = 'supply_changed' AND s.id = p.cause_id)
+        """,
+    ),
+    Invariant(
+        2,
+        "every plan of a delivery is a line that its supplier has announced",
+        """
+        SELECT e.id, e.document_id, e.variant_id, e.quantity FROM stock.expected e
+        WHERE e.kind = 'supply' AND NOT EXISTS (
+            SELECT 1 FROM supply.lines l WHERE l.id = e.id AND l.announcement_id = e.document_id)
+        """,
+    ),
     Invariant(
         1,
         "goods go to customers and come back by an order's lines only",
@@ -322,8 +458,9 @@ STRAYS = [
             UNION ALL SELECT 'order_placed', id FROM fulfillment.fulfillments
             UNION ALL SELECT 'return', id FROM returns.returns
             UNION ALL SELECT 'adjustment', id FROM stock.adjustments
+            UNION ALL SELECT 'count', id FROM counts.sessions WHERE state = 'closed'
         ) d ON d.kind = p.cause_kind AND d.id = p.cause_id
-        WHERE p.cause_kind IN ('hand_over', 'till_sale', 'order_placed', 'return', 'adjustment') AND d.id IS NULL
+        WHERE p.cause_kind IN ('hand_over', 'till_sale', 'order_placed', 'return', 'adjustment', 'count') AND d.id IS NULL
         """,
     ),
     Invariant(
@@ -331,7 +468,7 @@ STRAYS = [
         "every posting moves goods, but one that changes what was lost or announced",
         """
         SELECT p.id, p.cause_kind, p.cause_id FROM stock.postings p
-        WHERE p.cause_kind NOT IN ('fulfillment_cancelled', 'supply_changed')
+        WHERE p.cause_kind NOT IN ('fulfillment_cancelled', 'supply_changed', 'transfer_cancelled', 'transfer_left_behind')
           AND NOT EXISTS (SELECT 1 FROM stock.movements m WHERE m.posting_id = p.id)
           AND NOT (p.cause_kind = 'order_placed' AND EXISTS (
               SELECT FROM stock.reservations r WHERE r.owner_id = p.cause_id AND r.expected_id IS NOT NULL))
@@ -372,10 +509,18 @@ STRAYS = [
             UNION ALL SELECT 'receipt', id FROM payments.receipts
             UNION ALL SELECT 'return', id FROM returns.returns
             UNION ALL SELECT 'posting', id FROM stock.postings
+            UNION ALL SELECT 'transfer', id FROM transfers.transfers
             UNION ALL SELECT 'adjustment', id FROM stock.adjustments
+            UNION ALL SELECT 'count', id FROM counts.sessions
+            UNION ALL SELECT 'count_task', id FROM counts.tasks
             UNION ALL SELECT 'customer', id FROM customers.profiles
+            UNION ALL SELECT 'expected_receipt', id FROM supply.announcements
+            UNION ALL SELECT 'supplier', id FROM supply.suppliers
         ) x ON x.aggregate = e.aggregate AND x.id = e.aggregate_id
-        WHERE e.aggregate IN ('order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'adjustment', 'customer') AND x.id IS NULL
+        WHERE e.aggregate IN (
+                'order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'transfer', 'adjustment', 'customer',
+                'expected_receipt', 'supplier', 'count', 'count_task'
+            ) AND x.id IS NULL
         """,
     ),
     Invariant(
@@ -389,5 +534,5 @@ STRAYS = [
     ),
 ]
 
-AGREEMENTS = [*GOODS, *MONEY, *EVENTS]
+AGREEMENTS = [*GOODS, *SUPPLY, *MONEY, *EVENTS]
 INVARIANTS = [*AGREEMENTS, *STRAYS]

@@ -4,6 +4,7 @@ Promises: reads are batched and one statement each; a SKU never moves to another
 and one quantity; a stopped sale holds in every channel from the next statement on. Knows no price and no stock.
 """
 
+from commerce.catalog.barcodes import unit_code
 from commerce.catalog.errors import BadProduct, UnknownCategory, UnknownProduct, UnknownSku, WholeChainOnly
 from commerce.catalog.lookup import Article, articles
 from commerce.catalog.queries import (
@@ -12,6 +13,7 @@ from commerce.catalog.queries import (
     category_paths,
     check_categories,
     return_policies,
+    tracking_of,
     variants,
     variants_in,
     variants_of_product,
@@ -65,6 +67,8 @@ __all__ = [
     "return_policies",
     "set_return_policies",
     "set_tax_classes",
+    "tracking_of",
+    "unit_code",
     "upsert_categories",
     "upsert_products",
     "variants",

@@ -24,6 +24,11 @@ SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")
 LINK_KEYS = ("01", "gtin")
 MEASURES = {"310": "KGM", "311": "MTR", "314": "MTK", "315": "LTR", "316": "MTQ"}
 """Net measures of GS1 element strings and their unit (UN/ECE Recommendation 20)."""
+SEPARATOR = "\x1d"
+MARKED = re.compile(r"^01([0-9]{14})21([!-~]{1,20})(?:\x1d.*)?$", re.DOTALL)
+"""A unit's own code: GTIN, serial number of up to 20 characters, then whatever else the label carries."""
+UNSEPARATED = re.compile(r"^01([0-9]{14})21([!-~]{1,20}?)91[!-~]{4}92[!-~]{44,88}$")
+"""The same with its verification key and signature, read by a scanner that leaves the group separators out."""
 
 
 class Scan(Struct, frozen=True, kw_only=True):
@@ -74,6 +79,39 @@ def parse(data: str) -> Scan:
         return elements
     looks_like_gtin = len(text) in LENGTHS and text.isascii() and text.isdigit()
     return Scan(gtin=None, text=text, bad_check_digit=looks_like_gtin)
+
+
+def unit_code(data: str) -> str:
+    """The code of one unit, the same however its label was read: `01<gtin>21<serial>` when it names both, else as it stands.
+
+    GS1 element strings (with or without what follows the serial number, e.g. the signature of marked goods; also as printed below the
+    symbol, with brackets) and Digital Links `…/01/<gtin>/21/<serial>` are understood.
+    """
+    text = SYMBOLOGY.sub("", data.strip(" \r\n\t")).strip(SEPARATOR)
+    found = _linked(text) if "://" in text else _printed(text) or _marked(text)
+    return f"01{found[0]}21{found[1]}" if found else text.replace(SEPARATOR, "") or data
+
+
+def _marked(text: str) -> tuple[str, str] | None:
+    match = MARKED.match(text) or UNSEPARATED.match(text)
+    return (match[1], match[2]) if match and gtin14(match[1]) else None
+
+
+def _printed(text: str) -> tuple[str, str] | None:
+    fields = dict(re.findall(r"\(([0-9]{2,4})\)([^(]*)", text)) if text.startswith("(") else {}
+    gtin, serial = fields.get("01", ""), fields.get("21", "")
+    return (gtin, serial) if len(gtin) == 14 and gtin14(gtin) and serial else None
+
+
+def _linked(text: str) -> tuple[str, str] | None:
+    try:
+        parts = [unquote(part) for part in urlsplit(text).path.split("/")]
+    except ValueError:
+        return None
+    named = dict(pairwise(parts))
+    gtin = gtin14(named.get("01", "")) or gtin14(named.get("gtin", ""))
+    serial = named.get("21") or named.get("ser")
+    return (gtin, serial) if gtin and serial else None
 
 
 def _link(text: str) -> Scan:

@@ -36,7 +36,8 @@ VARIANT = f"""
            r.change_of_mind_days, r.defect_days, p.published, v.sellable_from, v.sellable_until, {STOPPED} AS stop_sale_reason,
            v.maximum_per_order, v.quantity_unit, v.quantity_scale, p.media->0->>'url' AS media, c.path AS category_path,
            v.tracking, v.when_out, v.preorder_until, CASE WHEN v.bundle THEN (
-               SELECT jsonb_agg(jsonb_build_object('variant_id', m.component_id, 'sku', own.sku, 'quantity', m.quantity) ORDER BY own.sku)
+               SELECT jsonb_agg(jsonb_build_object(
+                   'variant_id', m.component_id, 'sku', own.sku, 'quantity', m.quantity, 'tracking', own.tracking) ORDER BY own.sku)
                FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id WHERE m.bundle_id = v.id) END AS components
     FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
@@ -51,6 +52,12 @@ VARIANTS_IN = """
     JOIN catalog.categories c ON c.id = p.category_id
     WHERE c.path && CAST(:codes AS text[]) AND NOT v.bundle ORDER BY v.id
 """
+
+
+def tracking_of(variant_id: str) -> str:
+    """SQL that reads the tracking of the variant whose id is in the column `variant_id`: for a verb that learns it in a statement of
+    its own."""
+    return f"(SELECT t.tracking FROM catalog.variants t WHERE t.id = {variant_id})"  # noqa: S608
 
 
 def variant_of(values: dict[str, Any]) -> Variant:

@@ -37,12 +37,14 @@ def refusal_of(variant: Any, at: datetime) -> Refusal | None:
     return None
 
 
-class Component(Struct, frozen=True, kw_only=True):
+class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """So many units of an ordinary variant in one bundle."""
 
     variant_id: UUID
     sku: str
     quantity: int
+    tracking: Tracking | None = None
+    """Set when its units have codes of their own."""
 
 
 class Variant(Struct, frozen=True, kw_only=True):

@@ -1,9 +1,12 @@
 """Counts: what is really on the shelves, counted while the shop is open.
 
 Owns count sessions, what was counted by whom, and the tasks that ask for one. Promises: movements during a count are reconciled;
-a variance is posted once, after approval; a closed session never changes.
+a variance is posted once, after approval; a closed session never changes; a variant is in one live count of a location at most.
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from commerce.counts.schemas import ApproveCount, CountEntry, EnterCount, OpenCount
+from commerce.counts.service import approve, enter, open_count, submit
+
+__all__ = ["ApproveCount", "CountEntry", "EnterCount", "OpenCount", "approve", "enter", "open_count", "submit"]

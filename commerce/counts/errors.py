@@ -45,12 +45,8 @@ class WrongCountStep(Conflict):
     code = "wrong-count-step"
     title = "Not at this step of the count"
     title_ru = "Этот шаг пересчёта сейчас невозможен"
-    detail = (
-        "Count {number} is {state}; this step needs it to be one of: {needed}. Submit what was counted, or ask for a recount."
-    )
-    detail_ru = (
-        "Состояние пересчёта {number}: {state}; нужно одно из: {needed}. Отправьте посчитанное или назначьте повторный счёт."
-    )
+    detail = "Count {number} is {state}; this step needs it to be one of: {needed}. Submit what was counted, or ask for a recount."
+    detail_ru = "Состояние пересчёта {number}: {state}; нужно одно из: {needed}. Отправьте посчитанное или назначьте повторный счёт."
     members_schema = {"number": str, "state": str, "needed": str}
 
 
@@ -67,10 +63,11 @@ class CountScope(Unprocessable):
     code = "count-scope"
     title = "The scope of the count is not complete"
     title_ru = "Область пересчёта указана не полностью"
-    detail = (
-        "A {scope} needs {needed} and nothing else; count tasks can be added to any, and a list may consist of them alone."
+    detail = "A {scope} needs {needed} and nothing else; count tasks can be added to any, and a list may consist of them alone."
+    detail_ru = (
+        "Для {scope} нужно {needed} и ничего больше; задания на пересчёт добавляются к любой области, "
+        "список может состоять из них одних."
     )
-    detail_ru = "Для {scope} нужно {needed} и ничего больше; задания на пересчёт добавляются к любой области, список может состоять из них одних."
     members_schema = {"scope": str, "needed": str}
 
 
@@ -132,7 +129,9 @@ class AlreadyCounting(Conflict):
     each = "{sku} is being counted in {count}."
     each_ru = "{sku} пересчитывается в {count}."
     detail = "See `lines`. Two counts of the same goods would book the same loss twice: finish or cancel the other one first."
-    detail_ru = "Смотрите `lines`. Два пересчёта одного товара спишут потерю дважды: сначала завершите или отмените другой."
+    detail_ru = (
+        "Смотрите `lines`. Два пересчёта одного товара спишут потерю дважды: сначала завершите или отмените другой."
+    )
     members_schema = {"lines": list[BeingCounted]}
 
 
@@ -141,7 +140,9 @@ class WrongCountMoment(Unprocessable):
     title = "Counted outside of this round"
     title_ru = "Посчитано вне этого круга"
     detail = "This round runs from {since} until now, {until}. Check the clock of the scanner, and count again what is older."
-    detail_ru = "Этот круг идёт с {since} по текущий момент, {until}. Проверьте часы сканера; более старое посчитайте заново."
+    detail_ru = (
+        "Этот круг идёт с {since} по текущий момент, {until}. Проверьте часы сканера; более старое посчитайте заново."
+    )
     members_schema = {"since": str, "until": str}
 
 
@@ -172,7 +173,8 @@ class UncountedLines(Conflict):
         "them, or take them to be `zero`."
     )
     detail_ru = (
-        "Не посчитано строк: {count}, среди них {skus}. Решите в `uncounted`: `leave` — оставить по учёту, `zero` — принять за ноль."
+        "Не посчитано строк: {count}, среди них {skus}. Решите в `uncounted`: `leave` — оставить по учёту, "
+        "`zero` — принять за ноль."
     )
     members_schema = {"count": int, "skus": str}
 

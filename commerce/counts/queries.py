@@ -45,9 +45,10 @@ ORDER BY s.opened_at DESC, s.id DESC LIMIT :limit
 """  # noqa: S608
 SUMS = """
 SELECT session_id, count(*) AS lines, count(counted) AS counted, count(*) FILTER (WHERE variance <> 0) AS varying,
-    coalesce(-sum(variance) FILTER (WHERE variance < 0), 0) AS missing,
-    coalesce(sum(variance) FILTER (WHERE variance > 0), 0) AS surplus,
-    CAST(coalesce(sum(cost_amount), 0) AS bigint) AS at_cost, CAST(coalesce(sum(price_amount), 0) AS bigint) AS at_price,
+    CAST(coalesce(-sum(variance) FILTER (WHERE variance < 0), 0) AS bigint) AS missing,
+    CAST(coalesce(sum(variance) FILTER (WHERE variance > 0), 0) AS bigint) AS surplus,
+    CAST(greatest(-1000000000000000, least(1000000000000000, coalesce(sum(cost_amount), 0))) AS bigint) AS at_cost,
+    CAST(greatest(-1000000000000000, least(1000000000000000, coalesce(sum(price_amount), 0))) AS bigint) AS at_price,
     count(*) FILTER (WHERE variance <> 0 AND cost_amount IS NULL) AS without_cost
 FROM counts.lines WHERE session_id = ANY(CAST(:ids AS uuid[])) GROUP BY session_id
 """

@@ -62,7 +62,7 @@ from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
 from commerce.kernel.ids import uuid7
-from commerce.kernel.money import line_amount
+from commerce.kernel.money import MAX_MINOR, line_amount
 from commerce.locations import Location
 
 MOST = 10_000
@@ -119,7 +119,7 @@ CHANGE_LINES = """
 UPDATE counts.lines l SET counted = w.counted, counted_at = w.counted_at, expected = w.expected, moved = w.moved, variance = w.variance,
     cost_amount = w.cost_amount, price_amount = w.price_amount, round = w.round, resolution = w.resolution, live = :live
 FROM unnest(CAST(:variants AS uuid[]), CAST(:rounds AS integer[]), CAST(:counts AS integer[]), CAST(:moments AS timestamptz[]),
-    CAST(:expected AS integer[]), CAST(:moved AS integer[]), CAST(:variances AS integer[]), CAST(:costs AS bigint[]),
+    CAST(:expected AS bigint[]), CAST(:moved AS bigint[]), CAST(:variances AS bigint[]), CAST(:costs AS bigint[]),
     CAST(:prices AS bigint[]), CAST(:resolutions AS text[]))
     AS w(variant_id, round, counted, counted_at, expected, moved, variance, cost_amount, price_amount, resolution)
 WHERE l.session_id = :session AND l.variant_id = w.variant_id
@@ -198,7 +198,7 @@ async def enter(tx: Tx, actor: Actor, *, code: str, number: str, command: EnterC
     Raises UnknownLocation, UnknownCount, OtherStoresCount, CountClosed, WrongCountStep, UnknownInCount, BundleNotCounted,
     NotInCount, WrongCountMoment, AlreadyCounting, LevelTooHigh.
     """
-    location, session = await _lock(tx, code, number, "open", "recount")
+    _, session = await _lock(tx, code, number, "open", "recount")
     found = await _articles(tx, command.entries)
     await _check_in_count(tx, session, {variant.id: variant for variant, _ in found})
     tally: dict[tuple[UUID, str, datetime], int] = {}
@@ -215,9 +215,10 @@ async def enter(tx: Tx, actor: Actor, *, code: str, number: str, command: EnterC
     touched = sorted({variant_id for variant_id, _, _ in tally})
     lines = await _reckon(tx, session, touched)
     await _write_lines(tx, session, lines)
-    _change(tx, actor, session, "entered", {"round": session.round, "entries": len(tally), "variants": len(touched)})
+    _tell(tx, actor, session, "entered", {"round": session.round, "entries": len(tally), "variants": len(touched)})
     outbox.record(tx, actor, events.CountEntered(**_named(session), round=session.round, entries=len(tally)))
     _audit(tx, actor, session, "count.enter", round=session.round, entries=len(tally))
+    _save(tx, session)
     return EnteredView(
         number=session.number, state=session.state, round=session.round, version=session.version,
         lines=await queries.line_views(tx, session, lines, shown=queries.sees_books(actor, session, code)),
@@ -246,7 +247,7 @@ async def submit(
     session.state = "counted"
     session.version += 1
     varying = [line for line in lines if line.variance]
-    _change(
+    _tell(
         tx, actor, session, "submitted",
         {"round": session.round, "counted": len(lines) - len(missing), "not_counted": len(missing)},
     )  # fmt: skip
@@ -259,6 +260,7 @@ async def submit(
     _audit(tx, actor, session, "count.submit", round=session.round, not_counted=len(missing))
     if not missing and await _tolerable(tx, session, varying, tolerance_minor):
         await _close(tx, actor, session, location, lines, uncounted=None, reason=None, by="tolerance")
+    _save(tx, session)
     return (await queries.views(tx, actor, [session], location))[0]
 
 
@@ -282,12 +284,13 @@ async def recount(
     session.state = "recount"
     session.version += 1
     await _write_lines(tx, session, [Line(variant_id=variant_id, round=session.round) for variant_id in lines])
-    _change(
+    _tell(
         tx, actor, session, "recount_asked",
         {"round": session.round, "variants": sorted(map(str, lines)), "reason": command.reason},
     )  # fmt: skip
     outbox.record(tx, actor, events.CountAgain(**_named(session), round=session.round, variants=len(lines)))
     _audit(tx, actor, session, "count.recount", round=session.round, variants=len(lines))
+    _save(tx, session)
     return (await queries.views(tx, actor, [session], location))[0]
 
 
@@ -308,6 +311,7 @@ async def approve(
         tx, actor, session, location, lines,
         uncounted=command.uncounted if missing else None, reason=command.reason, by="approval",
     )  # fmt: skip
+    _save(tx, session)
     return (await queries.views(tx, actor, [session], location))[0]
 
 
@@ -324,9 +328,10 @@ async def cancel(
     session.closed_at = tx.at
     session.version += 1
     await tx.execute(LET_GO, session=session.id)
-    _change(tx, actor, session, "cancelled", {"reason": command.reason})
+    _tell(tx, actor, session, "cancelled", {"reason": command.reason})
     outbox.record(tx, actor, events.CountCancelled(**_named(session)))
     _audit(tx, actor, session, "count.cancel", before=before)
+    _save(tx, session)
     return (await queries.views(tx, actor, [session], location))[0]
 
 
@@ -546,8 +551,12 @@ async def _value(tx: Tx, lines: Sequence[Line]) -> None:
         if line.variance:
             scale = variants[line.variant_id].quantity_scale
             cost, price = costs.get(line.variant_id), listed.get(line.variant_id)
-            line.cost_amount = None if cost is None else line_amount(cost, line.variance, scale)
-            line.price_amount = None if price is None else line_amount(price.amount, line.variance, scale)
+            line.cost_amount = None if cost is None else _bounded(line_amount(cost, line.variance, scale))
+            line.price_amount = None if price is None else _bounded(line_amount(price.amount, line.variance, scale))
+
+
+def _bounded(amount: int) -> int:
+    return max(-MAX_MINOR, min(MAX_MINOR, amount))
 
 
 async def _write_lines(tx: Tx, session: Session, lines: Sequence[Line], *, live: bool = True) -> None:
@@ -599,7 +608,7 @@ async def _close(
     deltas = {line.variant_id: line.variance for line in lines if line.variance}
     missing = -sum(delta for delta in deltas.values() if delta < 0)
     surplus = sum(delta for delta in deltas.values() if delta > 0)
-    _change(tx, actor, session, "posted", {"by": by, "variances": len(deltas), "uncounted": uncounted, "reason": reason})
+    _tell(tx, actor, session, "posted", {"by": by, "variances": len(deltas), "uncounted": uncounted, "reason": reason})
     outbox.record(
         tx, actor, events.CountPosted(**_named(session), variances=len(deltas), missing=missing, surplus=surplus)
     )  # fmt: skip
@@ -678,15 +687,12 @@ def _tell(tx: Tx, actor: Actor, session: Session, what: str, data: Mapping[str, 
     )  # fmt: skip
 
 
-def _change(tx: Tx, actor: Actor, session: Session, what: str, data: Mapping[str, Any]) -> None:
-    """The head as it is from this version on, and the step that made it so."""
-    _tell(tx, actor, session, what, data)
-    session_values = {
-        "state": session.state, "round": session.round, "round_began_at": session.round_began_at,
-        "submitted_at": session.submitted_at, "closed_at": session.closed_at, "uncounted": session.uncounted,
-        "version": session.version,
-    }  # fmt: skip
-    tx.defer(CHANGE_HEAD, id=session.id, **session_values)
+def _save(tx: Tx, session: Session) -> None:
+    """The head as it is; once in a transaction, before the commit."""
+    tx.defer(
+        CHANGE_HEAD, id=session.id, state=session.state, round=session.round, round_began_at=session.round_began_at,
+        submitted_at=session.submitted_at, closed_at=session.closed_at, uncounted=session.uncounted, version=session.version,
+    )  # fmt: skip
 
 
 def _audit(tx: Tx, actor: Actor, session: Session, action: str, before: str | None = None, **after: Any) -> None:

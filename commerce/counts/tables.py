@@ -68,9 +68,9 @@ class LineColumns(TypedColumns):
     round = Column(Integer, nullable=False)
     counted = Column(Integer)
     counted_at = Column(DateTime(timezone=True))
-    expected = Column(Integer)
-    moved = Column(Integer, server_default="0", nullable=False)
-    variance = Column(Integer)
+    expected = Column(BigInteger)
+    moved = Column(BigInteger, server_default="0", nullable=False)
+    variance = Column(BigInteger)
     cost_amount = Column(BigInteger)
     price_amount = Column(BigInteger)
     resolution = Column(Text)
@@ -164,7 +164,11 @@ tasks = Table(
     CheckConstraint("(session_id IS NOT NULL) = (state = 'counted')", name="counted_in"),
     CheckConstraint("(dismissed_because IS NOT NULL) = (state = 'dismissed')", name="dismissed"),
     Index(
-        "uq_tasks_location_id_variant_id", "location_id", "variant_id", unique=True, postgresql_where=text("state = 'open'")
+        "uq_tasks_location_id_variant_id",
+        "location_id",
+        "variant_id",
+        unique=True,
+        postgresql_where=text("state = 'open'"),
     ),
     Index("ix_tasks_location_id_state_opened_at", "location_id", "state", "opened_at"),
     postgresql_with={"fillfactor": "80"},

@@ -12,6 +12,7 @@ from commerce.fulfillment.promises import pickup_promise
 from commerce.fulfillment.queries import band_of, fulfillments_of, line_view, of_orders, steps_of, the_one
 from commerce.fulfillment.schemas import (
     CancelReason,
+    Coming,
     Fulfillment,
     FulfillmentLine,
     FulfillmentLineView,
@@ -31,21 +32,29 @@ from commerce.fulfillment.service import (
     open_pickup,
     pickup_code,
     prove,
+    reject,
     renew_codes,
+    require_rejectable,
     settle_risk,
+    state_of,
 )
+from commerce.fulfillment.sourcing import Plan, Rules, Wanted, plan
 
 __all__ = [
     "CancelReason",
+    "Coming",
     "Fulfillment",
     "FulfillmentLine",
     "FulfillmentLineView",
     "OtherStore",
     "PickupCodeLocked",
+    "Plan",
     "Promise",
+    "Rules",
     "State",
     "StepView",
     "UnknownFulfillment",
+    "Wanted",
     "WorkLine",
     "WrongPickupCode",
     "WrongStep",
@@ -63,9 +72,13 @@ __all__ = [
     "open_pickup",
     "pickup_code",
     "pickup_promise",
+    "plan",
     "prove",
+    "reject",
     "renew_codes",
+    "require_rejectable",
     "settle_risk",
+    "state_of",
     "steps_of",
     "the_one",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, TooMany, Unprocessable
 
 
 class UnknownFulfillment(NotFound):
@@ -86,3 +86,56 @@ class BundleIncomplete(Unprocessable):
     detail = "{sku} is a part of a bundle: scan {missing} with it, or the bundle's own code."
     detail_ru = "{sku} — часть комплекта: отсканируйте вместе с ним {missing} или код самого комплекта."
     members_schema = {"sku": str, "missing": str}
+
+
+class BadSourcingRules(Unprocessable):
+    code = "bad-sourcing-rules"
+    title = "These sourcing rules contradict themselves"
+    title_ru = "Правила выбора источников противоречивы"
+    detail = "The rule {rule} stands twice. Name each rule once, in the tier where it decides."
+    detail_ru = "Правило {rule} указано дважды. Назовите каждое правило один раз, на том уровне, где оно решает."
+    members_schema = {"rule": str}
+
+
+class SourcingRulesChanged(Stale):
+    code = "sourcing-rules-changed"
+    title = "The sourcing rules have changed since you read them"
+    title_ru = "Правила выбора источников изменились"
+    detail = "You saw version {seen}, now it is {version}. Read them again and repeat the change."
+    detail_ru = "Вы видели версию {seen}, теперь {version}. Прочитайте их снова и повторите изменение."
+    members_schema = {"seen": int, "version": int}
+
+
+class BadDryRun(Unprocessable):
+    code = "bad-dry-run"
+    title = "Where the goods should go is not clear"
+    title_ru = "Непонятно, куда нужны товары"
+    detail = "Give either `pickup`, a store, or `to`, a point of delivery."
+    detail_ru = "Укажите либо `pickup` — магазин выдачи, либо `to` — точку доставки."
+
+
+class BadDeliveryMethod(Unprocessable):
+    code = "bad-delivery-method"
+    title = "These data of the delivery method contradict themselves"
+    title_ru = "Данные способа доставки противоречивы"
+    detail = "{field}: {reason}."
+    detail_ru = "{field}: {reason}."
+    members_schema = {"field": str, "reason": str}
+
+
+class DeliveryMethodChanged(Stale):
+    code = "delivery-method-changed"
+    title = "The delivery method has changed since you read it"
+    title_ru = "Способ доставки изменился"
+    detail = "You saw version {seen}, now it is {version}. Read it again and repeat the change."
+    detail_ru = "Вы видели версию {seen}, теперь {version}. Прочитайте его снова и повторите изменение."
+    members_schema = {"seen": int, "version": int}
+
+
+class DateIsPast(Unprocessable):
+    code = "date-is-past"
+    title = "The date lies in the past"
+    title_ru = "Дата уже прошла"
+    detail = "{on} lies in the past: what can be promised is answered for today or later."
+    detail_ru = "{on} уже прошло: что можно обещать, спрашивают на сегодня или позже."
+    members_schema = {"on": str}

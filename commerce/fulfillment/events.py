@@ -101,3 +101,19 @@ class FulfillmentPartlyCancelled(FulfillmentEvent, frozen=True, kw_only=True):
 class FulfillmentCancelled(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.cancelled"
     reason: str
+
+
+class SourcingRulesSet(Event, frozen=True, kw_only=True):
+    """Sources of orders are chosen by other rules from now on."""
+
+    type = "sourcing.rules_set"
+    aggregate = "sourcing_rules"
+    scope: str
+
+
+class DeliveryMethodSaved(Event, frozen=True, kw_only=True):
+    """A way to bring goods to a customer is new, or another than it was."""
+
+    type = "delivery_method.saved"
+    aggregate = "delivery_method"
+    code: str

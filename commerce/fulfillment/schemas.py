@@ -16,6 +16,8 @@ State = Literal[
     "cancelled",
 ]  # fmt: skip
 Kind = Literal["pickup", "carry_out"]
+Coming = Literal["scheduled", "awaiting_transfer", "open"]
+"""How far the goods of a fulfillment are that nobody has begun to work on."""
 COMING: tuple[State, ...] = ("scheduled", "awaiting_transfer")
 """Its goods are still expected somewhere, or on their way to it."""
 LIVE: tuple[State, ...] = (*COMING, "open", "accepted", "picking", "picked", "packed", "ready_for_pickup")
@@ -99,6 +101,11 @@ class Fulfillment(Struct, kw_only=True):
     def order_number(self) -> str:
         """The number of its order."""
         return self.number.rpartition("-")[0]
+
+    @property
+    def coming(self) -> bool:
+        """Whether goods of it are still expected, or on their way to its store."""
+        return self.state in COMING
 
     @property
     def live(self) -> bool:

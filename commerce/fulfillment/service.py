@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from commerce import auth, catalog, locations, stock
@@ -25,6 +25,7 @@ from commerce.fulfillment.schemas import (
     LIVE,
     CheckedUnits,
     CheckedView,
+    Coming,
     Fulfillment,
     FulfillmentLine,
     Pick,
@@ -84,9 +85,10 @@ def open_pickup(
     location: Location,
     lines: Sequence[WorkLine],
     promise: Promise,
-    state: Literal["open", "awaiting_transfer", "scheduled"] = "open",
+    state: Coming = "open",
     n: int = 1,
     replaces: UUID | None = None,
+    id: UUID | None = None,  # noqa: A002 - that for which goods are set aside already
 ) -> Fulfillment:
     """A pickup at one store with the promise given. Queues rows only; the caller promises the stock to `fulfillment.id`.
 
@@ -95,7 +97,7 @@ def open_pickup(
     """
     fulfillment = _make(
         tx, order_id=order_id, order_number=order_number, kind="pickup", location=location, work=lines, state=state,
-        at=tx.at, promise=promise, n=n, replaces=replaces,
+        at=tx.at, promise=promise, n=n, replaces=replaces, id=id,
     )  # fmt: skip
     tx.queue(
         promises_table, fulfillment_id=fulfillment.id, n=1, promised_from=promise.from_at, promised_until=promise.until_at,
@@ -137,10 +139,11 @@ def _make(
     promise: Promise | None,
     n: int = 1,
     replaces: UUID | None = None,
+    id: UUID | None = None,  # noqa: A002
 ) -> Fulfillment:
     done = state == "collected"
     made = Fulfillment(
-        id=uuid7(), order_id=order_id, number=f"{order_number}-{n}", kind=kind, location_id=location.id, state=state, at_risk=False,
+        id=id or uuid7(), order_id=order_id, number=f"{order_number}-{n}", kind=kind, location_id=location.id, state=state, at_risk=False,
         promised_from=promise.from_at if promise else None, promised_until=promise.until_at if promise else None,
         ready_at=None, pickup_by=None, closed_at=at if done else None, cancel_reason=None, code_counter=0, code_attempts=0,
         version=1, created_at=at,
@@ -269,6 +272,11 @@ def cancel(
     return given_up
 
 
+def require_rejectable(fulfillment: Fulfillment) -> None:
+    """Raises WrongStep once everything is picked."""
+    _require(fulfillment, *REJECTABLE)
+
+
 def reject(tx: Tx, actor: Actor, *, fulfillment: Fulfillment, reason: str, note: str | None = None) -> dict[UUID, int]:
     """The store of a locked fulfillment cannot do it: what is outstanding, by order line, is no longer its work. Queued.
 
@@ -312,13 +320,12 @@ async def goods_arrived(tx: Tx, actor: Actor, *, ids: Iterable[UUID]) -> int:
     return changed
 
 
-def state_of(
-    location_id: UUID, stands: Iterable[tuple[UUID, str]]
-) -> Literal["scheduled", "awaiting_transfer", "open"]:
+def state_of(location_id: UUID, stands: Iterable[tuple[UUID, str]]) -> Coming:
     """How far the goods of a fulfillment are, from where they stand: (location, bucket)."""
-    if any(bucket == "promised" for _, bucket in stands):
+    found = list(stands)
+    if any(bucket == "promised" for _, bucket in found):
         return "scheduled"
-    if any(bucket == "in_transit_committed" or place != location_id for place, bucket in stands):
+    if any(bucket == "in_transit_committed" or place != location_id for place, bucket in found):
         return "awaiting_transfer"
     return "open"
 

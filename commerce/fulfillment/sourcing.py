@@ -548,6 +548,8 @@ class _Sourcing:
             spans.append((above // per_unit, above % per_unit, per_unit))
         if units <= 0:
             return []
+        if not self.safety:
+            return [(cost, units, by_rule, None)]
         ends = sorted({end for whole, _, _ in spans for end in (whole, whole + 1) if 0 < end < units} | {units})
         offers: list[Offer] = []
         begin = 0
@@ -794,17 +796,17 @@ class _Sourcing:
         unmet = [pool.demand for pool in self.pools]
         now = [pool.demand * self.lacking for pool in self.pools]
         chosen: list[int] = []
-        rows = {
-            i: [(p, row[i], self.units_of[p][i]) for p, row in enumerate(self.offers) if row[i]] for i in self.useful
-        }
-        while any(unmet) and rows:
-            best, helper = 0, None
-            for i, row in rows.items():
+        left = list(self.useful)
+        while left:
+            best, helper = 0, -1
+            wanted = [(p, need, self.offers[p], self.units_of[p]) for p, need in enumerate(unmet) if need]
+            for i in left:
                 gain = -self.fixed[i]
-                for p, offers, units in row:
-                    need = unmet[p]
-                    if need == 0:
+                for p, need, row, units_of in wanted:
+                    units = units_of[i]
+                    if not units:
                         continue
+                    offers = row[i]
                     if not self.split:
                         cost, lacking = self._fill(offers, self.pools[p].demand)
                         gain += max(0, now[p] - cost - lacking * self.lacking)
@@ -815,16 +817,17 @@ class _Sourcing:
                         gain += (need - lacking) * self.lacking - cost
                 if gain > best:
                     best, helper = gain, i
-            if helper is None:
+            if helper < 0:
                 break
             chosen.append(helper)
-            for p, offers, units in rows.pop(helper):
+            left.remove(helper)
+            for p, need, row, units_of in wanted:
                 if self.split:
-                    unmet[p] -= min(unmet[p], units)
+                    unmet[p] -= min(need, units_of[helper])
                 else:
-                    cost, lacking = self._fill(offers, self.pools[p].demand)
+                    cost, lacking = self._fill(row[helper], self.pools[p].demand)
                     now[p] = min(now[p], cost + lacking * self.lacking)
-                    unmet[p] = min(unmet[p], lacking)
+                    unmet[p] = min(need, lacking)
         return chosen
 
     def _cheapest(self) -> list[int]:
@@ -930,7 +933,7 @@ class _Sourcing:
         places = self._search()
         best, chosen = self._assign(places)
         compete = [p for block in self.blocks if len(block) > 1 for p in block]
-        for _ in range(4 if compete else 0):
+        for _ in range(4 if compete and best > self._value(places) else 0):
             inside = set(places)
             others = [
                 i for _, i in sorted(

@@ -149,6 +149,7 @@ class DeliveryMethodColumns(TypedColumns):
     name = Column(JSONB, nullable=False)
     kind = Column(Text, nullable=False)
     bands = Column(JSONB, nullable=False)
+    max_km = Column(Integer)
     weekdays = Column(JSONB, nullable=False)
     cut_off = Column(Text)
     published = Column(Boolean, nullable=False)

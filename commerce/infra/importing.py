@@ -283,14 +283,15 @@ async def run(
         if state.get("finished"):
             done = 0
     if dry_run or all_or_nothing:
-        first = _Pass(db, actor, work, key, reader, errors, tell, done=done, keep=False)
+        first: _Pass[T] = _Pass(db, actor, work, key, reader, errors, tell, done=done, keep=False)
         report = await first.run(parse, rehearse or load)
         if all_or_nothing and report.faults:
             report.refused, report.rows, report.counts = True, 0, {}
             return report
         if dry_run:
             return report
-    return await _Pass(db, actor, work, key, reader, errors, tell, done=done, strict=all_or_nothing).run(parse, load)
+    second: _Pass[T] = _Pass(db, actor, work, key, reader, errors, tell, done=done, strict=all_or_nothing)
+    return await second.run(parse, load)
 
 
 class _Pass(Generic[T]):

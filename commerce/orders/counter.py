@@ -28,7 +28,7 @@ from commerce.orders.schemas import (
     TenderIn,
     Units,
 )
-from commerce.orders.service import give_up, release
+from commerce.orders.service import give_up, recall, release
 from commerce.stock import HandedOver
 
 LOCK_BOTH = f"""
@@ -106,6 +106,7 @@ async def cancel_at_store(
         raise fulfillment.WrongStep(number=work.number, state=work.state, needed="not closed")
     units = waiting(order, work, command.lines)
     actor = structs.replace(actor, reason=command.reason)
+    await recall(tx, actor, work, units, command.reason)
     await release(tx, actor, work, location, units, command.reason)
     await fulfillment.settle_risk(tx, fulfillment=work)
     fulfillment.cancel(tx, actor, fulfillment=work, reason=command.reason, note=command.note, quantities=units)

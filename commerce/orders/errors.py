@@ -247,3 +247,19 @@ class SaleElsewhere(Conflict):
     detail = "The id {sale} was used at another location. Ids of sales are random (uuid) and never reused."
     detail_ru = "Идентификатор {sale} уже использован в другом месте. id продажи — случайный uuid и не повторяется."
     members_schema = {"sale": str}
+
+
+class NothingToChoose(Conflict):
+    code = "nothing-to-choose"
+    title = "The customer is not asked anything"
+    title_ru = "Выбирать нечего"
+    detail = "No store has given up goods of this order, or it was answered already. Read the order again."
+    detail_ru = "Магазины не отказывались от товаров этого заказа, или ответ уже получен. Прочитайте заказ заново."
+
+
+class BadChoice(Unprocessable):
+    code = "bad-choice"
+    title = "Say where, or that it is cancelled"
+    title_ru = "Укажите магазин или отмену"
+    detail = "Give either `location`, a store to collect it at, or `cancel`: true. Exactly one of the two."
+    detail_ru = "Передайте либо `location` — магазин самовывоза, либо `cancel`: true. Только одно из двух."

@@ -85,6 +85,24 @@ class PickupCodeAsked(OrderEvent, frozen=True, kw_only=True):
     type = "order.pickup_code_renewed"
 
 
+class OrderResourced(OrderEvent, frozen=True, kw_only=True):
+    """Another fulfillment does what a store could not."""
+
+    type = "order.resourced"
+    fulfillment: str
+    location_id: UUID
+    units: dict[str, int]
+
+
+class OrderChoiceAsked(OrderEvent, frozen=True, kw_only=True):
+    """No place can do what the order says: the customer is asked what he wants."""
+
+    type = "order.choice_asked"
+    fulfillment: str
+    reason: str
+    units: dict[str, int]
+
+
 class OrderReturned(OrderEvent, frozen=True, kw_only=True):
     """Units came back; the return document says where, why and in which condition."""
 

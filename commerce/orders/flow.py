@@ -7,12 +7,25 @@ import asyncpg
 from commerce.infra.db import Database, InProgress, KeyReused, Once, constraint_of
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
-from commerce.orders import sales
+from commerce.orders import sales, service
 from commerce.orders.errors import ExternalIdTaken
-from commerce.orders.schemas import BookSale, SaleView
+from commerce.orders.schemas import BookSale, OrderView, PlaceOrder, SaleView
 
 SALE_ID = "uq_orders_client_sale_id"
 EXTERNAL_ID = "pk_external_ids"
+
+
+async def place(
+    db: Database, once: Once, actor: Actor, *, command: PlaceOrder, version: int | None, announce: service.Announce | None
+) -> OrderView:
+    """Place an order off the shelf of its store; by plan, in a transaction of its own that holds no level yet, when the shelf is short and
+    the customer takes it later too. Raises what `service.place` raises."""
+    try:
+        return await db.write_once(once, OrderView, service.place, actor, command=command, version=version, announce=announce)
+    except service.ShelfShort:
+        return await db.write_once(
+            once, OrderView, service.place_by_plan, actor, command=command, version=version, announce=announce
+        )
 
 
 async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, command: BookSale) -> SaleView:

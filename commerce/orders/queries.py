@@ -18,8 +18,9 @@ from commerce.orders import books
 from commerce.orders.books import Order
 from commerce.orders.errors import OrderNotAllowed, UnknownOrder
 from commerce.orders.numbers import read_number
+from commerce.orders.rejections import open_choices
 from commerce.orders.schemas import OrderSummary, OrderView, Timeline, TimelineEntry
-from commerce.orders.service import owned
+from commerce.orders.service import is_asked, owned
 from commerce.orders.views import fulfillment_status, order_view, return_status
 
 MINE = """
@@ -41,7 +42,7 @@ ORDER BY e.version
 
 
 async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderView:
-    """An order of the shopper's own, or any for staff who may read orders. Six statements at most.
+    """An order of the shopper's own, or any for staff who may read orders. Seven statements at most.
 
     A return may come to any store, so its staff read any order; whom it is for is shown at the stores that have to do with it alone.
 
@@ -54,7 +55,8 @@ async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderVi
     ids |= {line.bought_location_id for line in order.lines if line.bought_location_id}
     ids |= {line.fulfilled_location_id for line in order.lines if line.fulfilled_location_id}
     places = await locations.by_ids(tx, sorted(ids))
-    shown = order_view(order, works, money, places, secret_key if actor.kind == "shopper" else None)
+    asked = await open_choices(tx, order) if is_asked(order, works) else []
+    shown = order_view(order, works, money, places, secret_key if actor.kind == "shopper" else None, asked)
     if actor.kind == "staff" and not any(actor.may("orders.read", place.code) for place in places.values()):
         return msgspec.structs.replace(shown, contact=None, recipient=None, note=None)
     return shown

@@ -16,9 +16,10 @@ from commerce.infra.live import Live
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import NO_NUL, Code
-from commerce.orders import counter, flow, queries, service
+from commerce.orders import counter, flow, queries, rejections, service
 from commerce.orders.errors import (
     AmountTooLarge,
+    BadChoice,
     BadMoment,
     CartChanged,
     CartEmpty,
@@ -28,6 +29,7 @@ from commerce.orders.errors import (
     NoSuchCustomer,
     NotCancellable,
     NothingReady,
+    NothingToChoose,
     OrderChanged,
     OrderNotAllowed,
     PickupNotOffered,
@@ -41,17 +43,21 @@ from commerce.orders.errors import (
     WrongUnits,
 )
 from commerce.orders.schemas import (
+    AnswerChoice,
     BookSale,
     CancelFulfillment,
     CancelledView,
     CancelOrder,
+    ChoiceAnswered,
     CodeRenewed,
     Collect,
     FulfillmentCancelledView,
+    FulfillmentRejectedView,
     HandOverView,
     OrderSummary,
     OrderView,
     PlaceOrder,
+    RejectFulfillment,
     SaleView,
     Timeline,
 )
@@ -86,9 +92,7 @@ async def place_order(
     data: JSONBody[PlaceOrder],
 ) -> OrderView:
     """Order what is in the open cart for collection in a store, paid there; the total is the one that the customer saw."""
-    return await db.write_once(
-        once, OrderView, service.place, actor, command=data, version=if_match, announce=live.publish
-    )
+    return await flow.place(db, once, actor, command=data, version=if_match, announce=live.publish)
 
 
 @get(
@@ -204,6 +208,42 @@ async def cancel_fulfillment(
 
 
 @post(
+    "/v1/stores/{code:str}/fulfillments/{number:str}/reject", operation_id="reject_fulfillment", tags=["store"],
+    guards=[auth.at_store("fulfillments.work")], status_code=200,
+    responses=writes(locations.UnknownLocation, fulfillment.UnknownFulfillment, fulfillment.OtherStore, fulfillment.WrongStep),
+)  # fmt: skip
+async def reject_fulfillment(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    code: FromPath[Code],
+    number: FromPath[FulfillmentNumber],
+    data: JSONBody[RejectFulfillment],
+) -> FulfillmentRejectedView:
+    """The store cannot do it: its goods come from elsewhere, with a new promise, or the customer is asked; as the rules say."""
+    return await db.write_once(
+        once, FulfillmentRejectedView, rejections.reject, actor, code=code, number=number, command=data
+    )
+
+
+@post(
+    "/v1/orders/{number:str}/choice", operation_id="answer_choice", tags=["shop"], guards=[auth.caller], status_code=200,
+    responses=writes(
+        UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock
+    ),
+)  # fmt: skip
+async def answer_choice(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    number: FromPath[OrderNumber],
+    data: JSONBody[AnswerChoice],
+) -> ChoiceAnswered:
+    """Say what becomes of goods that a store could not hand over: collect them at another store, perhaps later, or cancel them."""
+    return await db.write_once(once, ChoiceAnswered, rejections.answer, actor, number=number, command=data)
+
+
+@post(
     "/v1/stores/{code:str}/sales", operation_id="book_sale", tags=["store"], guards=[auth.at_store("sales.book")],
     status_code=201,
     responses=writes(
@@ -231,5 +271,7 @@ ROUTES = [
     renew_pickup_code,
     collect_fulfillment,
     cancel_fulfillment,
+    reject_fulfillment,
+    answer_choice,
     book_sale,
 ]

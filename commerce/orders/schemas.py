@@ -126,6 +126,20 @@ class CancelFulfillment(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     lines: Annotated[list[Units], Meta(min_length=1, max_length=500)] | None = None
 
 
+class RejectFulfillment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why the store cannot do it."""
+
+    reason: Literal["out_of_stock", "damaged", "recalled", "no_capacity", "store_closed", "other"]
+    note: Reason | None = None
+
+
+class AnswerChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of goods that the store could not hand over: collected at `location`, perhaps later, or cancelled. One of the two."""
+
+    location: Code | None = None
+    cancel: bool = False
+
+
 class SaleLineIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods by SKU or by what the scanner read, with the price charged for one whole unit. Exactly one of the two."""
 
@@ -213,6 +227,21 @@ class OrderFulfillmentView(Struct, frozen=True, kw_only=True):
     """Of the fulfillment: the ETag of its own address in the store."""
 
 
+class UnitsOfSku(Struct, frozen=True, kw_only=True):
+    """So many units of a SKU."""
+
+    sku: str
+    quantity: int
+
+
+class ChoiceView(Struct, frozen=True, kw_only=True):
+    """What the customer is asked: the store cannot hand these units over, and nobody could send them there."""
+
+    reason: str
+    asked_at: datetime
+    units: list[UnitsOfSku]
+
+
 class OrderView(Struct, frozen=True, kw_only=True):
     """An order as its customer and the staff see it."""
 
@@ -238,6 +267,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     fulfillments: list[OrderFulfillmentView]
     payments: list[PaymentView]
     receipts: list[ReceiptSummary]
+    choices: list[ChoiceView]
+    """What the customer is asked, and has not answered yet."""
     contact: Contact | None
     recipient: Recipient | None
     note: str | None
@@ -341,6 +372,33 @@ class FulfillmentCancelledView(Struct, frozen=True, kw_only=True):
     units: int
     left: int
     """Units that are still waiting."""
+    version: int
+
+
+class FulfillmentRejectedView(Struct, frozen=True, kw_only=True):
+    """What a store could not do, and what became of it: its `successor` with a new promise, or the customer is `asked`."""
+
+    order_number: str
+    number: str
+    state: fulfillment.State
+    reason: str
+    units: int
+    successor: str | None
+    promise: fulfillment.Promise | None
+    asked: bool
+    version: int
+
+
+class ChoiceAnswered(Struct, frozen=True, kw_only=True):
+    """The answer, and what became of the units. `version` is the order's."""
+
+    number: str
+    state: State
+    cancelled: bool
+    fulfillment: str | None
+    location: str | None
+    promise: fulfillment.Promise | None
+    units: list[UnitsOfSku]
     version: int
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from commerce import carts, catalog, customers, fulfillment, locations, payments, prices, stock
+from commerce import carts, catalog, customers, fulfillment, locations, payments, prices, stock, transfers
 from commerce.carts import OpenCart
 from commerce.catalog import Variant
 from commerce.infra import outbox
@@ -19,7 +19,7 @@ from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
 from commerce.kernel.text import Language
 from commerce.locations import Location
-from commerce.orders import books
+from commerce.orders import books, sources
 from commerce.orders.books import Order
 from commerce.orders.drafts import Wanted, draft, totals
 from commerce.orders.errors import (
@@ -73,6 +73,21 @@ class Charged(Struct, frozen=True, kw_only=True):
     kind: AdjustmentKind
 
 
+class ShelfShort(Exception):
+    """The shelf does not have it, and the customer takes it later too: to be placed by plan, with no level locked yet."""
+
+
+class Drafted(Struct, frozen=True, kw_only=True):
+    """An order to be, from a locked cart."""
+
+    order: Order
+    wanted: list[Wanted]
+    location: Location
+    places: Mapping[str, Location]
+    promise: fulfillment.Promise
+    cart_id: UUID
+
+
 async def place(
     tx: Tx,
     actor: Actor,
@@ -82,12 +97,72 @@ async def place(
     charged: Charged | None = None,
     announce: Announce | None = None,
 ) -> OrderView:
-    """Order what is in the open cart for collection in a store, paid there. `version` is the cart's, from If-Match.
+    """Order what is in the open cart for collection in a store, paid there, off that store's shelf. `version` is the cart's, from If-Match.
 
     Cart locked, lines priced from the list at this moment, goods committed at once, all in this transaction, whatever the
     number of lines. Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered, ContactNeeded,
-    stock.InsufficientStock with the stores that have it.
+    stock.InsufficientStock with the stores that have it and the date when this one could; ShelfShort instead when a later date will do.
     """
+    drafted = await _draft(tx, actor, command, version, charged)
+    order, location = drafted.order, drafted.location
+    pickup = _open(tx, actor, drafted, drafted.promise)
+    await carts.close(tx, actor, drafted.cart_id, announce=announce)
+    try:
+        await stock.promise(
+            tx, actor, owner=stock.Owner("fulfillment", pickup.id), cause=stock.Cause("order_placed", pickup.id),
+            business_date=location.business_date(tx.at),
+            demands=[
+                stock.Demand(
+                    line_id=line.id, location_id=location.id, variant_id=line.variant_id, quantity=line.quantity,
+                    components=line.parts,
+                )
+                for line in order.lines
+            ],
+        )  # fmt: skip
+    except stock.InsufficientStock as refusal:
+        if command.pickup.later:
+            raise ShelfShort from refusal
+        refusal.members["lines"] = await _shortage(tx, refusal, order.lines, location)
+        refusal.members["later"] = await sources.later_promise(tx, wanted=_to_source(drafted, tx.at), location=location)
+        raise
+    return _placed_view(drafted, pickup)
+
+
+async def place_by_plan(
+    tx: Tx,
+    actor: Actor,
+    *,
+    command: PlaceOrder,
+    version: int | None = None,
+    charged: Charged | None = None,
+    announce: Announce | None = None,
+) -> OrderView:
+    """The same for what the shelf does not have: sent there from the places that the store may draw on, or out of what is announced.
+
+    Raises what `place` raises.
+    """
+    drafted = await _draft(tx, actor, command, version, charged)
+    order, location = drafted.order, drafted.location
+    await carts.close(tx, actor, drafted.cart_id, announce=announce)
+    owner_id = uuid7()
+    try:
+        secured = await sources.secure(
+            tx, actor, owner_id=owner_id, wanted=_to_source(drafted, tx.at), location=location
+        )
+    except stock.InsufficientStock as refusal:
+        refusal.members["lines"] = await _shortage(tx, refusal, order.lines, location)
+        raise
+    pickup = _open(tx, actor, drafted, secured.promise, owner_id, secured.state)
+    fulfillment.store_plan(tx, order_id=order.id, fulfillment_id=owner_id, plan=secured.plan, reason="placed")
+    sources.send(
+        tx, actor, order_number=order.number, owner_id=owner_id, secured=secured, lines=order.lines, location=location
+    )
+    return _placed_view(drafted, pickup)
+
+
+async def _draft(
+    tx: Tx, actor: Actor, command: PlaceOrder, version: int | None, charged: Charged | None
+) -> Drafted:
     cart = await carts.lock_open(tx, actor)
     if cart is None or not cart.lines:
         raise CartEmpty
@@ -95,7 +170,7 @@ async def place(
         if seen is not None and seen != cart.version:
             raise CartChanged(seen=seen, version=cart.version)
     places = await locations.by_codes(tx, [code for code in {command.pickup.location, actor.location} if code])
-    location, promise = _pickup_at(places, command.pickup.location, tx.at)
+    location, promise = pickup_at(places, command.pickup.location, tx.at)
     bought = places.get(actor.location) if actor.location else None
     wanted = await _priced(tx, cart, location, charged)
     lines = draft(wanted, bought_location_id=bought.id if bought else None)
@@ -111,35 +186,49 @@ async def place(
         contact=structs.asdict(contact), recipient=structs.asdict(command.recipient) if command.recipient else None,
         note=command.note, placed_at=tx.at, lines=lines,
     )  # fmt: skip
+    return Drafted(order=order, wanted=wanted, location=location, places=places, promise=promise, cart_id=cart.id)
+
+
+def _open(
+    tx: Tx,
+    actor: Actor,
+    drafted: Drafted,
+    promise: fulfillment.Promise,
+    owner_id: UUID | None = None,
+    state: fulfillment.Coming = "open",
+) -> fulfillment.Fulfillment:
+    order, location = drafted.order, drafted.location
     pickup = fulfillment.open_pickup(
-        tx, actor, order_id=order.id, order_number=order.number, location=location, promise=promise,
+        tx, actor, order_id=order.id, order_number=order.number, location=location, promise=promise, id=owner_id, state=state,
         lines=[
-            fulfillment.WorkLine(order_line_id=line.id, variant_id=line.variant_id, quantity=line.quantity) for line in lines
+            fulfillment.WorkLine(
+                order_line_id=line.id, variant_id=line.variant_id, quantity=line.quantity, components=line.components or ()
+            )
+            for line in order.lines
         ],
     )  # fmt: skip
     books.begin(tx, actor, order)
     books.enter(
-        tx, actor, order, "placed", {"total": order.total, "location": location.code, "cart_id": cart.id},
+        tx, actor, order, "placed", {"total": order.total, "location": location.code, "cart_id": order.cart_id},
         OrderPlaced(
             aggregate_id=order.id, version=1, number=order.number, kind=order.kind, customer_id=order.customer_id,
-            cart_id=cart.id, location_id=location.id, currency=currency, total=order.total, lines=ordered_lines(order),
+            cart_id=order.cart_id, location_id=location.id, currency=order.currency, total=order.total,
+            lines=ordered_lines(order),
         ),
     )  # fmt: skip
-    await carts.close(tx, actor, cart.id, announce=announce)
-    demands = [
-        stock.Demand(line_id=line.id, location_id=location.id, variant_id=line.variant_id, quantity=line.quantity)
-        for line in lines
-    ]
-    try:
-        await stock.promise(
-            tx, actor, owner=stock.Owner("fulfillment", pickup.id), demands=demands,
-            cause=stock.Cause("order_placed", pickup.id), business_date=location.business_date(tx.at),
-        )  # fmt: skip
-    except stock.InsufficientStock as refusal:
-        refusal.members["lines"] = await _shortage(tx, refusal, wanted, location)
-        raise
+    return pickup
+
+
+def _placed_view(drafted: Drafted, pickup: fulfillment.Fulfillment) -> OrderView:
     nothing = payments.OrderMoney(payments=[], refunds=[], receipts=[])
-    return order_view(order, [pickup], nothing, {place.id: place for place in places.values()})
+    return order_view(drafted.order, [pickup], nothing, {place.id: place for place in drafted.places.values()})
+
+
+def _to_source(drafted: Drafted, at: datetime) -> list[sources.Wanted]:
+    return [
+        sources.Wanted(line=line, quantity=line.quantity, may_wait=want.variant.may_wait(at))
+        for line, want in zip(drafted.order.lines, drafted.wanted, strict=True)
+    ]
 
 
 def ordered_lines(order: Order) -> list[OrderedLine]:
@@ -150,7 +239,8 @@ def ordered_lines(order: Order) -> list[OrderedLine]:
     ]
 
 
-def _pickup_at(places: Mapping[str, Location], code: str, at: datetime) -> tuple[Location, fulfillment.Promise]:
+def pickup_at(places: Mapping[str, Location], code: str, at: datetime) -> tuple[Location, fulfillment.Promise]:
+    """A store that takes orders for collection, and when its shelf could be ready. Raises PickupNotOffered."""
     location = places.get(code)
     if location is None:
         raise PickupNotOffered(location=code, reason="unknown", until=None)
@@ -241,10 +331,12 @@ async def _contact(tx: Tx, actor: Actor, command: PlaceOrder) -> tuple[Contact, 
 
 
 async def _shortage(
-    tx: Tx, refusal: stock.InsufficientStock, wanted: Sequence[Wanted], location: Location
+    tx: Tx, refusal: stock.InsufficientStock, lines: Sequence[books.Line], location: Location
 ) -> list[dict[str, Any]]:
     """The lines that are short, and for each the nearest stores that have as many. Two statements."""
-    skus = {want.variant.id: want.variant.sku for want in wanted}
+    skus = {part.variant_id: part.sku for line in lines for part in line.components or ()} | {
+        line.variant_id: line.sku for line in lines
+    }
     stores = [
         store
         for store in await locations.all_with_role(tx, "pickup")
@@ -259,6 +351,7 @@ async def _shortage(
         tx,
         variant_ids=sorted({short.variant_id for short in refusal.short}),
         location_ids=[store.id for store in stores],
+        bundles={line.variant_id: line.parts for line in lines if line.components},
     )
     ats = {(level.variant_id, level.location_id): level.ats for level in levels}
     return [
@@ -317,7 +410,15 @@ async def cancel(
     if order.state != "placed" or not order.outstanding:
         raise NotCancellable(state=order.state)
     actor = structs.replace(actor, reason=command.reason)
+    asked = await tx.rows(OPEN_CHOICES, order=order.id) if is_asked(order, works) else []
     units: dict[UUID, int] = {}
+    for row in asked:
+        for line_id, quantity in row.units.items():
+            units[UUID(line_id)] = units.get(UUID(line_id), 0) + quantity
+    if asked:
+        tx.defer(END_CHOICES, ids=[row.id for row in asked], at=tx.at)
+    for work in works:
+        await recall(tx, actor, work, None, command.reason)
     for work in works:
         await release(tx, actor, work, places[work.location_id], None, command.reason)
     for work in works:
@@ -368,6 +469,38 @@ async def release(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=units,
         reason=reason, business_date=location.business_date(tx.at),
     )  # fmt: skip
+
+
+async def recall(
+    tx: Tx, actor: Actor, work: fulfillment.Fulfillment, units: Mapping[UUID, int] | None, reason: str
+) -> None:
+    """What was to be sent for a fulfillment stays where it is, and what travels is nobody's: before its stock is released. Two
+    statements, none when nothing is coming."""
+    if work.coming:
+        await transfers.cancel_for_order(tx, actor, owner=work.id, lines=_freight(work, units), reason=reason)
+
+
+def is_asked(order: Order, works: Sequence[fulfillment.Fulfillment]) -> bool:
+    """Whether units are outstanding that are nobody's work: the customer is asked about them."""
+    return order.outstanding > sum(line.outstanding for work in works for line in work.lines)
+
+
+OPEN_CHOICES = "SELECT id, units FROM orders.choices WHERE order_id = :order AND state = 'open' ORDER BY id"
+END_CHOICES = """
+UPDATE orders.choices SET state = 'cancelled', answered_at = CAST(:at AS timestamptz) WHERE id = ANY(CAST(:ids AS uuid[]))
+"""
+
+
+def _freight(
+    work: fulfillment.Fulfillment, units: Mapping[UUID, int] | None
+) -> list[transfers.OrderFreight] | None:
+    if units is None:
+        return None
+    return [
+        transfers.OrderFreight(order_line_id=line.order_line_id, variant_id=variant_id, quantity=units[line.order_line_id] * each)
+        for line in work.lines if line.order_line_id in units
+        for variant_id, each in [(p.variant_id, p.quantity) for p in line.components or ()] or [(line.variant_id, 1)]
+    ]  # fmt: skip
 
 
 async def renew_code(tx: Tx, actor: Actor, *, number: str) -> CodeRenewed:

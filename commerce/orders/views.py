@@ -12,6 +12,7 @@ from commerce.locations import Location
 from commerce.orders.books import Line, Order
 from commerce.orders.schemas import (
     AdjustmentView,
+    ChoiceView,
     Contact,
     FulfillmentStatus,
     LineView,
@@ -97,6 +98,7 @@ def order_view(
     money: payments.OrderMoney,
     places: Mapping[UUID, Location],
     secret_key: str | None = None,
+    choices: Sequence[ChoiceView] = (),
 ) -> OrderView:
     """The whole order. `secret_key` only for its customer, who sees the pickup code."""
     handed_over = sum(line.handed_over for line in order.lines)
@@ -109,7 +111,7 @@ def order_view(
         total=order.money(order.total), tax_total=order.money(order.tax_total), owed=order.money(order.owed),
         lines=[line_view(order, line, places) for line in order.lines],
         fulfillments=[work_view(work, places[work.location_id], order, secret_key) for work in works],
-        payments=money.payments, receipts=money.receipts,
+        payments=money.payments, receipts=money.receipts, choices=list(choices),
         contact=Contact(**order.contact) if order.contact else None,
         recipient=Recipient(**order.recipient) if order.recipient else None, note=order.note, placed_at=order.placed_at,
         completed_at=order.completed_at, cancelled_at=order.cancelled_at, cancel_reason=order.cancel_reason,

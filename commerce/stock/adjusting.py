@@ -402,7 +402,7 @@ def _tell(tx: Tx, actor: Actor, adjustment: Adjustment, code: str, action: str) 
         "delta": adjustment.delta,
         "bucket": adjustment.bucket,
         "reason": adjustment.reason,
-        "value": adjustment.value,
+        "worth": adjustment.value,
         "currency": adjustment.currency,
     }
     waits = adjustment.state == "waiting"

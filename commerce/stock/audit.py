@@ -166,7 +166,7 @@ FROM stock.adjustments a LEFT JOIN LATERAL (
                                WHEN 'stock.adjustment_requested' THEN 'waiting' END, ' ' ORDER BY o.version) AS told,
         bool_and((CAST(o.payload ->> 'location_id' AS uuid), CAST(o.payload ->> 'variant_id' AS uuid),
                   CAST(o.payload ->> 'delta' AS integer), o.payload ->> 'bucket', o.payload ->> 'reason',
-                  CAST(o.payload ->> 'value' AS bigint))
+                  CAST(o.payload ->> 'worth' AS bigint))
              IS NOT DISTINCT FROM (a.location_id, a.variant_id, a.delta, a.bucket, a.reason, a.value)) AS same
     FROM infra.outbox o WHERE o.aggregate = 'adjustment' AND o.aggregate_id = a.id
 ) e ON true

@@ -26,9 +26,21 @@ class Goods(Protocol):
     def components(self) -> tuple[Part, ...]: ...
 
 
+class CodedGoods(Goods, Protocol):
+    """A line of goods that names units by their codes."""
+
+    @property
+    def codes(self) -> tuple[str, ...]: ...
+
+
 def parts_of(line: Goods) -> tuple[Part, ...]:
     """What a line is made of: itself, once in each unit, unless it is a bundle."""
     return line.components or (Part(line.variant_id, 1),)
+
+
+def parts_with_codes(line: CodedGoods) -> tuple[Part, ...]:
+    """What a line is made of, with the codes of the units that it names."""
+    return line.components or (Part(line.variant_id, 1, line.codes),)
 
 
 def units_held(reservations: Iterable[Reservation], lines: Mapping[UUID, int] | None) -> dict[tuple[UUID, UUID], int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from commerce.kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Problem, Unprocessable
 from commerce.stock.schemas import ShelfBucket, Short
 
 
@@ -63,6 +64,29 @@ class StandingStill(msgspec.Struct, frozen=True, kw_only=True):
 
     sku: str
     bucket: ShelfBucket
+
+
+class CodesOfLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How many codes the units of a SKU need, and how many were named."""
+
+    sku: str
+    needed: int
+    given: int
+
+
+class UnitNamed(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit, by the code that was named, as it is kept."""
+
+    sku: str
+    code: str
+
+
+class UnitElsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit that cannot come back for this line: it `never` left, is `back` already, or left with an `other_order`."""
+
+    sku: str
+    code: str
+    reason: Literal["never", "back", "other_order"]
 
 
 class InsufficientStock(Conflict):
@@ -140,8 +164,10 @@ class NotYourStock(Forbidden):
     code = "not-your-stock"
     title = "Not a location of yours"
     title_ru = "Не ваше место хранения"
-    detail = "Your role lets you read stock, but not at this location."
-    detail_ru = "Ваша роль не позволяет смотреть остатки в этом месте."
+    detail = "Your role reaches other locations, not this one; what holds for all locations needs a role for the whole chain."
+    detail_ru = (
+        "Ваша роль относится к другим местам, не к этому; для того, что действует везде, нужна роль для всей сети."
+    )
 
 
 class UnknownSkus(NotFound):
@@ -252,3 +278,129 @@ class SafetyScope(Unprocessable):
         "категории в одном месте; каждое сочетание — один раз."
     )
     members_schema = {"n": int, "reason": str}
+
+
+class _AboutUnits(Problem):
+    """A refusal that names lines."""
+
+    def __init__(self, lines: Sequence[msgspec.Struct]) -> None:
+        super().__init__(lines=[msgspec.to_builtins(line) for line in lines])
+
+
+class UnitCodesNeeded(_AboutUnits, Unprocessable):
+    code = "unit-codes-needed"
+    title = "Name every unit by its code"
+    title_ru = "Укажите код каждой единицы"
+    each = "{sku}: {needed} codes are needed, {given} were named."
+    each_ru = "{sku}: нужно кодов {needed}, указано {given}."
+    detail = "Units of these SKUs have codes of their own. Scan each unit; a bundle's components are named by their own SKUs."
+    detail_ru = (
+        "У единиц этих артикулов есть собственные коды. Отсканируйте каждую; части комплекта называют по их артикулам."
+    )
+    members_schema = {"lines": list[CodesOfLine]}
+
+
+class TooManyUnitCodes(_AboutUnits, Unprocessable):
+    code = "too-many-unit-codes"
+    title = "More codes than units"
+    title_ru = "Кодов больше, чем единиц"
+    each = "{sku}: {given} codes were named for {needed} units."
+    each_ru = "{sku}: указано кодов {given}, единиц {needed}."
+    detail = "Correct the quantity, or leave out the codes of other units."
+    detail_ru = "Исправьте количество или уберите коды других единиц."
+    members_schema = {"lines": list[CodesOfLine]}
+
+
+class UnitCodesNotKept(_AboutUnits, Unprocessable):
+    code = "unit-codes-not-kept"
+    title = "These goods have no codes of their own"
+    title_ru = "У этих товаров нет собственных кодов"
+    each = "{sku}: {given} codes were named."
+    each_ru = "{sku}: указано кодов {given}."
+    detail = "Leave the codes out, or set `tracking` in the catalog if each unit has one. See `lines`."
+    detail_ru = (
+        "Не передавайте коды или задайте `tracking` в каталоге, если код есть у каждой единицы. Смотрите `lines`."
+    )
+    members_schema = {"lines": list[CodesOfLine]}
+
+
+class UnitCodeRepeated(_AboutUnits, Unprocessable):
+    code = "unit-code-repeated"
+    title = "The same unit twice"
+    title_ru = "Одна и та же единица дважды"
+    each = "{sku}: {code} was named more than once."
+    each_ru = "{sku}: {code} указан несколько раз."
+    detail = "Each unit is named once. Labels of one GTIN and serial number are one unit, however they were read."
+    detail_ru = "Каждую единицу называют один раз. Метки с одним GTIN и серийным номером — одна единица."
+    members_schema = {"lines": list[UnitNamed]}
+
+
+class UnitAlreadyHere(_AboutUnits, Conflict):
+    code = "unit-already-here"
+    title = "The unit stands in stock already"
+    title_ru = "Единица уже числится на складе"
+    each = "{sku}: {code} stands in stock."
+    each_ru = "{sku}: {code} числится на складе."
+    detail = "It cannot arrive again. Check the scan; GET /v1/stock/{{sku}}/units/{{code}} tells where it is."
+    detail_ru = "Она не может поступить снова. Проверьте скан; где она, скажет GET /v1/stock/{{sku}}/units/{{code}}."
+    members_schema = {"lines": list[UnitNamed]}
+
+
+class UnitNotHere(_AboutUnits, Conflict):
+    code = "unit-not-here"
+    title = "The unit is in no stock"
+    title_ru = "Единица не числится на складе"
+    each = "{sku}: {code} has left already."
+    each_ru = "{sku}: {code} уже выбыла."
+    detail = "It was sold or given up before. Check the scan; GET /v1/stock/{{sku}}/units/{{code}} tells its history."
+    detail_ru = "Она уже продана или списана. Проверьте скан; историю покажет GET /v1/stock/{{sku}}/units/{{code}}."
+    members_schema = {"lines": list[UnitNamed]}
+
+
+class UnitTaken(_AboutUnits, Conflict):
+    code = "unit-taken"
+    title = "The unit lies in a box already"
+    title_ru = "Единица уже собрана"
+    each = "{sku}: {code} was picked already."
+    each_ru = "{sku}: {code} уже собрана."
+    detail = "It was picked before, for this order or another one. Take another unit from the shelf."
+    detail_ru = "Она уже собрана для этого или другого заказа. Возьмите с полки другую."
+    members_schema = {"lines": list[UnitNamed]}
+
+
+class UnitNotPicked(_AboutUnits, Conflict):
+    code = "unit-not-picked"
+    title = "Not the unit that was picked for this customer"
+    title_ru = "Для этого покупателя собрана другая единица"
+    each = "{sku}: {code} was not picked for this."
+    each_ru = "{sku}: {code} собрана не для этой выдачи."
+    detail = (
+        "Hand over the units in this order's box. Another unit goes only in place of one that is not in it any more."
+    )
+    detail_ru = (
+        "Выдайте единицы, собранные для этого заказа. Другая возможна только вместо той, которой там больше нет."
+    )
+    members_schema = {"lines": list[UnitNamed]}
+
+
+class UnitNotOut(_AboutUnits, Conflict):
+    code = "unit-not-out"
+    title = "This unit cannot come back for this sale"
+    title_ru = "Эту единицу нельзя вернуть по этой покупке"
+    each = "{sku}: {code} ({reason})."
+    each_ru = "{sku}: {code} ({reason})."
+    detail = "See `lines`: never handed over, back already, or sold with another order. Find the sale that this unit left with."
+    detail_ru = (
+        "Смотрите `lines`: never — не выдавалась, back — уже возвращена, other_order — продана по другому заказу. "
+        "Найдите её продажу."
+    )
+    members_schema = {"lines": list[UnitElsewhere]}
+
+
+class UnknownUnit(NotFound):
+    code = "unknown-unit"
+    title = "No such unit"
+    title_ru = "Нет такой единицы"
+    detail = "No unit {unit} of {sku} was ever seen. Codes are exact, capital letters included."
+    detail_ru = "Единица {unit} товара {sku} нигде не встречалась. Код нужен точный, с учётом регистра."
+    members_schema = {"sku": str, "unit": str}

@@ -58,7 +58,7 @@ class CountNeeded(Event, frozen=True, kw_only=True):
 
 
 class AdjustmentEvent(Event, frozen=True, kw_only=True):
-    """What every fact of an adjustment names. `value` in minor units, null when nobody knows it."""
+    """What every fact of an adjustment names. `worth` in minor units, null when nobody knows it."""
 
     aggregate = "adjustment"
     location_id: UUID
@@ -66,7 +66,7 @@ class AdjustmentEvent(Event, frozen=True, kw_only=True):
     delta: int
     bucket: ShelfBucket
     reason: AdjustmentReason
-    value: int | None
+    worth: int | None
     currency: str
 
 

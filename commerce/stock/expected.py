@@ -20,7 +20,17 @@ from commerce.stock import ledger
 from commerce.stock.errors import NotExpected
 from commerce.stock.events import BrokenLine, PromiseArrived, PromiseBroken
 from commerce.stock.ledger import Act, Change, NewReservation, Spot
-from commerce.stock.schemas import Bucket, Cause, Expect, Expected, ExpectedChange, Movement, Place, Reservation
+from commerce.stock.schemas import (
+    Bucket,
+    Cause,
+    Expect,
+    Expected,
+    ExpectedChange,
+    Movement,
+    Place,
+    Reservation,
+    ReservationState,
+)
 from commerce.stock.tables import expected
 
 COLUMNS = """
@@ -252,9 +262,11 @@ def _part(settled: Settlement, held: Reservation, units: int, *, bucket: Bucket,
             quantity_open=0 if lost else units, quantity_lost=units if lost else 0,
         )  # fmt: skip
     else:
-        over = rest.quantity_open == 0
+        over: ReservationState = (
+            "short" if held.quantity_lost else "released"
+        )  # what is left of it was given up earlier
         change = Change(
-            seen=seen, state="short" if over else held.state, bucket=held.bucket, quantity=rest.quantity,
+            seen=seen, state=held.state if rest.quantity_open else over, bucket=held.bucket, quantity=rest.quantity,
             quantity_open=rest.quantity_open, quantity_lost=held.quantity_lost,
         )  # fmt: skip
     if earlier is None:

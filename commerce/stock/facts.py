@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -18,8 +19,8 @@ from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
 from commerce.kernel.money import rounded_ratio
-from commerce.stock import expected, ledger
-from commerce.stock.bundles import parts_of
+from commerce.stock import expected, ledger, units
+from commerce.stock.bundles import parts_of, parts_with_codes
 from commerce.stock.errors import BelowZero, LevelTooHigh, WrongDirection
 from commerce.stock.events import BrokenLine, CountNeeded, MissingLine
 from commerce.stock.ledger import ATTEMPTS, Act, Outcome, Spot
@@ -37,6 +38,7 @@ from commerce.stock.schemas import (
     Regrade,
     SaleLine,
     ShelfBucket,
+    ShelfFate,
     TakeBackLine,
 )
 
@@ -55,7 +57,7 @@ async def receive(
     """Book goods from a supplier; known unit costs move the variant's average. Raises LevelTooHigh.
 
     Lines with an `expected_id` fulfil what was announced, as far as it is open: reservations standing on it become committed, the oldest
-    first. One statement; nine with an announcement.
+    first. One statement; nine with an announcement; one more with codes of units. Raises what `units.moved` raises, UnitAlreadyHere.
     """
     if any(line.expected_id for line in lines):
         await _receive_expected(tx, actor, cause, location_id, lines, occurred_at, business_date, reason)
@@ -72,9 +74,20 @@ async def receive(
         for line in lines
     ]
     outcome = await ledger.post(
-        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
-    )
+        tx, actor, cause=cause, movements=movements, tracked=any(line.codes for line in lines), occurred_at=occurred_at,
+        business_date=business_date, reason=reason,
+    )  # fmt: skip
     await booked_or_too_high(tx, cause, outcome)
+    await units.moved(tx, actor, outcome, units.ARRIVES, _arriving(lines, location_id))
+
+
+def _arriving(lines: Sequence[ReceiptLine], location_id: UUID) -> list[units.Naming]:
+    return [
+        units.Naming(
+            variant_id=line.variant_id, quantity=line.quantity, codes=line.codes, place=line.bucket, location_id=location_id
+        )
+        for line in lines
+    ]  # fmt: skip
 
 
 async def _receive_expected(
@@ -100,11 +113,11 @@ async def _receive_expected(
             if (plan.location_id, plan.variant_id) != (location_id, line.variant_id):
                 raise ValueError("goods fulfil an announcement of the same goods for the same location")
             came = settled.plans.get(plan.id, [0, 0, 0])
-            units = min(left, plan.open - came[0])
-            if units:
-                left -= units
+            coming = min(left, plan.open - came[0])
+            if coming:
+                left -= coming
                 expected.arrive(
-                    settled, plan, standing.setdefault(plan.id, []), units, to=line.bucket, free_from="supplier",
+                    settled, plan, standing.setdefault(plan.id, []), coming, to=line.bucket, free_from="supplier",
                     unit_cost=line.unit_cost,
                 )  # fmt: skip
         if left:
@@ -116,9 +129,11 @@ async def _receive_expected(
             )  # fmt: skip
     act = settled.act(cause, reason, *surplus)
     outcome = await ledger.book(
-        tx, actor, [act], changes=settled.changes, begins=settled.begins, occurred_at=occurred_at, business_date=business_date
+        tx, actor, [act], changes=settled.changes, begins=settled.begins, tracked=any(line.codes for line in lines),
+        occurred_at=occurred_at, business_date=business_date,
     )  # fmt: skip
     await booked_or_too_high(tx, cause, outcome)
+    await units.moved(tx, actor, outcome, units.ARRIVES, _arriving(lines, location_id))
     await expected.write(tx, settled)
     expected.tell(tx, actor, act, location_id, settled)
 
@@ -134,7 +149,11 @@ async def take_back(
     business_date: date | None = None,
     reason: str | None = None,
 ) -> None:
-    """Book goods that came back from a customer into the buckets they stand in now. One statement. Raises LevelTooHigh."""
+    """Book goods that came back from a customer into the buckets they stand in now. One statement; two when units have codes.
+
+    Units with codes must all be named, and have left with this order line. Raises LevelTooHigh, UnitCodesNeeded, UnitCodesNotKept,
+    UnitCodeRepeated, UnitNotOut.
+    """
     movements = [
         Movement(
             variant_id=part.variant_id,
@@ -149,9 +168,18 @@ async def take_back(
         for part in parts_of(line)
     ]
     outcome = await ledger.post(
-        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
-    )
+        tx, actor, cause=cause, movements=movements, tracked=True, occurred_at=occurred_at, business_date=business_date, reason=reason
+    )  # fmt: skip
     await booked_or_too_high(tx, cause, outcome)
+    back = [
+        units.Naming(
+            variant_id=part.variant_id, quantity=line.quantity * part.quantity, codes=part.codes, place=line.bucket,
+            location_id=location_id, line_id=line.line_id,
+        )
+        for line in lines
+        for part in parts_with_codes(line)
+    ]  # fmt: skip
+    await units.moved(tx, actor, outcome, units.COMES_BACK, back)
 
 
 async def sell(
@@ -167,8 +195,10 @@ async def sell(
     """Book goods that have left with a customer at a till. Never refused for lack of stock (DESIGN 6).
 
     Takes what is available; then what has expired; then reservations, then commitments, the newest first, whose owners
-    PromiseBroken names; what the books did not know at all is corrected, and CountNeeded published. One statement; three
-    when `available` is short.
+    PromiseBroken names; what the books did not know at all is corrected, and CountNeeded published. Units with codes must all be
+    named, and none may have left before. One statement; three when `available` is short; one more when units have codes.
+
+    Raises UnitCodesNeeded, UnitCodesNotKept, UnitCodeRepeated, UnitNotHere.
     """
     movements = [
         Movement(
@@ -183,9 +213,17 @@ async def sell(
         for line in lines
         for part in parts_of(line)
     ]
-    outcome = await _take(tx, actor, cause, movements, occurred_at, business_date)
+    outcome = await _take(tx, actor, cause, movements, occurred_at, business_date, tracked=True)
     if outcome.replayed:
         return await handed_over(tx, cause)
+    sold = [
+        units.Naming(
+            variant_id=part.variant_id, quantity=line.quantity * part.quantity, codes=part.codes, place="customer", line_id=line.line_id
+        )
+        for line in lines
+        for part in parts_with_codes(line)
+    ]  # fmt: skip
+    await units.moved(tx, actor, outcome, units.SOLD, sold)
     averages = {variant_id: level.average for (_, variant_id), level in outcome.levels.items()}
     return handed(
         (line.line_id, part.variant_id, line.quantity * part.quantity, part.quantity, averages[part.variant_id])
@@ -281,6 +319,32 @@ async def count(
         await _take(tx, actor, cause, movements, occurred_at, business_date, reason=reason, known_only=True)
 
 
+async def not_there(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    goods: Mapping[UUID, int],
+    fate: ShelfFate,
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Somebody looked for goods on the shelf in vain, or found them broken: so many of each variant, as far as the books have them
+    free. One statement when they do, two when not."""
+    standing = await ledger.lock(tx, ((location_id, variant_id) for variant_id in goods))
+    movements = [
+        Movement(
+            variant_id=variant_id, quantity=units, from_place="available", from_location_id=location_id, to_place=fate,
+            to_location_id=location_id if fate == "damaged" else None,
+        )
+        for variant_id, wanted in goods.items()
+        if (units := min(wanted, standing[location_id, variant_id].available)) > 0
+    ]  # fmt: skip
+    if movements:
+        await _take(tx, actor, cause, movements, None, business_date, reason=reason, known_only=True)
+
+
 async def move(
     tx: Tx,
     actor: Actor,
@@ -292,7 +356,10 @@ async def move(
     business_date: date | None = None,
     reason: str | None = None,
 ) -> None:
-    """Re-grade goods where they stand. From `available` it is a physical fact, which may break promises. Raises BelowZero, LevelTooHigh."""
+    """Re-grade goods where they stand. From `available` it is a physical fact, which may break promises.
+
+    Raises BelowZero, LevelTooHigh, and for codes of units what `units.moved` raises, UnitNotHere.
+    """
     movements = [
         Movement(
             variant_id=line.variant_id,
@@ -304,7 +371,16 @@ async def move(
         )
         for line in lines
     ]
-    await _take(tx, actor, cause, movements, occurred_at, business_date, reason=reason, known_only=True)
+    outcome = await _take(
+        tx, actor, cause, movements, occurred_at, business_date, reason=reason, known_only=True, tracked=any(line.codes for line in lines)
+    )  # fmt: skip
+    regraded = [
+        units.Naming(
+            variant_id=line.variant_id, quantity=line.quantity, codes=line.codes, place=line.to_bucket, location_id=location_id
+        )
+        for line in lines
+    ]  # fmt: skip
+    await units.moved(tx, actor, outcome, units.MOVES, regraded)
 
 
 async def convert(
@@ -321,8 +397,9 @@ async def convert(
 ) -> None:
     """Some goods become others: an open box, a kit made or broken up. One cause; no promise is broken for it.
 
-    What is made costs what was taken (moving averages, in equal shares per unit); unknown when any of it is. Two statements. Raises
-    BelowZero, LevelTooHigh.
+    What is made costs what was taken (moving averages, in equal shares per unit); unknown when any of it is. Two statements, and one
+    each for the codes of units taken and made. Raises BelowZero, LevelTooHigh, and for codes what `units.moved` raises, UnitNotHere,
+    UnitAlreadyHere.
     """
     averages = {
         row.variant_id: row.average
@@ -346,7 +423,22 @@ async def convert(
             for part in makes
         ),
     ]  # fmt: skip
-    await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason)
+    named = any(part.codes for part in (*takes, *makes))
+    outcome = await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason, tracked=named)
+    await units.moved(tx, actor, outcome, units.MOVES, _leaving(takes, "conversion"))
+    made = [
+        units.Naming(
+            variant_id=part.variant_id, quantity=part.quantity, codes=part.codes, place=part.bucket, location_id=location_id
+        )
+        for part in makes
+    ]  # fmt: skip
+    await units.moved(tx, actor, outcome, units.MADE, made)
+
+
+def _leaving(portions: Sequence[Portion], place: Literal["supplier", "conversion"]) -> list[units.Naming]:
+    return [
+        units.Naming(variant_id=part.variant_id, quantity=part.quantity, codes=part.codes, place=place) for part in portions
+    ]  # fmt: skip
 
 
 async def return_to_vendor(
@@ -360,14 +452,19 @@ async def return_to_vendor(
     business_date: date | None = None,
     reason: str | None = None,
 ) -> None:
-    """Goods go back to their supplier; no promise is broken for it. One statement. Raises BelowZero."""
+    """Goods go back to their supplier; no promise is broken for it. One statement, one more with codes of units.
+
+    Raises BelowZero, and for codes what `units.moved` raises, UnitNotHere.
+    """
     movements = [
         Movement(
             variant_id=line.variant_id, quantity=line.quantity, from_place=line.bucket, from_location_id=location_id, to_place="supplier"
         )
         for line in lines
     ]  # fmt: skip
-    await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason)
+    named = any(line.codes for line in lines)
+    outcome = await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason, tracked=named)
+    await units.moved(tx, actor, outcome, units.MOVES, _leaving(lines, "supplier"))
 
 
 AVERAGES = "SELECT variant_id, average FROM stock.costs WHERE variant_id = ANY(CAST(:variant_ids AS uuid[]))"
@@ -381,16 +478,18 @@ async def _by_choice(
     occurred_at: datetime | None,
     business_date: date | None,
     reason: str | None,
-) -> None:
+    *,
+    tracked: bool = False,
+) -> Outcome:
     outcome = await ledger.post(
-        tx, actor, cause=cause, movements=movements, occurred_at=occurred_at, business_date=business_date, reason=reason
-    )
+        tx, actor, cause=cause, movements=movements, tracked=tracked, occurred_at=occurred_at, business_date=business_date, reason=reason
+    )  # fmt: skip
     if outcome.posted or outcome.replayed or await is_posted(tx, cause):
-        return
+        return outcome
     for spot, change in ledger.deltas(movements).items():
-        for bucket, units in change.items():
+        for bucket, more in change.items():
             there = getattr(outcome.levels[spot], bucket)
-            if there + units < 0:
+            if there + more < 0:
                 raise BelowZero(left=there, bucket=bucket)
     raise LevelTooHigh
 
@@ -413,10 +512,11 @@ async def _take(
     *,
     reason: str | None = None,
     known_only: bool = False,
+    tracked: bool = False,
 ) -> Outcome:
     """Take goods from `available` as a physical fact: what is lacking comes from expired reservations, live ones, nowhere."""
     act = Act(cause=cause, movements=movements, reason=reason)
-    outcome = await ledger.book(tx, actor, [act], occurred_at=occurred_at, business_date=business_date)
+    outcome = await ledger.book(tx, actor, [act], tracked=tracked, occurred_at=occurred_at, business_date=business_date)
     for _ in range(ATTEMPTS):
         if outcome.posted or outcome.replayed:
             return outcome
@@ -471,6 +571,7 @@ async def _take(
             actor,
             [act, *(act for act, _ in expiries)],
             changes=[*changes, *(change for _, change in expiries)],
+            tracked=tracked,
             occurred_at=occurred_at,
             business_date=business_date,
         )

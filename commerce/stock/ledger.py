@@ -22,6 +22,7 @@ from uuid import UUID
 
 import msgspec
 
+from commerce import catalog
 from commerce.infra.db import Tx
 from commerce.infra.outbox import actor_record
 from commerce.kernel.actor import Actor
@@ -62,6 +63,8 @@ class Standing(msgspec.Struct, frozen=True):
     """Moving average cost of the variant."""
     absent: bool = True
     """There was no row: what arrives there makes it."""
+    tracking: str | None = None
+    """Whose units have codes of their own; told only when `book` is asked."""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +123,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     posted: bool
     replayed: bool
     levels: dict[Spot, Standing]
+    posting_id: UUID | None = None
+    """Of the first act, when it was posted."""
 
 
 _NAMES = ", ".join(BUCKETS)
@@ -263,13 +268,14 @@ the on hand of the snapshot, but they are in `c.received`, read from the locked 
 _ANSWER = """
 SELECT fits.yes AS fits, booked.acts, d.location_id, d.variant_id, {columns},
     coalesce(l.safety_stock, 0) AS safety_stock,
-    (SELECT c.average FROM stock.costs c WHERE c.variant_id = d.variant_id) AS average, l.location_id IS NULL AS absent
+    (SELECT c.average FROM stock.costs c WHERE c.variant_id = d.variant_id) AS average, l.location_id IS NULL AS absent,
+    {{tracking}} AS tracking
 FROM fits, booked, delta d LEFT JOIN locked l ON l.location_id = d.location_id AND l.variant_id = d.variant_id
 """.format(columns=", ".join(f"coalesce(l.{bucket}, 0) AS {bucket}" for bucket in BUCKETS))  # noqa: S608
 
 
 @lru_cache(maxsize=32)
-def _statement(*, changes: bool, begins: bool, arrives: bool, costs: bool) -> str:
+def _statement(*, changes: bool, begins: bool, arrives: bool, costs: bool, tracked: bool) -> str:
     parts = [_DELTA]
     if changes:
         parts.append(_HELD)
@@ -283,7 +289,7 @@ def _statement(*, changes: bool, begins: bool, arrives: bool, costs: bool) -> st
     if costs:
         # PostgreSQL runs data-modifying parts in any order; a cost row must be locked after every level.
         parts.append(_COSTS.format(levels_first="(SELECT count(*) FROM made) >= 0" if arrives else "true"))
-    return "WITH " + ", ".join(parts) + _ANSWER
+    return "WITH " + ", ".join(parts) + _ANSWER.format(tracking=catalog.tracking_of("d.variant_id") if tracked else "NULL")
 
 
 def deltas(movements: Iterable[Movement]) -> dict[Spot, dict[str, int]]:
@@ -306,13 +312,14 @@ async def post(
     *,
     cause: Cause,
     movements: Sequence[Movement],
+    tracked: bool = False,
     occurred_at: datetime | None = None,
     business_date: date | None = None,
     reason: str | None = None,
 ) -> Outcome:
     """Book one act that touches no reservation. One statement; a cause that was posted before moves nothing."""
     act = Act(cause=cause, movements=movements, reason=reason)
-    return await book(tx, actor, [act], occurred_at=occurred_at, business_date=business_date)
+    return await book(tx, actor, [act], tracked=tracked, occurred_at=occurred_at, business_date=business_date)
 
 
 async def book(
@@ -323,12 +330,14 @@ async def book(
     changes: Sequence[Change] = (),
     begins: Sequence[NewReservation] = (),
     keep_safety: bool = False,
+    tracked: bool = False,
     occurred_at: datetime | None = None,
     business_date: date | None = None,
 ) -> Outcome:
     """Book acts together with what they do to reservations, all or nothing, in one statement.
 
-    `keep_safety` refuses to take `available` below the safety stock: what other channels promise. `occurred_at` is when it
+    `keep_safety` refuses to take `available` below the safety stock: what other channels promise; `tracked` also asks whose units
+    have codes of their own. `occurred_at` is when it
     happened (default: the transaction's time), `business_date` the location's own date (default: that of UTC). An act that only
     changes reservations is a posting without movements; acts that neither move nor change anything leave no trace.
     """
@@ -411,7 +420,9 @@ async def book(
             "priced_quantities": [m.quantity for m in priced],
             "priced_costs": [m.unit_cost for m in priced],
         }
-    statement = _statement(changes=bool(changes), begins=bool(begins), arrives=arrives, costs=bool(priced))
+    statement = _statement(
+        changes=bool(changes), begins=bool(begins), arrives=arrives, costs=bool(priced), tracked=tracked
+    )
     rows = await tx.rows(statement, values)
     fits, written = rows[0].fits, rows[0].acts
     if 0 < written < len(acts):
@@ -420,6 +431,7 @@ async def book(
         posted=written == len(acts),
         replayed=fits and written == 0,
         levels={(row.location_id, row.variant_id): Standing(*row[4:]) for row in rows},
+        posting_id=acts[0].id if written else None,
     )
 
 
@@ -478,13 +490,15 @@ SELECT r.id, r.owner_kind, r.owner_id, r.line_id, r.location_id, r.variant_id, r
        r.quantity, r.quantity_open, r.quantity_lost, r.expires_at, r.created_at, r.per_unit, r.expected_id, known.posted
 FROM (SELECT EXISTS (SELECT FROM stock.postings WHERE cause_kind = :cause_kind AND cause_id = :cause_id) AS posted) known
 """
-OF_OWNER = (
-    RESERVATION
-    + """
-LEFT JOIN stock.reservations r ON r.owner_kind = :owner_kind AND r.owner_id = :owner_id
-ORDER BY r.created_at, r.id
-"""
-)
+OF_OWNER = f"""
+SELECT held.*, (
+    SELECT jsonb_agg(jsonb_build_object(
+        'variant_id', u.variant_id, 'code', u.code, 'line_id', u.picked_line, 'location_id', u.location_id) ORDER BY u.changed_at, u.code)
+    FROM stock.units u WHERE u.picked_for = :owner_id
+) AS picked
+FROM ({RESERVATION} LEFT JOIN stock.reservations r ON r.owner_kind = :owner_kind AND r.owner_id = :owner_id) held
+ORDER BY held.created_at, held.id
+"""  # noqa: S608
 ON_LEVELS = (
     RESERVATION  # noqa: S608
     + """
@@ -508,11 +522,22 @@ ORDER BY r.expires_at, r.id
 )
 
 
+class Picked(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit in an owner's box."""
+
+    variant_id: UUID
+    code: str
+    line_id: UUID
+    location_id: UUID
+
+
 class Found(msgspec.Struct, frozen=True):
     """Reservations, and whether the cause has been posted, on one snapshot."""
 
     posted: bool
     reservations: list[Reservation]
+    picked: list[Picked] = []
+    """Units with codes that lie in the owner's box, those picked first before."""
 
 
 def reservation(row: Any) -> Reservation:
@@ -540,12 +565,10 @@ def _found(rows: Sequence[Any]) -> Found:
 
 
 async def of_owner(tx: Tx, owner: Owner, cause: Cause) -> Found:
-    """All reservations of an owner, live or not, oldest first. Nothing is locked."""
-    return _found(
-        await tx.rows(
-            OF_OWNER, cause_kind=cause.kind, cause_id=cause.id, owner_kind=owner.kind, owner_id=owner.id
-        )
-    )  # fmt: skip
+    """All reservations of an owner, live or not, oldest first, and the units picked for it. Nothing is locked."""
+    rows = await tx.rows(OF_OWNER, cause_kind=cause.kind, cause_id=cause.id, owner_kind=owner.kind, owner_id=owner.id)
+    picked = msgspec.convert(rows[0].picked or [], list[Picked])
+    return msgspec.structs.replace(_found(rows), picked=picked)
 
 
 async def on_levels(tx: Tx, spots: Iterable[Spot], cause: Cause) -> Found:

@@ -11,6 +11,7 @@ from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.stock import ledger
 from commerce.stock.bundles import with_bundles
+from commerce.stock.closings import CLOCKS, WhichClock
 from commerce.stock.schemas import Cause, HistoryEntry, Level, Loss, Owner, OwnerKind, Part, Reservation, StandsOn
 
 LEVELS = """
@@ -41,17 +42,26 @@ TOTALS = f"""
 SELECT variant_id, CAST(sum(ats) AS bigint) AS total
 FROM ({LEVELS} WHERE l.variant_id = ANY(CAST(:variant_ids AS uuid[]))) AS everywhere GROUP BY variant_id
 """  # noqa: S608
-HISTORY = """
-SELECT m.posting_id, m.n, m.variant_id, m.quantity, m.from_place, m.from_location_id, m.to_place, m.to_location_id,
-    m.unit_cost, m.line_id, m.occurred_at, m.recorded_at, p.cause_kind, p.cause_id, p.actor, p.reason, p.business_date
-FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
-WHERE m.variant_id = :variant_id
-    AND (CAST(:location_ids AS uuid[]) IS NULL OR m.from_location_id = ANY(CAST(:location_ids AS uuid[]))
+HISTORY: dict[WhichClock, str] = {
+    clock: f"""
+WITH of_variant AS {"MATERIALIZED" if clock == "recorded" else "NOT MATERIALIZED"} (
+    SELECT posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id,
+        occurred_at, recorded_at
+    FROM stock.movements WHERE variant_id = :variant_id
+)
+SELECT m.*, p.cause_kind, p.cause_id, p.actor, p.reason, p.business_date
+FROM of_variant m JOIN stock.postings p ON p.id = m.posting_id
+WHERE (CAST(:location_ids AS uuid[]) IS NULL OR m.from_location_id = ANY(CAST(:location_ids AS uuid[]))
         OR m.to_location_id = ANY(CAST(:location_ids AS uuid[])))
+    AND (CAST(:since AS timestamptz) IS NULL OR m.{clock}_at >= CAST(:since AS timestamptz))
+    AND (CAST(:until AS timestamptz) IS NULL OR m.{clock}_at < CAST(:until AS timestamptz))
     AND (CAST(:before AS timestamptz) IS NULL
-        OR (m.occurred_at, m.posting_id, m.n) < (CAST(:before AS timestamptz), CAST(:before_posting AS uuid), CAST(:before_n AS integer)))
-ORDER BY m.occurred_at DESC, m.posting_id DESC, m.n DESC LIMIT :limit
-"""
+        OR (m.{clock}_at, m.posting_id, m.n) < (CAST(:before AS timestamptz), CAST(:before_posting AS uuid), CAST(:before_n AS integer)))
+ORDER BY m.{clock}_at DESC, m.posting_id DESC, m.n DESC LIMIT :limit
+"""  # noqa: S608
+    for clock in CLOCKS
+}
+"""There is an index for a variant's movements as they happened; as they were booked they are sorted, or all variants would be read."""
 
 LOST = """
 SELECT owner_id, line_id, CAST(max(lost) AS integer) AS lost FROM (
@@ -97,6 +107,20 @@ WHERE m.occurred_at BETWEEN :earliest AND :latest AND p.business_date BETWEEN :s
     AND m.from_location_id = ANY(CAST(:location_ids AS uuid[]))
 GROUP BY 1
 """
+OLDEST = """
+SELECT c.location_id, c.variant_id, min(c.occurred_at) AS since
+FROM (
+    SELECT m.to_location_id AS location_id, m.variant_id, m.occurred_at, m.quantity,
+        sum(m.quantity) OVER (PARTITION BY m.to_location_id, m.variant_id ORDER BY m.occurred_at DESC, m.posting_id DESC, m.n DESC) AS newer
+    FROM stock.movements m
+    WHERE m.variant_id = ANY(CAST(:variant_ids AS uuid[])) AND m.to_location_id = ANY(CAST(:location_ids AS uuid[]))
+        AND m.from_place IN ('supplier', 'customer', 'loss', 'conversion', 'in_transit', 'in_transit_committed')
+        AND m.to_place IN ('available', 'reserved', 'committed', 'quality_control', 'damaged')
+) c JOIN stock.levels l ON l.location_id = c.location_id AND l.variant_id = c.variant_id
+WHERE c.newer - c.quantity < l.available::bigint + l.reserved + l.committed + l.quality_control + l.damaged
+GROUP BY 1, 2
+"""
+"""What came in last is what is there, as the first to come is the first to go."""
 
 
 def _level(row: Any) -> Level:
@@ -161,20 +185,24 @@ async def history(
     variant_id: UUID,
     location_ids: Sequence[UUID] | None = None,
     *,
+    clock: WhichClock = "occurred",
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int = 100,
     cursor: str | None = None,
 ) -> Page[HistoryEntry]:
-    """The movements of a variant, the newest first, with their causes and actors. One statement. Raises BadCursor."""
+    """The movements of a variant, the newest first, with their causes and actors: as they happened or as they were booked, from
+    `since` on and before `until` by that clock. One statement. Raises BadCursor."""
     before, before_posting, before_n = decode_cursor(cursor, datetime, UUID, int) if cursor else (None, None, None)
     rows = await tx.rows(
-        HISTORY, variant_id=variant_id, location_ids=None if location_ids is None else list(location_ids),
-        before=before, before_posting=before_posting, before_n=before_n, limit=limit + 1,
+        HISTORY[clock], variant_id=variant_id, location_ids=None if location_ids is None else list(location_ids),
+        since=since, until=until, before=before, before_posting=before_posting, before_n=before_n, limit=limit + 1,
     )  # fmt: skip
     return page_of(
         rows,
         limit,
         lambda row: HistoryEntry(**row),
-        lambda row: (row.occurred_at, row.posting_id, row.n),
+        lambda row: (row.occurred_at if clock == "occurred" else row.recorded_at, row.posting_id, row.n),
     )
 
 
@@ -251,3 +279,12 @@ def _period(since: date, until: date) -> dict[str, date | datetime]:
         "earliest": datetime.combine(since, time.min, tzinfo=UTC) - timedelta(days=1),
         "latest": datetime.combine(until, time.max, tzinfo=UTC) + timedelta(days=1),
     }
+
+
+async def oldest_on_hand(
+    tx: Tx, *, variant_ids: Sequence[UUID], location_ids: Sequence[UUID]
+) -> dict[tuple[UUID, UUID], datetime]:
+    """Since when the oldest units on hand have been at a location, if the first to come is the first to go, by (location, variant);
+    absent where nothing is on hand. One statement, over all that came in of the variants."""
+    rows = await tx.rows(OLDEST, variant_ids=list(variant_ids), location_ids=list(location_ids))
+    return {(row.location_id, row.variant_id): row.since for row in rows}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from litestar import get, post
+from litestar import get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
@@ -17,7 +18,8 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code, Sku
 from commerce.settings import Settings
-from commerce.stock import adjusting, shelf
+from commerce.stock import adjusting, past, safety, shelf
+from commerce.stock.closings import WhichClock
 from commerce.stock.errors import (
     AdjustmentClosed,
     AdjustmentElsewhere,
@@ -25,7 +27,9 @@ from commerce.stock.errors import (
     BundleHasNoStock,
     LevelTooHigh,
     LocationCannotReceive,
+    NotPast,
     NotYourStock,
+    SafetyScope,
     SameBucket,
     UnknownAdjustment,
     UnknownSkus,
@@ -52,6 +56,22 @@ from commerce.stock.schemas import (
 Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100, description="Exactly these, in this order")]
 InState = Annotated[
     AdjustmentState | None, QueryParameter(name="state", required=False, description="Only these; all without")
+]
+Moment = Annotated[datetime, Meta(tz=True)]
+AsOf = Annotated[
+    Moment | None, QueryParameter(name="as_of", required=False, description="As of this past instant; now without")
+]
+ByClock = Annotated[
+    WhichClock,
+    QueryParameter(
+        name="clock", required=False, description="When it happened (`occurred`), or when it was booked (`recorded`)"
+    ),
+]
+From = Annotated[
+    Moment | None, QueryParameter(name="from", required=False, description="Not before this instant, by `clock`")
+]
+Until = Annotated[
+    Moment | None, QueryParameter(name="until", required=False, description="Before this instant, by `clock`")
 ]
 ADJUSTMENT = (locations.UnknownLocation, UnknownAdjustment, AdjustmentElsewhere)
 REGRADING = (locations.UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero, LevelTooHigh)
@@ -81,7 +101,10 @@ async def list_store_stock(
     tags=["store"],
     guards=[auth.at_store("stock.receive")],
     status_code=201,
-    responses=writes(locations.UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh),
+    responses=writes(
+        locations.UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh, TooManyUnitCodes,
+        UnitCodesNotKept, UnitCodeRepeated, UnitAlreadyHere,
+    ),
 )
 async def book_stock_receipt(
     db: NamedDependency[Database],
@@ -90,7 +113,8 @@ async def book_stock_receipt(
     code: FromPath[Code],
     data: JSONBody[BookReceipt],
 ) -> PostingView:
-    """Book goods that arrived from a supplier; known unit costs move the variant's average cost."""
+    """Book goods that arrived from a supplier; known unit costs move the variant's average cost. Units with codes of their own may be
+    named by them."""
     return await db.write_once(once, PostingView, shelf.book_receipt, actor, code=code, command=data)
 
 
@@ -290,11 +314,106 @@ async def read_stock_history(
     actor: NamedDependency[Actor],
     sku: FromPath[Sku],
     location: FromQuery[Code | None] = None,
+    clock: ByClock = "occurred",
+    since: From = None,
+    until: Until = None,
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[MovementView]:
-    """Every movement of a variant with its cause and who did it through what, the newest first."""
-    return await db.read(shelf.history_of, actor, sku=sku, location=location, limit=limit, cursor=cursor)
+    """Every movement of a variant with its cause and who did it through what, the newest first: as it happened, or as it was booked."""
+    return await db.read(
+        shelf.history_of, actor, sku=sku, location=location, clock=clock, since=since, until=until, limit=limit, cursor=cursor
+    )  # fmt: skip
+
+
+@get(
+    "/v1/stock/{sku:str}/units/{unit:path}",
+    operation_id="read_stock_unit",
+    tags=["back office"],
+    guards=[auth.staff("stock.read")],
+    responses=problems(catalog.UnknownSku, UnknownUnit, NotYourStock),
+)
+async def read_stock_unit(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], sku: FromPath[Sku], unit: FromPath[UnitCode]
+) -> UnitView:
+    """Where a unit with a code of its own was last seen, the order line that it left with, and all that happened to it."""
+    return await db.read(units.unit_of, actor, sku=sku, code=unit)
+
+
+@get(
+    "/v1/stock/levels",
+    operation_id="list_stock_levels",
+    tags=["back office"],
+    guards=[auth.staff("stock.read")],
+    responses=problems(catalog.UnknownSku, locations.UnknownLocation, NotYourStock, NotPast, BadCursor),
+)
+async def list_stock_levels(
+    db: NamedDependency[Database],
+    actor: NamedDependency[Actor],
+    as_of: AsOf = None,
+    clock: ByClock = "occurred",
+    location: FromQuery[Code | None] = None,
+    sku: FromQuery[Skus | None] = None,
+    limit: FromQuery[Limit] = 50,
+    cursor: FromQuery[Cursor | None] = None,
+) -> Page[past.LevelAt]:
+    """Levels of all locations that the caller may see, by bucket: now, or as they stood at any past instant."""
+    return await db.read(
+        past.levels, actor, as_of=as_of, clock=clock, location=location, skus=sku, limit=limit, cursor=cursor
+    )
+
+
+@get(
+    "/v1/stock/value",
+    operation_id="read_stock_value",
+    tags=["back office"],
+    guards=[auth.staff("stock.read")],
+    responses=problems(locations.UnknownLocation, NotYourStock, NotPast),
+)
+async def read_stock_value(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    actor: NamedDependency[Actor],
+    as_of: AsOf = None,
+    clock: ByClock = "occurred",
+    location: FromQuery[Code | None] = None,
+) -> past.StockValue:
+    """What stock is worth by location and together, at moving average cost and at list price: now, or as of any past instant."""
+    return await db.snapshot(past.value, actor, as_of=as_of, clock=clock, location=location, currency=settings.currency)
+
+
+@put(
+    "/v1/stock/safety",
+    operation_id="set_safety_stock",
+    tags=["back office"],
+    guards=[auth.staff("stock.plan")],
+    responses=writes(locations.UnknownLocation, catalog.UnknownSku, catalog.UnknownCategory, NotYourStock, SafetyScope),
+)
+async def set_safety_stock(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[safety.SetSafety],
+) -> safety.SafetySet:
+    """Set or clear what other channels leave on the shelves: for a location, a variant, a category; the most specific rule wins."""
+    return await safety.put(db, once, actor, command=data)
+
+
+@get(
+    "/v1/stock/safety",
+    operation_id="list_safety_stock",
+    tags=["back office"],
+    guards=[auth.staff("stock.read")],
+    responses=problems(BadCursor),
+)
+async def list_safety_stock(
+    db: NamedDependency[Database],
+    actor: NamedDependency[Actor],
+    limit: FromQuery[Limit] = 50,
+    cursor: FromQuery[Cursor | None] = None,
+) -> Page[safety.SafetyRuleView]:
+    """The rules of safety stock, of all locations and of those that the caller may see, the oldest first."""
+    return await db.read(safety.listing, actor, limit=limit, cursor=cursor)
 
 
 ROUTES = [
@@ -310,4 +429,9 @@ ROUTES = [
     return_stock_to_vendor,
     write_off_stock,
     read_stock_history,
+    read_stock_unit,
+    list_stock_levels,
+    read_stock_value,
+    set_safety_stock,
+    list_safety_stock,
 ]

@@ -23,6 +23,8 @@ Place = Literal[
 """A bucket, or a part of the outside world."""
 ShelfBucket = Literal["available", "quality_control", "damaged"]
 """Buckets that a person may put goods into; the others follow from promises and transfers."""
+ShelfFate = Literal["loss", "damaged"]
+"""What became of goods that could not be found for a customer, or not in a state to be sold."""
 StandsOn = Literal[
     "available", "reserved", "committed", "quality_control", "damaged", "in_transit", "in_transit_committed", "promised",
 ]  # fmt: skip
@@ -38,6 +40,16 @@ WriteOffReason = Literal["write_off", "expired", "theft", "lost", "sample", "int
 ValuedBy = Literal["cost", "list"]
 """What a value was reckoned at: the moving average cost, or the list price where no cost is known."""
 UnitCost = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="Purchase price of one unit in minor units")]
+UnitCode = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]([ -~\x1d]{0,198}[!-~])?$", max_length=200,
+        description="A serial number, or what the scanner read from the unit's label; GS1 labels are compared by GTIN and serial number",
+    ),
+]  # fmt: skip
+UnitCodes = Annotated[list[UnitCode], Meta(max_length=1000)]
+UnitPlace = Literal["available", "committed", "quality_control", "damaged", "supplier", "customer", "loss", "conversion"]
+"""Where a unit with a code of its own was last seen."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -55,10 +67,11 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A component of a bundle: so many units in each."""
+    """A component of a bundle: so many units in each. `codes` name all of its units that move, where they have codes of their own."""
 
     variant_id: UUID
     quantity: int
+    codes: tuple[str, ...] = ()
 
 
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,12 +100,13 @@ class Short(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Goods that have left with a customer. A bundle names its components."""
+    """Goods that have left with a customer. A bundle names its components. `codes` name the units that have codes of their own."""
 
     line_id: UUID
     variant_id: UUID
     quantity: int
     components: tuple[Part, ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,16 +117,28 @@ class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
     unit_cost: int | None = None
     bucket: ShelfBucket = "available"
     expected_id: UUID | None = None
+    codes: tuple[str, ...] = ()
+    """Of those units whose codes were read on arrival: at most as many as there are."""
 
 
 class TakeBackLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Goods that came back from a customer, and where they stand now. A bundle names its components."""
+    """Goods that came back from a customer, and where they stand now. A bundle names its components. `codes` as in SaleLine."""
 
     variant_id: UUID
     quantity: int
     bucket: ShelfBucket
     line_id: UUID | None = None
     components: tuple[Part, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+class PickedUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a line that somebody put into its owner's box: as many codes as units, where they have codes of their own."""
+
+    line_id: UUID
+    variant_id: UUID
+    quantity: int
+    codes: tuple[str, ...] = ()
 
 
 class Freight(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,18 +155,19 @@ class Freight(msgspec.Struct, frozen=True, kw_only=True):
     line_id: UUID
 
 
+ArrivalBucket = Literal["available", "quality_control", "damaged", "loss"]
+
+
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Units of a transfer's line at its destination: into which bucket, or that they are missing (`loss`).
 
-    `owner` and `line_id` name the commitment that travelled with them. `surplus` units were never sent: they are found.
+    `surplus` units were never sent: they are found.
     """
 
     id: UUID
     variant_id: UUID
     quantity: int
-    bucket: Literal["available", "quality_control", "damaged", "loss"] = "available"
-    owner: Owner | None = None
-    line_id: UUID | None = None
+    bucket: ArrivalBucket = "available"
     surplus: bool = False
 
 
@@ -194,14 +221,17 @@ class Regrade(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     from_bucket: ShelfBucket
     to_bucket: ShelfBucket
+    codes: tuple[str, ...] = ()
+    """Of those units that are known by their codes: at most as many as there are."""
 
 
 class Portion(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of a variant in a bucket."""
+    """Units of a variant in a bucket. `codes` as in Regrade."""
 
     variant_id: UUID
     quantity: int
     bucket: ShelfBucket = "available"
+    codes: tuple[str, ...] = ()
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,6 +344,8 @@ class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     quantity: Quantity
     unit_cost: UnitCost | None = None
     bucket: ShelfBucket = "available"
+    codes: UnitCodes = []
+    """Of the units that were scanned, where they have codes of their own: at most as many as there are."""
 
 
 class BookReceipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -494,3 +526,45 @@ class MovementView(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     recorded_at: datetime
     business_date: date
+
+
+class UnitsNamed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of a SKU by their own codes."""
+
+    sku: Sku
+    codes: UnitCodes
+
+
+class UnitMoveView(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a unit once. `from_place` is null when nobody knew it before; `cause_kind` when it was put into a box."""
+
+    n: int
+    from_place: UnitPlace | None
+    from_location: str | None
+    to_place: UnitPlace
+    to_location: str | None
+    line_id: UUID | None
+    """The order line that it was picked for, left with or came back from."""
+    picked_for: UUID | None
+    """The fulfillment whose box it lay in afterwards."""
+    cause_kind: str | None
+    cause_id: UUID | None
+    actor: dict[str, Any]
+    occurred_at: datetime
+
+
+class UnitView(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit with a code of its own, where it was last seen: units follow the goods when somebody reads their code."""
+
+    sku: str
+    code: str
+    place: UnitPlace
+    location: str | None
+    line_id: UUID | None
+    """The order line that it last left with."""
+    picked_for: UUID | None
+    """The fulfillment whose box it lies in."""
+    changed_at: datetime
+    history: list[UnitMoveView]
+    """The newest first, at most 200."""
+    version: int

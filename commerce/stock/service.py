@@ -14,7 +14,7 @@ from commerce import locations
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
-from commerce.stock import expected, ledger
+from commerce.stock import expected, ledger, units
 from commerce.stock.bundles import parts_of, units_held, units_of_lines
 from commerce.stock.errors import InsufficientStock
 from commerce.stock.ledger import ATTEMPTS, Act, Change, NewReservation, Spot, Standing
@@ -141,7 +141,8 @@ async def release(
 ) -> dict[UUID, int]:
     """Give back what is set aside for the owner, all of it or up to a quantity per line: reserved or committed -> available.
 
-    What the owner gives up is first what he has lost already: nothing moves for those units, he only wants them no more.
+    What the owner gives up is first what he has lost already: nothing moves for those units, he only wants them no more. Units with
+    codes in his box beyond what he keeps go back to the shelf, those picked last first: one more statement.
     Answers the quantity given back per line; lines that have nothing left are absent. Two statements.
     """
     for _ in range(ATTEMPTS):
@@ -183,6 +184,8 @@ async def release(
                 if held.id in freed and held.expected_id and held.bucket in ("promised", "in_transit_committed"):
                     plans[held.expected_id] = plans.get(held.expected_id, 0) - freed[held.id]
             await expected.take(tx, plans)
+            given_up = {held.id: freed.get(held.id, 0) + forgone.get(held.id, 0) for held in newest}
+            await units.put_back(tx, actor, outcome, owner, found, given_up)
             return units_of_lines(
                 (held.line_id, held.variant_id, freed[held.id], held.per_unit) for held in newest if held.id in freed
             )
@@ -261,6 +264,7 @@ async def hand_over(
     cause: Cause,
     lines: Mapping[UUID, int] | None = None,
     location_id: UUID | None = None,
+    codes: Mapping[UUID, Sequence[str]] | None = None,
     occurred_at: datetime | None = None,
     business_date: date | None = None,
 ) -> list[HandedOver]:
@@ -269,9 +273,11 @@ async def hand_over(
     What a physical fact took from the owner is made up from `available` (and expired reservations) at the same location:
     whoever stands at the counter holds it in his hands, so neither the safety stock nor a check that nobody made is in the
     way. What `available` lacks too is refused, and not taken from the promises of others: a customer who waits at a counter
-    can be told, unlike one who has left a till. Two statements; up to five when something is made up.
+    can be told, unlike one who has left a till. Two statements; up to five when something is made up; one more when units have codes.
 
-    Raises ReservationShort; name the lines to hand over what is left.
+    `codes` by variant name all units that have codes of their own: those picked for these lines, if their codes were read then.
+    Raises ReservationShort; name the lines to hand over what is left. Raises UnitCodesNeeded, UnitCodesNotKept, UnitCodeRepeated,
+    UnitNotHere, UnitNotPicked.
     """
     levels: Mapping[Spot, Standing] | None = None
     for _ in range(ATTEMPTS):
@@ -338,10 +344,13 @@ async def hand_over(
                 ),
                 *(change for _, change in expiries),
             ],
+            tracked=True,
             occurred_at=occurred_at,
             business_date=business_date,
         )
         if outcome.posted:
+            leaving = [(held, out.get(held.id, 0) + made_up.get(held.id, 0)) for held in taken]
+            await units.handed_over(tx, actor, outcome, owner, found, leaving, codes or {})
             averages = {variant_id: level.average for (_, variant_id), level in outcome.levels.items()}
             return handed(
                 (h.line_id, h.variant_id, out.get(h.id, 0) + made_up.get(h.id, 0), h.per_unit, averages[h.variant_id])

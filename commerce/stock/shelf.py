@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.paging import Page
 from commerce.stock import facts, queries
+from commerce.stock.closings import WhichClock
 from commerce.stock.errors import (
     BundleHasNoStock,
     BundleLine,
@@ -59,7 +61,8 @@ async def stock_of(
 async def book_receipt(tx: Tx, actor: Actor, *, code: str, command: BookReceipt) -> PostingView:
     """Book a delivery from a supplier at a store.
 
-    Raises UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh.
+    Raises UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh, TooManyUnitCodes, UnitCodesNotKept,
+    UnitCodeRepeated, UnitAlreadyHere.
     """
     location = await locations.one(tx, code)
     if location.refusal("receives", tx.at) in ("no_role", "closed"):
@@ -74,7 +77,11 @@ async def book_receipt(tx: Tx, actor: Actor, *, code: str, command: BookReceipt)
         location_id=location.id,
         lines=[
             ReceiptLine(
-                variant_id=variants[line.sku].id, quantity=line.quantity, unit_cost=line.unit_cost, bucket=line.bucket
+                variant_id=variants[line.sku].id,
+                quantity=line.quantity,
+                unit_cost=line.unit_cost,
+                bucket=line.bucket,
+                codes=tuple(line.codes),
             )
             for line in command.lines
         ],
@@ -85,9 +92,19 @@ async def book_receipt(tx: Tx, actor: Actor, *, code: str, command: BookReceipt)
 
 
 async def history_of(
-    tx: Tx, actor: Actor, *, sku: str, location: str | None = None, limit: int = 50, cursor: str | None = None
+    tx: Tx,
+    actor: Actor,
+    *,
+    sku: str,
+    location: str | None = None,
+    clock: WhichClock = "occurred",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> Page[MovementView]:
-    """Every movement of a variant, the newest first, at one location or at all that the reader may see.
+    """Every movement of a variant, the newest first, at one location or at all that the reader may see; from `since` on and before
+    `until`, as they happened or as they were booked.
 
     Raises UnknownSku, UnknownLocation, NotYourStock, BadCursor.
     """
@@ -100,7 +117,9 @@ async def history_of(
     elif not actor.may("stock.read", "*"):
         own = await locations.by_codes(tx, actor.permissions.get("stock.read", ()))
         location_ids = [place.id for place in own.values()]
-    page = await queries.history(tx, variant_id, location_ids, limit=limit, cursor=cursor)
+    page = await queries.history(
+        tx, variant_id, location_ids, clock=clock, since=since, until=until, limit=limit, cursor=cursor
+    )
     named = {entry.from_location_id for entry in page.items} | {entry.to_location_id for entry in page.items}
     places = await locations.by_ids(tx, [location_id for location_id in named if location_id is not None])
     return Page(

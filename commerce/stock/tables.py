@@ -396,3 +396,70 @@ safety_changes = Table(
     schema="stock",
 )
 """A change of rules or categories that has not reached all its levels yet (safety.py)."""
+
+
+class UnitColumns(TypedColumns):
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    code = Column(Text, primary_key=True)
+    place = Column(Text, nullable=False)
+    location_id = Column(Uuid, ForeignKey("locations.locations.id"))
+    line_id = Column(Uuid)
+    picked_for = Column(Uuid)
+    picked_line = Column(Uuid)
+    posting_id = Column(Uuid, ForeignKey("stock.postings.id"))
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+    version = Column(Integer, server_default="1", nullable=False)
+
+
+units = Table(
+    "units",
+    metadata,
+    UnitColumns,
+    CheckConstraint(
+        "place IN ('available', 'committed', 'quality_control', 'damaged', 'supplier', 'customer', 'loss', 'conversion')",
+        name="place_known",
+    ),
+    CheckConstraint(
+        "(location_id IS NULL) = (place IN ('supplier', 'customer', 'loss', 'conversion'))", name="location"
+    ),
+    CheckConstraint("place <> 'customer' OR line_id IS NOT NULL", name="left_with_a_line"),
+    CheckConstraint(
+        "(picked_for IS NULL) = (picked_line IS NULL) AND (picked_for IS NULL OR place = 'committed')", name="picked"
+    ),
+    CheckConstraint("length(code) BETWEEN 1 AND 200 AND version > 0", name="code"),
+    Index("ix_units_location_id_variant_id", "location_id", "variant_id", postgresql_where=text("location_id IS NOT NULL")),
+    Index("ix_units_line_id", "line_id", postgresql_where=text("line_id IS NOT NULL")),
+    Index("ix_units_picked_for", "picked_for", postgresql_where=text("picked_for IS NOT NULL")),
+    postgresql_with={"fillfactor": "80"},
+    schema="stock",
+)
+"""Units with a code of their own, where they were last seen. `line_id` is the order line that a unit last left with, and stays;
+`picked_for` the fulfillment whose box it lies in, for `picked_line`. `posting_id` is its last act, null when that was a picking."""
+
+
+class UnitMoveColumns(TypedColumns):
+    variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), primary_key=True)
+    code = Column(Text, primary_key=True)
+    n = Column(Integer, primary_key=True)
+    posting_id = Column(Uuid, ForeignKey("stock.postings.id"))
+    from_place = Column(Text)
+    from_location_id = Column(Uuid, ForeignKey("locations.locations.id"))
+    to_place = Column(Text, nullable=False)
+    to_location_id = Column(Uuid, ForeignKey("locations.locations.id"))
+    line_id = Column(Uuid)
+    picked_for = Column(Uuid)
+    actor = Column(JSONB, nullable=False)
+    occurred_at = Column(DateTime(timezone=True), nullable=False)
+    recorded_at = Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
+
+
+unit_moves = Table(
+    "unit_moves",
+    metadata,
+    UnitMoveColumns,
+    CheckConstraint("n > 0", name="n"),
+    Index("ix_unit_moves_posting_id", "posting_id", postgresql_where=text("posting_id IS NOT NULL")),
+    schema="stock",
+)
+"""The life of a unit, one row per version. `from_place` is null when nobody knew the unit before, `line_id` the order line that it is
+picked for, leaves with or comes back from."""

@@ -1,11 +1,11 @@
-"""Periodic work of the stock room."""
+"""Periodic work of the stock room, and what it does when the catalog changes."""
 
 from __future__ import annotations
 
 from commerce.infra.db import Database
-from commerce.infra.outbox import Periodic
+from commerce.infra.outbox import Periodic, Subscriber
 from commerce.kernel.actor import system
-from commerce.stock import service
+from commerce.stock import closings, safety, service
 
 SWEEP = 500
 
@@ -16,4 +16,12 @@ async def sweep_expired(db: Database) -> None:
         pass
 
 
-PERIODIC = [Periodic("stock.sweep_expired", 30, sweep_expired)]
+PERIODIC = [
+    Periodic("stock.sweep_expired", 30, sweep_expired),
+    Periodic("stock.settle_safety", 30, safety.settle_left_over),
+    Periodic("stock.close", 3600, closings.close_daily),
+]
+SUBSCRIBERS = [
+    Subscriber("stock.safety_of_product", "product.saved", safety.product_saved),
+    Subscriber("stock.safety_of_category", "category.moved", safety.category_moved),
+]

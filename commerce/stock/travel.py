@@ -17,7 +17,7 @@ from commerce.stock.errors import NotExpected, ReservationShort
 from commerce.stock.ledger import Act, Change, NewReservation
 from commerce.stock.lines import booked_or_too_high, is_posted
 from commerce.stock.portions import changed
-from commerce.stock.schemas import Arrival, Cause, Freight, Movement, Reservation
+from commerce.stock.schemas import Arrival, Cause, Freight, Movement, Reservation, ReservationState
 from commerce.stock.tables import expected as plans_table
 
 COMMITTED = """
@@ -123,8 +123,11 @@ def _load(
                     quantity_lost=0, location_id=destination_id, expected_id=freight.id,
                 )  # fmt: skip
             else:
+                over: ReservationState = (
+                    "short" if one.quantity_lost else "released"
+                )  # what stays of it was given up earlier
                 changes[one.id] = Change(
-                    seen=one, state=one.state if left[one.id] else "short", bucket=one.bucket, quantity=stayed,
+                    seen=one, state=one.state if left[one.id] else over, bucket=one.bucket, quantity=stayed,
                     quantity_open=left[one.id], quantity_lost=one.quantity_lost,
                 )  # fmt: skip
         if wanted:
@@ -139,7 +142,6 @@ async def arrive(
     actor: Actor,
     *,
     cause: Cause,
-    document_id: UUID,
     destination_id: UUID,
     lines: Sequence[Arrival],
     occurred_at: datetime | None = None,
@@ -152,7 +154,6 @@ async def arrive(
     comes out of what nobody was promised, then out of promises (PromiseBroken). Surplus units were never sent: they are found. Seven
     statements. Raises NotExpected, LevelTooHigh.
     """
-    del document_id
     await ledger.lock(tx, ((destination_id, line.variant_id) for line in lines))
     if await is_posted(tx, cause):
         return

@@ -458,7 +458,9 @@ async def _known(tx: Tx, skus: Sequence[str], field: str) -> dict[str, catalog.V
     if not skus:
         return {}
     variants = await catalog.by_skus(tx, list(dict.fromkeys(skus)))
-    unknown = [stock.UnknownLine(pointer=f"/{field}/{n}", sku=sku) for n, sku in enumerate(skus) if sku not in variants]
+    unknown = [
+        stock.UnknownLine(pointer=f"/{field}/{n}/sku", sku=sku) for n, sku in enumerate(skus) if sku not in variants
+    ]
     if unknown:
         raise stock.UnknownSkus(unknown)
     stock.refuse_bundles(variants.values())
@@ -509,7 +511,9 @@ async def _arrivals(tx: Tx, goods: Sequence[ArrivedGoods]) -> list[Arrival]:
         text = line.sku if line.sku is not None else line.barcode or ""
         hit = by_sku.get(text) if line.sku is not None else by_scan.get(text)
         if hit is None:
-            unknown.append(stock.UnknownLine(pointer=f"/lines/{n}", sku=text))
+            unknown.append(
+                stock.UnknownLine(pointer=f"/lines/{n}/{'barcode' if line.sku is None else 'sku'}", sku=text)
+            )
             continue
         arrival = Arrival(
             variant=hit.variant, good=line.quantity * hit.quantity, damaged=line.damaged * hit.quantity, command=line
@@ -674,7 +678,7 @@ async def _will_not_come(
     ]  # fmt: skip
     if changes:
         await stock.change_expected(
-            tx, actor, cause=stock.Cause("supply_change", step_id), changes=changes,
+            tx, actor, cause=stock.Cause("supply_changed", step_id), changes=changes,
             business_date=location.business_date(tx.at),
         )  # fmt: skip
 

@@ -417,19 +417,14 @@ async def cancel(
 
 
 async def goods_are_in(tx: Tx, transfer: Transfer) -> bool:
-    """Whether all that the orders of its lines wait for at the source has come in."""
-    own = {line.order_line_id for line in transfer.lines if line.wanted > 0}
-    for owner_id in owners_of(transfer):
-        held = [
-            reservation
-            for reservation in await stock.reservations_of(tx, stock.Owner("fulfillment", owner_id))
-            if reservation.location_id == transfer.source_id
-            and reservation.line_id in own
-            and reservation.quantity_open > 0
-        ]
-        if not held or any(reservation.bucket == "promised" for reservation in held):
-            return False
-    return True
+    """Whether all that the orders of its lines wait for at the source has come in. One statement."""
+    owners = owners_of(transfer)
+    standing = await stock.whereabouts(tx, kind="fulfillment", ids=owners)
+    return all(
+        (transfer.source_id, "committed") in standing.get(owner_id, {})
+        and (transfer.source_id, "promised") not in standing[owner_id]
+        for owner_id in owners
+    )
 
 
 def owners_of(transfer: Transfer) -> list[UUID]:
@@ -564,7 +559,7 @@ async def _arrive(
     )  # fmt: skip
     shown = await queries.view(tx, transfer, places, step)
     await stock.arrive(
-        tx, actor, cause=stock.Cause("transfer_received", transfer.document), document_id=transfer.id,
+        tx, actor, cause=stock.Cause("transfer_received", transfer.document),
         destination_id=destination.id, lines=arrivals, business_date=destination.business_date(tx.at),
     )  # fmt: skip
     return shown

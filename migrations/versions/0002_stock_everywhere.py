@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("name", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("bands", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("max_km", sa.Integer(), nullable=True),
         sa.Column("weekdays", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("cut_off", sa.Text(), nullable=True),
         sa.Column("published", sa.Boolean(), nullable=False),
@@ -354,9 +355,9 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("counted", sa.Integer(), nullable=True),
         sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("expected", sa.Integer(), nullable=True),
-        sa.Column("moved", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("variance", sa.Integer(), nullable=True),
+        sa.Column("expected", sa.BigInteger(), nullable=True),
+        sa.Column("moved", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("variance", sa.BigInteger(), nullable=True),
         sa.Column("cost_amount", sa.BigInteger(), nullable=True),
         sa.Column("price_amount", sa.BigInteger(), nullable=True),
         sa.Column("resolution", sa.Text(), nullable=True),
@@ -570,6 +571,100 @@ def upgrade() -> None:
     )
     op.create_index("ix_safety_rules_category_code", "safety_rules", ["category_code"], unique=False, schema="stock")
     op.create_index("ix_safety_rules_variant_id", "safety_rules", ["variant_id"], unique=False, schema="stock")
+    op.create_table(
+        "unit_moves",
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("posting_id", sa.Uuid(), nullable=True),
+        sa.Column("from_place", sa.Text(), nullable=True),
+        sa.Column("from_location_id", sa.Uuid(), nullable=True),
+        sa.Column("to_place", sa.Text(), nullable=False),
+        sa.Column("to_location_id", sa.Uuid(), nullable=True),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("picked_for", sa.Uuid(), nullable=True),
+        sa.Column("actor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.CheckConstraint("n > 0", name=op.f("ck_unit_moves_n")),
+        sa.ForeignKeyConstraint(
+            ["from_location_id"], ["locations.locations.id"], name=op.f("fk_unit_moves_from_location_id")
+        ),
+        sa.ForeignKeyConstraint(["posting_id"], ["stock.postings.id"], name=op.f("fk_unit_moves_posting_id")),
+        sa.ForeignKeyConstraint(
+            ["to_location_id"], ["locations.locations.id"], name=op.f("fk_unit_moves_to_location_id")
+        ),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_unit_moves_variant_id")),
+        sa.PrimaryKeyConstraint("variant_id", "code", "n", name=op.f("pk_unit_moves")),
+        schema="stock",
+    )
+    op.create_index(
+        "ix_unit_moves_posting_id",
+        "unit_moves",
+        ["posting_id"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("posting_id IS NOT NULL"),
+    )
+    op.create_table(
+        "units",
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Uuid(), nullable=True),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("picked_for", sa.Uuid(), nullable=True),
+        sa.Column("picked_line", sa.Uuid(), nullable=True),
+        sa.Column("posting_id", sa.Uuid(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.CheckConstraint(
+            "(location_id IS NULL) = (place IN ('supplier', 'customer', 'loss', 'conversion'))",
+            name=op.f("ck_units_location"),
+        ),
+        sa.CheckConstraint(
+            "(picked_for IS NULL) = (picked_line IS NULL) AND (picked_for IS NULL OR place = 'committed')",
+            name=op.f("ck_units_picked"),
+        ),
+        sa.CheckConstraint("place <> 'customer' OR line_id IS NOT NULL", name=op.f("ck_units_left_with_a_line")),
+        sa.CheckConstraint(
+            "place IN ('available', 'committed', 'quality_control', 'damaged', 'supplier', 'customer', 'loss', 'conversion')",
+            name=op.f("ck_units_place_known"),
+        ),
+        sa.CheckConstraint("length(code) BETWEEN 1 AND 200 AND version > 0", name=op.f("ck_units_code")),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.locations.id"], name=op.f("fk_units_location_id")),
+        sa.ForeignKeyConstraint(["posting_id"], ["stock.postings.id"], name=op.f("fk_units_posting_id")),
+        sa.ForeignKeyConstraint(["variant_id"], ["catalog.variants.id"], name=op.f("fk_units_variant_id")),
+        sa.PrimaryKeyConstraint("variant_id", "code", name=op.f("pk_units")),
+        schema="stock",
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index(
+        "ix_units_line_id",
+        "units",
+        ["line_id"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("line_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_units_location_id_variant_id",
+        "units",
+        ["location_id", "variant_id"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("location_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_units_picked_for",
+        "units",
+        ["picked_for"],
+        unique=False,
+        schema="stock",
+        postgresql_where=sa.text("picked_for IS NOT NULL"),
+    )
     op.create_table(
         "lines",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -993,6 +1088,26 @@ def downgrade() -> None:
     op.drop_table("steps", schema="supply")
     op.drop_table("receipts", schema="supply")
     op.drop_table("lines", schema="supply")
+    op.drop_index(
+        "ix_units_picked_for", table_name="units", schema="stock", postgresql_where=sa.text("picked_for IS NOT NULL")
+    )
+    op.drop_index(
+        "ix_units_location_id_variant_id",
+        table_name="units",
+        schema="stock",
+        postgresql_where=sa.text("location_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_units_line_id", table_name="units", schema="stock", postgresql_where=sa.text("line_id IS NOT NULL")
+    )
+    op.drop_table("units", schema="stock")
+    op.drop_index(
+        "ix_unit_moves_posting_id",
+        table_name="unit_moves",
+        schema="stock",
+        postgresql_where=sa.text("posting_id IS NOT NULL"),
+    )
+    op.drop_table("unit_moves", schema="stock")
     op.drop_index("ix_safety_rules_variant_id", table_name="safety_rules", schema="stock")
     op.drop_index("ix_safety_rules_category_code", table_name="safety_rules", schema="stock")
     op.drop_table("safety_rules", schema="stock")

@@ -17,7 +17,10 @@ from commerce.infra.db import Database
 from commerce.settings import Settings
 from tests.orders.story import cash, make_ready, pickup_code, place, rub, step
 from tests.orders.test_sales import sale
-from tests.support import Client, Shop, clock, unique
+from tests.supply.story import deliveries
+from tests.support import Client, Shop, Store, clock, unique
+from tests.transfers.moves import create, ends, made_ready, sent, wanted
+from tests.transfers.moves import step as moved
 
 CARD = {"kind": "card_terminal", "reference": "slip 0042"}
 
@@ -35,6 +38,7 @@ async def books(settings: Settings) -> AsyncIterator[Database]:
         shop = Shop(db, http, own)
         await shop.open()
         await tell(shop)
+        await deliveries(shop)
         await outbox.drain(db, parts.subscribers())
     yield db
     await db.close()
@@ -110,3 +114,51 @@ async def tell(shop: Shop) -> None:
     assert sold.status_code == 201, sold.text
     sold = await till.post(f"/v1/stores/{store.code}/sales", sale((await shop.item(price=300), 1, 300)))
     assert sold.status_code == 201, sold.text
+    await correct(shop, store, staff)
+    await send(shop)
+
+
+async def correct(shop: Shop, store: Store, manager: Client) -> None:
+    """Goods corrected by hand: at once, with a manager's approval, against it, and still waiting for it."""
+    vase = await shop.item(price=900_000)
+    await shop.stock(store, vase, 20, unit_cost=600_000)
+    associate = await shop.staff("associate", store.code)
+    path = f"/v1/stores/{store.code}/adjustments"
+    asked = {}
+    for reason, delta in (("damage", -1), ("theft", -2), ("found", 3), ("lost", -4)):
+        answer = await associate.post(path, {"sku": vase.sku, "delta": delta, "reason": reason})
+        assert (answer.status_code, answer.json()["state"]) == (201, "booked" if delta == -1 else "waiting"), (
+            answer.text
+        )
+        asked[reason] = f"{path}/{answer.json()['adjustment']}"
+    assert (await manager.post(f"{asked['theft']}/approve", {"note": "Seen on the camera"})).status_code == 200
+    assert (await manager.post(f"{asked['found']}/reject", {"note": "They belong to another store"})).status_code == 200
+
+
+async def send(shop: Shop) -> None:
+    """Transfers in every state: planned, ready, left in part, arrived in part with what differs, closed short, cancelled."""
+    at, fork, spoon = await ends(shop), await shop.item(), await shop.item()
+    for item in (fork, spoon):
+        await shop.stock(at.source, item, 60, unit_cost=300)
+    number = await create(at, (fork, 1))
+    changed = await at.office.patch(f"/v1/transfers/{number}", {"lines": wanted((spoon, 2), (fork, 2))})
+    assert changed.status_code == 200, changed.text
+    await made_ready(at, (fork, 3), (spoon, 1))
+    number = await made_ready(at, (fork, 6), (spoon, 5))
+    some = {"lines": [{"sku": fork.sku, "quantity": 4}], "short_reason": "not_found"}
+    left = await moved(at.sender, at.source, number, "dispatch", some)
+    assert left.status_code == 200, left.text
+    for last in (None, {"reason": "stolen"}, {"reason": "lost"}):
+        number = await sent(at, (fork, 8), (spoon, 4))
+        came = [
+            {"sku": fork.sku, "received": 3, "quality_control": 1, "damaged": 1, "missing": 1, "reason": "lost"},
+            {"sku": spoon.sku, "received": 5, "damaged": 1, "reason": "sent_too_many"},
+        ]
+        part = await moved(at.receiver, at.destination, number, "receive", {"lines": came})
+        assert (part.status_code, part.json()["state"]) == (200, "partially_received"), part.text
+        if last:
+            closed = await moved(at.receiver, at.destination, number, "close", last)
+            assert (closed.status_code, closed.json()["state"]) == (200, "received"), closed.text
+    number = await made_ready(at, (fork, 2))
+    gone = await at.office.post(f"/v1/transfers/{number}/cancel", {"reason": "not needed"})
+    assert gone.status_code == 200, gone.text

@@ -22,6 +22,9 @@ COST_AT_SALE = "goods leave at a cost between those received"
 SET_ASIDE = "what is set aside equals the open reservations"
 BUCKET = "a live reservation stands on the bucket of its state"
 TOLD = "a physical fact that broke promises, or that the books did not know, was told"
+ADJUSTED = "every booked adjustment has its posting, as of its request; one that waits or was rejected has none"
+ADJUSTMENT_VERSIONS = "each version of an adjustment has its event, which says what it is"
+ADJUSTMENT_RECORDS = "who asked for an adjustment and who decided it is in the audit records"
 
 LEFT = "what a fulfillment handed over has left its store with the customer"
 DOCUMENTS = "every document that moves goods has its posting"
@@ -46,6 +49,20 @@ NO_OWNER = "goods are set aside for lines of a fulfillment only"
 NO_ORDER = "every money fact belongs to an order, and to one of its returns when it names one"
 NO_AGGREGATE = "every event is about something that there is"
 SIGNED_UP = "every customer has signed up"
+
+PLANNED = "what a supplier has announced is what stock plans for"
+ARRIVED = "every receipt of a delivery has its posting, with the units that came"
+NO_DELIVERY = "every posting about a delivery has its receipt or its change"
+NO_LINE_OF_PLAN = "every plan of a delivery is a line that its supplier has announced"
+
+COUNTED = "a line of an expected receipt counts what its receipts brought"
+STILL_TO_COME = "an expected receipt is open as long as something is to come"
+EXPLAINED = "every discrepancy of an expected receipt has its reason"
+SUPPLY_VERSIONS = "each version of an expected receipt has its step and its events, without a gap"
+SUPPLY_STEPS = "every step of an expected receipt has published what it says"
+SUPPLY_ACTS = "every act of receiving has its step and its lines"
+SUPPLY_RECORDS = "what is done about an expected receipt has its audit record"
+SUPPLIER_VERSIONS = "each version of a supplier has its event, without a gap"
 
 OUTSTANDING = "a closed fulfillment has nothing outstanding, an open one has"
 FULFILLMENT_VERSIONS = "each version of a fulfillment has its step and its event, without a gap"
@@ -84,6 +101,19 @@ PUBLISHED = "published events are numbered from 1 without gaps"
 PUBLISHED_FIRST = "only a published event is delivered"
 ANSWERED = "every idempotency key has its answer"
 DELIVERED = "every published event has a delivery to each of its subscribers"
+
+ON_THE_WAY = "what stands in transit at a place is what open transfers have sent there and has not arrived"
+TRANSFER_SENT = "every dispatch has moved its goods from its source to its destination"
+TRANSFER_ARRIVED = "every arrival has moved its goods at its destination, into the buckets that it names"
+TRANSFER_LINES = "a transfer's lines say what its steps add up to"
+TRANSFER_GOODS = "what a ready transfer is to send is set aside for it, or known to be lost; nothing else is"
+TRANSFER_PLANS = "what a transfer has sent is planned to arrive, less what is there or missing"
+UNDER_WAY = "a transfer is under way as long as something is"
+TRANSFER_VERSIONS = "each version of a transfer has its step and its events, without a gap"
+TRANSFER_TOLD = "every step of a transfer has published what it says, between the same places"
+TRANSFER_RECORDS = "what staff does with a transfer has its audit record"
+NO_STEP = "every posting of a transfer has its step"
+NO_TRANSFER = "what stands in transit, is planned to, or is set aside for a transfer is on one of its lines"
 
 SOLD = "(SELECT posting_id FROM stock.movements WHERE to_place = 'customer' ORDER BY posting_id LIMIT 1)"
 OPEN = "(SELECT id FROM stock.reservations WHERE state = 'committed' ORDER BY id LIMIT 1)"
@@ -329,6 +359,36 @@ RETURNS = [
     ("another receipt", RETURN_PAPERS, "UPDATE returns.returns SET receipt_number = 4711"),
     ("no receipt", RETURN_PAPERS, "UPDATE returns.returns SET receipt_register = NULL, receipt_number = NULL"),
 ]  # fmt: skip
+SUPPLY = [
+    ("planned less than announced", PLANNED, "UPDATE stock.expected SET cancelled = cancelled + 1 WHERE received + cancelled + promised < quantity"),
+    ("arrived in one book only", PLANNED, "UPDATE supply.lines SET received = received + 1 WHERE received + cancelled < quantity"),
+    ("a delivery without its plan", PLANNED, "DELETE FROM stock.expected"),
+    ("planned for another day", PLANNED, "UPDATE stock.expected SET expected_on = expected_on + 1"),
+    ("planned at another price", PLANNED, "UPDATE stock.expected SET unit_cost = unit_cost + 1"),
+    ("a receipt without its posting", ARRIVED, "DELETE FROM stock.postings WHERE cause_kind = 'supply_receipt'"),
+    ("damaged on paper only", ARRIVED, "UPDATE supply.receipt_lines SET bucket = 'available' WHERE bucket = 'damaged'"),
+    ("paid otherwise", ARRIVED, "UPDATE supply.receipt_lines SET unit_cost = 111 WHERE unit_cost = 110"),
+    ("more moved than came", ARRIVED, "UPDATE stock.movements SET quantity = quantity + 1 WHERE posting_id IN (SELECT id FROM stock.postings WHERE cause_kind = 'supply_receipt')"),
+    ("a posting without its receipt", NO_DELIVERY, "DELETE FROM supply.receipts"),
+    ("a plan without its line", NO_LINE_OF_PLAN, "DELETE FROM supply.lines"),
+    ("a supplier out of nowhere", NO_AGGREGATE, "DELETE FROM supply.suppliers"),
+    ("over by miscounting", COUNTED, "UPDATE supply.lines SET over = over + 1 WHERE damaged > 0"),
+    ("damaged less than received so", COUNTED, "UPDATE supply.lines SET damaged = 0 WHERE damaged > 0"),
+    ("receipts are lost", COUNTED, "DELETE FROM supply.receipt_lines"),
+    ("cancelled though it came", STILL_TO_COME, "UPDATE supply.announcements SET state = 'cancelled' WHERE state = 'received'"),
+    ("waiting for nothing", STILL_TO_COME, "UPDATE supply.announcements SET state = 'announced', closed_at = NULL WHERE state = 'cancelled'"),
+    ("damaged without a reason", EXPLAINED, "UPDATE supply.lines SET reason = NULL WHERE damaged > 0"),
+    ("over without a reason", EXPLAINED, "UPDATE supply.receipt_lines SET reason = NULL WHERE over > 0"),
+    ("a delivery of one version more", SUPPLY_VERSIONS, "UPDATE supply.announcements SET version = version + 1"),
+    ("a delivery's step is lost", SUPPLY_VERSIONS, "DELETE FROM supply.steps WHERE version = 2"),
+    ("never announced", SUPPLY_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'supply.announced'"),
+    ("closed in silence", SUPPLY_STEPS, "DELETE FROM infra.outbox WHERE type = 'supply.closed'"),
+    ("overdue in silence", SUPPLY_STEPS, "DELETE FROM infra.outbox WHERE type = 'supply.overdue'"),
+    ("an act without its step", SUPPLY_ACTS, "UPDATE supply.steps SET what = 'changed' WHERE what = 'received'"),
+    ("an act of nothing", SUPPLY_ACTS, "DELETE FROM supply.receipt_lines"),
+    ("received by nobody", SUPPLY_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'expected_receipt.receive'"),
+    ("a supplier of one version more", SUPPLIER_VERSIONS, "UPDATE supply.suppliers SET version = version + 1"),
+]  # fmt: skip
 REST = [
     ("two open carts", ONE_CART, "DROP INDEX carts.uq_carts_shopper_id; UPDATE carts.carts SET state = 'open', shopper_id = (SELECT shopper_id FROM carts.carts LIMIT 1)"),
     ("merged into nothing", MERGED, "UPDATE carts.carts SET state = 'merged'"),
@@ -348,7 +408,73 @@ REST = [
     ("never delivered", DELIVERED, "DELETE FROM infra.deliveries"),
     ("an answer is lost", ANSWERED, "UPDATE infra.idempotency_keys SET answer = NULL"),
 ]  # fmt: skip
-FAULTS = [*GOODS, *WORK, *MONEY, *ORDERS, *RETURNS, *REST]
+ADJUSTMENTS = [
+    ("an adjustment without its posting", ADJUSTED, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'adjustment'"),
+    ("adjusted by one more", ADJUSTED, "UPDATE stock.adjustments SET delta = delta - 1 WHERE state = 'booked'"),
+    ("adjusted the other way", ADJUSTED, "UPDATE stock.adjustments SET delta = -delta WHERE state = 'booked'"),
+    ("another bucket adjusted", ADJUSTED, "UPDATE stock.adjustments SET bucket = 'quality_control' WHERE state = 'booked'"),
+    ("damaged, and not gone", ADJUSTED, "UPDATE stock.adjustments SET reason = 'lost' WHERE reason = 'damage'"),
+    ("another variant adjusted", ADJUSTED,
+     f"UPDATE stock.adjustments a SET variant_id = {OTHER_VARIANT.format('a.variant_id')} WHERE state = 'booked'"),
+    ("adjusted elsewhere", ADJUSTED, f"UPDATE stock.adjustments a SET location_id = {OTHER_STORE.format('a.location_id')} WHERE state = 'booked'"),
+    ("adjusted at another time", ADJUSTED, "UPDATE stock.postings SET occurred_at = occurred_at + interval '1 day' WHERE cause_kind = 'adjustment'"),
+    ("booked while it waits", ADJUSTED,
+     "UPDATE stock.adjustments SET state = 'waiting', decided_at = NULL, decided_by = NULL WHERE state = 'booked' AND version = 2"),
+    ("booked though rejected", ADJUSTED, "UPDATE stock.adjustments SET state = 'rejected' WHERE state = 'booked'"),
+    ("booked on paper", ADJUSTED, "UPDATE stock.adjustments SET state = 'booked' WHERE state = 'rejected'"),
+    ("decided by nobody's event", ADJUSTMENT_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'stock.adjustment_decided'"),
+    ("asked for by nobody's event", ADJUSTMENT_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'stock.adjustment_requested'"),
+    ("told of another decision", ADJUSTMENT_VERSIONS, "UPDATE stock.adjustments SET state = 'booked' WHERE state = 'rejected'"),
+    ("told of another value", ADJUSTMENT_VERSIONS, "UPDATE stock.adjustments SET value = value + 1"),
+    ("told of another quantity", ADJUSTMENT_VERSIONS, "UPDATE stock.adjustments SET delta = delta + 10"),
+    ("a version that nobody made", ADJUSTMENT_VERSIONS, "UPDATE stock.adjustments SET version = version + 1 WHERE state = 'waiting'"),
+    ("nobody is on record for it", ADJUSTMENT_RECORDS, "DELETE FROM infra.audit_records WHERE target = 'adjustment'"),
+    ("another decided it", ADJUSTMENT_RECORDS, "UPDATE stock.adjustments SET decided_by = requested_by WHERE version = 2"),
+    ("decided at another time", ADJUSTMENT_RECORDS, "UPDATE stock.adjustments SET decided_at = decided_at + interval '1 day' WHERE version = 2"),
+    ("asked for at another time", ADJUSTMENT_RECORDS, "UPDATE stock.adjustments SET requested_at = requested_at - interval '1 day'"),
+    ("an adjustment is gone", NO_AGGREGATE, "DELETE FROM stock.adjustments WHERE state = 'waiting'"),
+    ("a posting of no adjustment", NO_DOCUMENT, "DELETE FROM stock.adjustments WHERE state = 'booked'"),
+]  # fmt: skip
+TRANSFERS = [
+    ("one more arrived on paper", ON_THE_WAY, "UPDATE transfers.lines SET received = received + 1 WHERE received + quality_control + damaged + missing < dispatched"),
+    ("sent to another place", ON_THE_WAY, "UPDATE transfers.transfers SET source_id = destination_id, destination_id = source_id WHERE state = 'in_transit'"),
+    ("goods that never arrive", ON_THE_WAY, "UPDATE stock.levels SET in_transit = in_transit + 1 WHERE in_transit > 0"),
+    ("a dispatch without its posting", TRANSFER_SENT, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'transfer_dispatched'"),
+    ("more left than was noted", TRANSFER_SENT, "UPDATE stock.movements m SET quantity = m.quantity + 1 FROM stock.postings p"
+     " WHERE p.id = m.posting_id AND p.cause_kind = 'transfer_dispatched'"),
+    ("left from elsewhere", TRANSFER_SENT, "UPDATE transfers.transfers SET source_id = destination_id, destination_id = source_id WHERE state = 'received'"),
+    ("a dispatch of other goods", TRANSFER_SENT, "UPDATE transfers.steps SET data = jsonb_set(data, '{lines,0,quantity}', '99') WHERE what = 'dispatched'"),
+    ("an arrival without its posting", TRANSFER_ARRIVED, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'transfer_received'"),
+    ("damaged goods on the shelf", TRANSFER_ARRIVED, "UPDATE stock.movements m SET to_place = 'available' FROM stock.postings p"
+     " WHERE p.id = m.posting_id AND p.cause_kind = 'transfer_received' AND m.to_place = 'damaged'"),
+    ("found goods that were sent", TRANSFER_ARRIVED, "UPDATE stock.movements m SET from_place = 'in_transit', from_location_id = to_location_id"
+     " FROM stock.postings p WHERE p.id = m.posting_id AND p.cause_kind = 'transfer_received' AND m.from_place = 'loss'"),
+    ("a line that sent more", TRANSFER_LINES, "UPDATE transfers.lines SET dispatched = dispatched + 1, quantity = quantity + 1 WHERE dispatched > 0"),
+    ("a line that got more", TRANSFER_LINES, "UPDATE transfers.lines SET surplus = surplus + 1 WHERE surplus > 0"),
+    ("an arrival forgotten", TRANSFER_LINES, "DELETE FROM transfers.steps WHERE what = 'partially_received'"),
+    ("ready, and nothing set aside", TRANSFER_GOODS, "UPDATE transfers.transfers SET state = 'ready' WHERE state = 'draft'"),
+    ("cancelled, and still set aside", TRANSFER_GOODS, "UPDATE transfers.transfers SET state = 'cancelled', closed_at = now() WHERE state = 'ready'"),
+    ("set aside for another line", TRANSFER_GOODS, "UPDATE stock.reservations SET line_id = gen_random_uuid() WHERE owner_kind = 'transfer' AND quantity_open > 0"),
+    ("a plan of more", TRANSFER_PLANS, "UPDATE stock.expected SET quantity = quantity + 1 WHERE kind = 'transfer'"),
+    ("a plan that is not told", TRANSFER_PLANS, "UPDATE stock.expected SET cancelled = cancelled - 1, received = received + 1 WHERE kind = 'transfer' AND cancelled > 0"),
+    ("sent without a plan", TRANSFER_PLANS, "DELETE FROM stock.expected WHERE kind = 'transfer'"),
+    ("received on paper", UNDER_WAY, "UPDATE transfers.transfers SET state = 'received', closed_at = now() WHERE state = 'partially_received'"),
+    ("open for ever", UNDER_WAY, "UPDATE transfers.transfers SET state = 'in_transit', closed_at = NULL WHERE state = 'received'"),
+    ("a transfer of nothing", UNDER_WAY, "DELETE FROM transfers.lines"),
+    ("a transfer of one version more", TRANSFER_VERSIONS, "UPDATE transfers.transfers SET version = version + 1"),
+    ("a transfer never told of", TRANSFER_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'transfer.dispatched'"),
+    ("a step of a transfer is gone", TRANSFER_VERSIONS, "DELETE FROM transfers.steps WHERE what = 'created'"),
+    ("a transfer told otherwise", TRANSFER_TOLD, "UPDATE infra.outbox SET type = 'transfer.ready' WHERE type = 'transfer.cancelled'"),
+    ("told of other places", TRANSFER_TOLD, "UPDATE transfers.transfers SET source_id = destination_id, destination_id = source_id"),
+    ("sent by nobody", TRANSFER_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'transfer.dispatch'"),
+    ("goods moved by no step", NO_STEP, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'transfer_left_behind'"),
+    ("received by the sender", NO_STEP, "UPDATE stock.postings SET cause_kind = 'transfer_received' WHERE cause_kind = 'transfer_dispatched'"),
+    ("on the way by no transfer", NO_TRANSFER, "DELETE FROM transfers.lines"),
+    ("planned by no transfer", NO_TRANSFER, "UPDATE stock.expected SET document_id = gen_random_uuid() WHERE kind = 'transfer'"),
+    ("set aside for no transfer", NO_TRANSFER, "UPDATE stock.reservations SET owner_id = gen_random_uuid() WHERE owner_kind = 'transfer'"),
+    ("a transfer is gone", NO_AGGREGATE, "DELETE FROM transfers.transfers WHERE state = 'cancelled'"),
+]  # fmt: skip
+FAULTS = [*GOODS, *ADJUSTMENTS, *WORK, *MONEY, *ORDERS, *RETURNS, *SUPPLY, *REST, *TRANSFERS]
 
 
 class Undone(Exception):

@@ -158,7 +158,7 @@ async def _ground(tx: Tx, key: str) -> None:
             "name": {"en": f"Store {number}", "ru": f"Магазин {number}"},
             "kind": "store",
             "legal_entity": "own",
-            "roles": ["accepts_returns", "pickup", "sells", "ships"],
+            "roles": ["accepts_returns", "pickup", "receives", "sells", "ships"],
             "address": {
                 "country": "RU", "region": "Москва", "city": "Москва", "city_en": "Moscow",
                 "street": f"Тверская, {number}", "postal_code": "101000",

@@ -39,6 +39,7 @@ async def lay_ground(shop: Shop) -> Ground:
     item, spare = await shop.item(price=PRICE), await shop.item(price=PRICE)
     for goods in (item, spare):
         await shop.stock(store, goods, 1_000_000)
+    await shop.stock(spare_store, spare, 1_000_000)
     client, admin = await shop.client(), await shop.staff("admin", "*", channel="back_office")
     assert client.token
     assert admin.token
@@ -65,6 +66,7 @@ class World:
         self.tried = set[str]()
         """Operations called since the last test ended."""
         self.at_store = f"/v1/stores/{ground.store.code}"
+        self.here = {"code": ground.store.code}
         self.email, self.login, self.fired = f"{unique('anna')}@example.com", unique("staff"), unique("staff")
         self.shopper = self._token("POST", "/v1/auth/sign-up", {"email": self.email, "password": PASSWORD})
         self.person = self.call("GET", "/v1/me", token=self.shopper)["id"]
@@ -79,6 +81,9 @@ class World:
         self.collected = self.call("POST", f"{ready}/collect", self._tenders(self.order))
         receipt = self.collected["receipt"]
         self.returned = self.call("POST", f"{self.at_store}/returns", self._back())
+        self.supplier = unique("supplier")
+        self.call("PUT", f"/v1/suppliers/{self.supplier}", {"name": {"ru": "Поставщик"}})
+        expected, transfer = self._expected(), self._transfer(0)
         self.things: dict[str, str] = {
             "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
             "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
@@ -91,17 +96,25 @@ class World:
             "/v1/variants/{sku}/stop-sale sku": ground.spare.sku,
             "/v1/variants/{sku}/resume sku": ground.spare.sku,
             "/v1/staff/{login}/restore login": self.fired,
+            "/v1/suppliers/{code} code": self.supplier,
+            "/v1/expected-receipts/{number} number": expected,
+            "/v1/transfers/{number} number": transfer,
+            "/v1/stores/{code}/transfers/{number} number": transfer,
+            "/v1/stores/{code}/expected-receipts/{number} number": expected,
         }  # fmt: skip
         self.parts: dict[str, Any] = {
             "sku": ground.item.sku, "barcode": self.barcode, "location": ground.store.code, "order": self.order["number"],
             "receipt": receipt, "channel": "site", "legal_entity": "own", "category": "things", "tax_class": "standard",
-            "return_policy": "standard", "customer": self.person, "currency": "RUB",
+            "return_policy": "standard", "customer": self.person, "currency": "RUB", "supplier": self.supplier,
         }  # fmt: skip
         self.queries: dict[str, dict[str, Any]] = {
             "scan": {"data": self.barcode},
             "find_customer": {"email": self.email},
             "list_availability": {"sku": [ground.item.sku]},
             "list_store_stock": {"sku": [ground.item.sku]},
+            "list_transfers": {"location": ground.store.code, "state": ["draft"]},
+            "list_store_transfers": {"direction": "incoming", "state": ["draft"]},
+            "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
             "list_products": {"category": "things"},
         }
         self.recipes: dict[str, Callable[[], Chosen]] = {
@@ -139,8 +152,58 @@ class World:
             ),
             "change_me": lambda: Chosen(body={"name": "Анна", "phone": None, "email": self.email}),
             "book_stock_receipt": lambda: Chosen(body={"lines": [{"sku": ground.spare.sku, "quantity": 5}]}),
+            "create_transfer": lambda: Chosen(body=self._planned()),
+            "ask_for_goods": lambda: Chosen(
+                path=self.here, body={name: part for name, part in self._planned().items() if name != "destination"}
+            ),
+            "change_transfer": lambda: Chosen(
+                path={"number": self._transfer(0)},
+                body={"lines": [self._goods()], "expected_on": self._day(9), "note": None},
+            ),
+            "cancel_transfer": lambda: Chosen(path={"number": self._transfer(1)}),
+            "ready_transfer": lambda: self._moved(0),
+            "dispatch_transfer": lambda: self._moved(
+                1, {"lines": [self._goods()], "short_reason": "not_found", "expected_on": None}
+            ),
+            "receive_transfer": lambda: self._moved(2, {"lines": [{"sku": ground.spare.sku, "received": 1}]}),
+            "close_transfer": lambda: self._moved(2),
+            "announce_expected_receipt": lambda: Chosen(body=self._announcement()),
+            "change_expected_receipt": lambda: Chosen(
+                path={"number": self._expected()},
+                body={"expected_on": self._day(9), "lines": [{"n": 1, "quantity": 3}], "added": []},
+            ),
+            "cancel_expected_receipt": lambda: Chosen(path={"number": self._expected()}),
+            "receive_expected_receipt": lambda: Chosen(
+                path={"code": ground.store.code, "number": self._expected()},
+                body={"lines": [{"sku": ground.spare.sku, "quantity": 2}], "close": False, "reason": None, "short": []},
+            ),
+            "close_expected_receipt": lambda: Chosen(
+                path={"code": ground.store.code, "number": self._expected()},
+                body={"reason": "Not on board", "short": []},
+            ),
             "book_stock_adjustment": lambda: Chosen(
                 body={"sku": ground.spare.sku, "delta": -1, "reason": "damage", "bucket": "available"}
+            ),
+            "get_stock_adjustment": self._adjustment,
+            "approve_stock_adjustment": self._adjustment,
+            "reject_stock_adjustment": lambda: msgspec.structs.replace(
+                self._adjustment(), body={"note": "They are there"}
+            ),
+            "move_stock": lambda: Chosen(
+                path=self.here, body={"lines": [self._goods() | {"from_bucket": "available", "to_bucket": "damaged"}]}
+            ),
+            "convert_stock": lambda: Chosen(
+                path=self.here,
+                body={
+                    "takes": [self._goods() | {"bucket": "available"}],
+                    "makes": [self._goods(ground.item) | {"bucket": "damaged"}],
+                },
+            ),
+            "return_stock_to_vendor": lambda: Chosen(
+                path=self.here, body={"lines": [self._goods() | {"bucket": "available"}]}
+            ),
+            "write_off_stock": lambda: Chosen(
+                path=self.here, body={"lines": [self._goods() | {"bucket": "available"}], "reason": "lost"}
             ),
             "put_cart_line": lambda: Chosen(path=self._in_cart(), body={"quantity": 3}),
             "put_cart_lines": lambda: Chosen(
@@ -215,9 +278,47 @@ class World:
         )
         return Chosen(path={"session_id": made["session_id"]})
 
+    def _day(self, days: int) -> str:
+        return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+
+    def _announcement(self) -> dict[str, Any]:
+        return {
+            "supplier": self.supplier, "location": self.ground.store.code, "reference": unique("invoice"),
+            "expected_on": self._day(5), "lines": [{"sku": self.ground.spare.sku, "quantity": 5, "unit_cost": 100}],
+        }  # fmt: skip
+
+    def _expected(self) -> str:
+        return str(self.call("POST", "/v1/expected-receipts", self._announcement())["number"])
+
     def _staff(self, login: str) -> dict[str, Any]:
         roles = [{"role": "associate", "locations": [self.ground.store.code]}]
         return {"login": login, "name": "Анна", "password": PASSWORD, "roles": roles}
+
+    def _planned(self) -> dict[str, Any]:
+        ends = {"source": self.ground.spare_store.code, "destination": self.ground.store.code}
+        return {**ends, "lines": [self._goods() | {"quantity": 2}], "expected_on": None}
+
+    def _transfer(self, steps: int) -> str:
+        """The number of a transfer to the store after so many of ready, dispatch."""
+        number = str(self.call("POST", "/v1/transfers", self._planned())["number"])
+        for step, body in (("ready", None), ("dispatch", {}))[:steps]:
+            self.call("POST", f"/v1/stores/{self.ground.spare_store.code}/transfers/{number}/{step}", body)
+        return number
+
+    def _moved(self, steps: int, body: dict[str, Any] | None = None) -> Chosen:
+        end = self.ground.store if steps == 2 else self.ground.spare_store
+        return Chosen(path={"code": end.code, "number": self._transfer(steps)}, body=body)
+
+    def _goods(self, item: Item | None = None) -> dict[str, Any]:
+        return {"sku": (item or self.ground.spare).sku, "quantity": 1}
+
+    def _adjustment(self) -> Chosen:
+        """One that waits for a manager."""
+        signed_in = {"login": self.login, "password": PASSWORD}
+        token = self._token("POST", "/v1/auth/staff/sign-in", signed_in)
+        lost = {"sku": self.ground.spare.sku, "delta": -100, "reason": "lost"}
+        made = self.call("POST", f"{self.at_store}/adjustments", lost, token=token)
+        return Chosen(path={"code": self.ground.store.code, "adjustment": made["adjustment"]}, body={"note": None})
 
     def _made(self, path: str, body: dict[str, Any], code: str) -> str:
         self.call("POST", path, body | {"code": code})

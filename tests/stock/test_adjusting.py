@@ -173,7 +173,7 @@ async def test_an_associate_books_up_to_the_limit_at_once(db: Database, shop: Sh
     assert await movements_of(db, cause(booked)) == [(10, "available", "loss")]
     fact = {
         "location_id": str(store.id), "variant_id": str(item.id), "delta": -10, "bucket": "available", "reason": "theft",
-        "value": LIMIT, "currency": "RUB", "state": "booked",
+        "worth": LIMIT, "currency": "RUB", "state": "booked",
     }  # fmt: skip
     assert await told(db, booked) == [(1, "stock.adjustment_decided", fact)]
     who = associate.actor.subject

@@ -101,7 +101,9 @@ async def test_what_is_booked_days_late_reaches_back_over_closings(db: Database,
         lines=[stock.ReceiptLine(variant_id=item.id, quantity=8, unit_cost=100)], occurred_at=long_ago,
     )  # fmt: skip
     after = await now(db)
-    assert [(await as_of(db, store, item, at, "occurred"))[0] for at in (long_ago - closings.INSTANT, long_ago, before)] == [0, 8, 8]
+    assert [
+        (await as_of(db, store, item, at, "occurred"))[0] for at in (long_ago - closings.INSTANT, long_ago, before)
+    ] == [0, 8, 8]
     assert [(await as_of(db, store, item, at, "recorded"))[0] for at in (long_ago, before, after)] == [0, 0, 8]
 
 

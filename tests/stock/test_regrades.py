@@ -71,7 +71,8 @@ async def cost_of(db: Database, item: Item) -> int | None:
     """The moving average."""
 
     async def read(tx: Tx) -> int | None:
-        return await tx.scalar("SELECT average FROM stock.costs WHERE variant_id = :id", id=item.id)
+        found: int | None = await tx.scalar("SELECT average FROM stock.costs WHERE variant_id = :id", id=item.id)
+        return found
 
     return await db.read(read)
 
@@ -94,11 +95,12 @@ async def why(db: Database, about: stock.Cause) -> str | None:
     """The reason of a posting."""
 
     async def read(tx: Tx) -> str | None:
-        return await tx.scalar(
+        found: str | None = await tx.scalar(
             "SELECT reason FROM stock.postings WHERE cause_kind = :kind AND cause_id = :id",
             kind=about.kind,
             id=about.id,
         )
+        return found
 
     return await db.read(read)
 
@@ -173,26 +175,25 @@ async def test_what_leaves_the_shelf_breaks_promises(db: Database, shop: Shop, t
 
 
 async def test_a_move_that_does_not_fit_moves_nothing(db: Database, shop: Shop) -> None:
-    store, shirt, shoe = await shop.store(), await shop.item(), await shop.item()
+    store, hat, shirt, shoe = await shop.store(), await shop.item(), await shop.item(), await shop.item()
     associate = await shop.staff("associate", store.code)
+    await filled(shop, associate, store, hat, 5)
     await filled(shop, associate, store, shirt, 5, 1, 1)
     path = f"/v1/stores/{store.code}/moves"
-    good = moved(shirt, 1, "available", "damaged")
+    good = moved(hat, 1, "available", "damaged")
     for line, left in (
         (moved(shirt, 2, "quality_control", "available"), 1),
         (moved(shirt, 2, "damaged", "available"), 1),
         (moved(shirt, 6, "available", "quality_control"), 5),
         (moved(shoe, 1, "damaged", "available"), 0),
     ):
-        lines = [line] if line["from_bucket"] == "available" else [good, line]
-        refusal = await associate.post(path, {"lines": lines, "reason": "x"})
-        assert kind(refusal) == (409, "stock-below-zero")
-        assert refusal.json()["bucket"] == line["from_bucket"]
-        if len(lines) == 1 or line["from_bucket"] != "damaged" or line["sku"] == shoe.sku:
-            assert refusal.json()["left"] == left
+        refusal = await associate.post(path, {"lines": [good, line], "reason": "x"})
+        assert (*kind(refusal), refusal.json()["bucket"], refusal.json()["left"]) == (
+            409, "stock-below-zero", line["from_bucket"], left,
+        )  # fmt: skip
     refusal = await associate.post(path, {"lines": [good, moved(shoe, 1, "damaged", "damaged")], "reason": "x"})
     assert (*kind(refusal), refusal.json()["lines"]) == (422, "same-bucket", [{"sku": shoe.sku, "bucket": "damaged"}])
-    assert await buckets(db, store, shirt, shoe) == [(5, 1, 1), (0, 0, 0)]
+    assert await buckets(db, store, hat, shirt, shoe) == [(5, 0, 0), (5, 1, 1), (0, 0, 0)]
 
 
 async def test_a_box_is_opened(db: Database, shop: Shop) -> None:
@@ -435,7 +436,7 @@ async def test_bad_input(db: Database, shop: Shop) -> None:
     assert await buckets(db, store, item) == [(5, 5, 5)]
 
 
-async def test_two_hundred_lines_are_as_many_statements_as_one(db: Database, shop: Shop) -> None:
+async def test_twenty_lines_are_as_many_statements_as_one(db: Database, shop: Shop) -> None:
     from tests.support_statements import count_statements
 
     store = await shop.store()
@@ -446,30 +447,19 @@ async def test_two_hundred_lines_are_as_many_statements_as_one(db: Database, sho
     spent: dict[str, set[int]] = {}
     for lines in (1, 20, 1, 20):
         some = items[:lines]
-        works = {
-            "move": (
-                adjusting.book_move,
-                BookMove(
-                    lines=[
-                        MovedLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged")
-                        for item in some
-                    ],
-                    reason="x",
-                ),
-                {},
-            ),
-            "write_off": (
-                adjusting.book_write_off,
-                BookWriteOff(
-                    lines=[ShelfLine(sku=item.sku, quantity=1, bucket="damaged") for item in some], reason="lost"
-                ),
-                {"currency": "RUB"},
-            ),
-        }
-        for name, (verb, command, more) in works.items():
-            async with count_statements(db) as counted:
-                await db.write(verb, actor, code=store.code, command=command, **more)  # type: ignore[operator]
-                spent.setdefault(name, set()).add(len(list(counted)))
+        judged = BookMove(
+            lines=[MovedLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged") for item in some],
+            reason="x",
+        )
+        lost = BookWriteOff(
+            lines=[ShelfLine(sku=item.sku, quantity=1, bucket="damaged") for item in some], reason="lost"
+        )
+        async with count_statements(db) as counted:
+            await db.write(adjusting.book_move, actor, code=store.code, command=judged)
+            spent.setdefault("move", set()).add(len(list(counted)))
+        async with count_statements(db) as counted:
+            await db.write(adjusting.book_write_off, actor, code=store.code, command=lost, currency="RUB")
+            spent.setdefault("write_off", set()).add(len(list(counted)))
     assert {name: max(counts) - min(counts) for name, counts in spent.items()} == {"move": 0, "write_off": 0}
     assert max(max(counts) for counts in spent.values()) <= 9
 

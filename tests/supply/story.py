@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 
 from commerce import stock
 from commerce.infra.db import Database, Tx
 from commerce.kernel.ids import uuid7
+from commerce.supply.tasks import tell_overdue
 from tests.support import Client, Item, Shop, Store, clock, unique
 
 BACK = "/v1/expected-receipts"
@@ -161,6 +162,37 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["type"].removeprefix("/problems/")
 
 
-def anything() -> str:
-    """A number that nothing has."""
-    return f"S-{uuid4().int % 10_000:04d}-0000-0000"
+async def deliveries(shop: Shop) -> None:
+    """For the books of the audit: one that came in parts with every discrepancy, one that is under way, one cancelled, one late."""
+    store, cup, plate, bowl = await shop.store(), await shop.item(), await shop.item(), await shop.item()
+    office, staff = await shop.staff("back_office"), await shop.staff("associate", store.code)
+    code = await supplier(office)
+    renamed = await office.put(f"/v1/suppliers/{code}", {"name": {"en": "Renamed"}})
+    assert renamed.json()["version"] == 2
+    number = (await announced(office, store, (cup, 10, 100), (plate, 8, None), supplier=code))["number"]
+    change = {
+        "expected_on": in_days(4).isoformat(),
+        "reason": "late",
+        "lines": [{"n": 1, "quantity": 7}, {"n": 2, "quantity": 9}],
+    }
+    changed = await office.post(f"{BACK}/{number}/change", change)
+    assert changed.status_code == 200, changed.text
+    for goods in (
+        [came(cup, 5, damaged=1, reason="wet", unit_cost=110), came(plate, 3, bucket="quality_control")],
+        [came(cup, 3, reason="two for free"), came(bowl, 2, unannounced=True, reason="somebody else's")],
+    ):
+        answer = await receive(staff, store, number, *goods)
+        assert answer.status_code == 201, answer.text
+    closed = await staff.post(
+        f"/v1/stores/{store.code}/expected-receipts/{number}/close", {"reason": "not on the lorry"}
+    )
+    assert (closed.status_code, closed.json()["state"]) == (200, "received"), closed.text
+    under_way = await announced(office, store, (cup, 5, 100), (plate, 5, 200), supplier=code)
+    answer = await receive(staff, store, under_way["number"], came(cup, 2))
+    assert answer.status_code == 201, answer.text
+    dropped = await announced(office, store, (cup, 5, 100), supplier=code)
+    assert (await office.post(f"{BACK}/{dropped['number']}/cancel", {"reason": "bankrupt"})).status_code == 200
+    await announced(office, store, (cup, 5, 100), supplier=code, expected_on=in_days(0).isoformat())
+    clock.travel(timedelta(days=2))
+    await tell_overdue(shop.db)
+    clock.back_to_present()

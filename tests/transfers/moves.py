@@ -103,7 +103,9 @@ async def types(shop: Shop, number: str) -> list[tuple[int, str]]:
     return [(version, kind) for version, kind, _ in await events(shop, number)]
 
 
-async def promised(shop: Shop, at: Ends, *lines: tuple[Item, int], expected: UUID | None = None) -> tuple[UUID, list[UUID]]:
+async def promised(
+    shop: Shop, at: Ends, *lines: tuple[Item, int], expected: UUID | None = None
+) -> tuple[UUID, list[UUID]]:
     """Goods set aside at the source for a fulfillment that is made up; its id and those of its lines."""
     owner, line_ids = uuid7(), [uuid7() for _ in lines]
     await shop.db.write(

@@ -9,8 +9,8 @@ import pytest
 from commerce import stock
 from commerce.infra.db import Tx
 from commerce.locations import tables as location_tables
-from tests.support import Item, Shop
 from tests.fulfillment.test_store_steps import barcode
+from tests.support import Item, Shop
 from tests.transfers.moves import (
     create,
     ends,
@@ -46,7 +46,10 @@ async def test_goods_travel_from_draft_to_the_other_shelf(shop: Shop) -> None:
     assert number.startswith("TR-")
     assert (draft["state"], draft["kind"], draft["note"], draft["version"]) == ("draft", "rebalancing", "spring", 1)
     assert (draft["source"], draft["destination"], draft["order_number"]) == (at.source.code, at.destination.code, None)
-    assert [(line["n"], line["sku"], line["quantity"]) for line in draft["lines"]] == [(1, cup.sku, 4), (2, plate.sku, 5)]
+    assert [(line["n"], line["sku"], line["quantity"]) for line in draft["lines"]] == [
+        (1, cup.sku, 4),
+        (2, plate.sku, 5),
+    ]
     assert draft["lines"][0]["title"] == {"en": "Thing", "ru": "Вещь"}
     assert draft["expected_on"] == (date.fromisoformat(today()) + timedelta(days=1)).isoformat()
     assert made.headers["etag"] == '"1"'
@@ -175,7 +178,12 @@ async def test_what_is_missing_and_what_is_found(shop: Shop) -> None:
     cups, plates = part.json()["lines"]
     assert (cups["received"], cups["damaged"], cups["surplus"]) == (4, 0, 2)
     assert (cups["discrepancy_reason"], cups["note"]) == ("sent_too_many", "one more in the box")
-    assert (plates["received"], plates["missing"], plates["on_the_way"], plates["discrepancy_reason"]) == (1, 1, 1, "lost")
+    assert (plates["received"], plates["missing"], plates["on_the_way"], plates["discrepancy_reason"]) == (
+        1,
+        1,
+        1,
+        "lost",
+    )
     assert await level(shop, at.destination, cup) == {"available": 5, "damaged": 1}
     assert await level(shop, at.destination, plate) == {"available": 1, "in_transit": 1}
 
@@ -191,7 +199,11 @@ async def test_what_is_missing_and_what_is_found(shop: Shop) -> None:
     ]
     assert gone == [(1, "in_transit", "loss"), (1, "in_transit", "loss")]
     again = await step(at.receiver, at.destination, number, "close", {"reason": "lost"})
-    assert (again.status_code, again.json()["type"], again.json()["state"]) == (409, "/problems/transfer-wrong-step", "received")
+    assert (again.status_code, again.json()["type"], again.json()["state"]) == (
+        409,
+        "/problems/transfer-wrong-step",
+        "received",
+    )
 
 
 async def test_a_draft_changes_until_it_is_ready(shop: Shop) -> None:
@@ -223,7 +235,11 @@ async def test_a_draft_changes_until_it_is_ready(shop: Shop) -> None:
     assert (later.status_code, later.json()["note"], later.json()["state"]) == (200, None, "ready")
     await step(at.sender, at.source, number, "dispatch", {})
     refused = await at.office.patch(address, {"note": "x"})
-    assert (refused.status_code, refused.json()["state"], refused.json()["needed"]) == (409, "in_transit", "draft, ready")
+    assert (refused.status_code, refused.json()["state"], refused.json()["needed"]) == (
+        409,
+        "in_transit",
+        "draft, ready",
+    )
 
 
 async def test_it_is_cancelled_until_it_leaves(shop: Shop) -> None:
@@ -252,7 +268,12 @@ async def test_a_store_asks_for_goods(shop: Shop) -> None:
 
     async def link(tx: Tx) -> None:
         tx.queue(
-            location_tables.links, location_id=at.destination.id, source_id=at.source.id, priority=1, transit_hours=72, cost_amount=0
+            location_tables.links,
+            location_id=at.destination.id,
+            source_id=at.source.id,
+            priority=1,
+            transit_hours=72,
+            cost_amount=0,
         )
 
     await shop.db.write(link)

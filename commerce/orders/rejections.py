@@ -1,0 +1,230 @@
+"""A store cannot do what an order says: its goods come from elsewhere, or the customer is asked. By the rules for pickups.
+
+The fulfillment that was rejected stays as it is, with nothing outstanding; another one points back at it. What no place can send becomes a
+choice of the customer: another store, or his money back where he has paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import structs
+
+from commerce import catalog, fulfillment, locations, stock
+from commerce.infra import outbox
+from commerce.infra.db import Row, Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.ids import uuid7
+from commerce.locations import Location
+from commerce.orders import books, sources
+from commerce.orders.books import Order
+from commerce.orders.counter import lock_both
+from commerce.orders.errors import BadChoice, NothingToChoose, OrderNotAllowed, UnknownOrder
+from commerce.orders.events import OrderChoiceAsked, OrderResourced
+from commerce.orders.numbers import read_number
+from commerce.orders.schemas import (
+    AnswerChoice,
+    ChoiceAnswered,
+    ChoiceView,
+    FulfillmentRejectedView,
+    RejectFulfillment,
+    UnitsOfSku,
+)
+from commerce.orders.service import give_up, owned, pickup_at, recall, release
+from commerce.orders.tables import choices
+
+OPEN_CHOICES = """
+SELECT id, fulfillment_id, units, reason, asked_at FROM orders.choices WHERE order_id = :order AND state = 'open' ORDER BY asked_at, id
+"""
+ANSWER = """
+UPDATE orders.choices SET state = CAST(:state AS text), answered_at = CAST(:at AS timestamptz) WHERE id = ANY(CAST(:ids AS uuid[]))
+"""
+NOT_THERE: Mapping[str, stock.ShelfFate] = {"out_of_stock": "loss", "damaged": "damaged"}
+"""Reasons that say something about the goods: where the books put them now. A count puts right what was only mislaid."""
+
+
+async def reject(
+    tx: Tx, actor: Actor, *, code: str, number: str, command: RejectFulfillment
+) -> FulfillmentRejectedView:
+    """The store cannot do it. By the rules for pickups its goods come from elsewhere under another fulfillment, or the customer is asked.
+
+    What is out of stock or damaged leaves the store's shelf in the books too, so that the next order is not promised it. Raises
+    UnknownFulfillment, OtherStore, WrongStep.
+    """
+    location, order, work = await lock_both(tx, code, number)
+    fulfillment.require_rejectable(work)
+    actor = structs.replace(actor, reason=command.reason)
+    works = await fulfillment.lock_of_order(tx, order_id=order.id)
+    rules = await fulfillment.rules_of(tx, "pickup")
+    variants = await catalog.variants(tx, [line.variant_id for line in order.lines])
+    await recall(tx, actor, work, None, command.reason)
+    came_from_here = not work.coming
+    await release(tx, actor, work, location, None, command.reason)
+    units = fulfillment.reject(tx, actor, fulfillment=work, reason=command.reason, note=command.note)
+    if came_from_here and command.reason in NOT_THERE:
+        await _write_down(tx, actor, work, location, command.reason)
+    wanted = [
+        sources.Wanted(line=line, quantity=units[line.id], may_wait=variants[line.variant_id].may_wait(tx.at))
+        for line in order.lines if line.id in units
+    ]  # fmt: skip
+    opened: fulfillment.Fulfillment | None = None
+    if rules.options.after_rejection == "resource" and location.may("pickup", tx.at):
+        opened = await _open_elsewhere(
+            tx, actor, order=order, wanted=wanted, location=location, replaces=work.id, n=len(works) + 1,
+            exclude=frozenset({location.id}), reason="resourced",
+        )  # fmt: skip
+    if opened is None:
+        _ask(tx, actor, order, work, units, command.reason)
+    outbox.audit(
+        tx, actor, "fulfillment.reject", "fulfillment", work.id,
+        after={"state": work.state, "reason": command.reason, "successor": opened.number if opened else None},
+    )  # fmt: skip
+    return FulfillmentRejectedView(
+        order_number=order.number, number=work.number, state=work.state, reason=command.reason, units=sum(units.values()),
+        successor=opened.number if opened else None, promise=opened.promise if opened else None, asked=opened is None,
+        version=work.version,
+    )  # fmt: skip
+
+
+async def answer(
+    tx: Tx, actor: Actor, *, number: str, command: AnswerChoice
+) -> ChoiceAnswered:
+    """The customer's answer, or staff's for him: another store (or the same one, later), or he does not want it any more.
+
+    Raises UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock.
+    """
+    if (command.location is None) == (not command.cancel):
+        raise BadChoice
+    order = await books.lock(tx, number=read_number(number))
+    if actor.kind == "shopper":
+        order = await owned(tx, actor, order, number)
+    elif not (actor.kind == "staff" and actor.may("orders.cancel")):
+        raise OrderNotAllowed(permission="orders.cancel")
+    if order is None:
+        raise UnknownOrder(number=number)
+    asked = await tx.rows(OPEN_CHOICES, order=order.id)
+    if not asked:
+        raise NothingToChoose
+    units = units_of(asked)
+    opened: fulfillment.Fulfillment | None = None
+    if command.cancel:
+        tx.defer(ANSWER, ids=[row.id for row in asked], state="cancelled", at=tx.at)
+        give_up(tx, actor, order, units, "customer_cancelled")
+    else:
+        assert command.location is not None  # noqa: S101
+        works = await fulfillment.lock_of_order(tx, order_id=order.id)
+        location, _ = pickup_at(await locations.by_codes(tx, [command.location]), command.location, tx.at)
+        variants = await catalog.variants(tx, [line.variant_id for line in order.lines])
+        wanted = [
+            sources.Wanted(line=line, quantity=units[line.id], may_wait=variants[line.variant_id].may_wait(tx.at))
+            for line in order.lines if units.get(line.id)
+        ]  # fmt: skip
+        opened = await _open_elsewhere(
+            tx, actor, order=order, wanted=wanted, location=location, replaces=asked[-1].fulfillment_id, n=len(works) + 1,
+            exclude=frozenset(), reason="chosen", refuse=True,
+        )  # fmt: skip
+        tx.defer(ANSWER, ids=[row.id for row in asked], state="moved", at=tx.at)
+    if actor.kind == "staff":
+        outbox.audit(
+            tx, actor, "order.answer_choice", "order", order.id,
+            after={"cancelled": command.cancel, "fulfillment": opened.number if opened else None},
+        )  # fmt: skip
+    return ChoiceAnswered(
+        number=order.number, state=order.state, cancelled=command.cancel, fulfillment=opened.number if opened else None,
+        location=command.location, promise=opened.promise if opened else None, units=named(order, units), version=order.version,
+    )  # fmt: skip
+
+
+async def open_choices(tx: Tx, order: Order) -> list[ChoiceView]:
+    """What the customer of an order is asked. One statement."""
+    return [
+        ChoiceView(reason=row.reason, asked_at=row.asked_at, units=named(order, units_of([row])))
+        for row in await tx.rows(OPEN_CHOICES, order=order.id)
+    ]
+
+
+def units_of(rows: Sequence[Row]) -> dict[UUID, int]:
+    """Units by order line of open choices."""
+    units: dict[UUID, int] = {}
+    for row in rows:
+        for line_id, quantity in row.units.items():
+            units[UUID(line_id)] = units.get(UUID(line_id), 0) + quantity
+    return units
+
+
+def named(order: Order, units: Mapping[UUID, int]) -> list[UnitsOfSku]:
+    """Units by SKU, in the order of the lines."""
+    return [UnitsOfSku(sku=line.sku, quantity=units[line.id]) for line in order.lines if units.get(line.id)]
+
+
+async def _write_down(
+    tx: Tx, actor: Actor, work: fulfillment.Fulfillment, location: Location, reason: str
+) -> None:
+    goods: dict[UUID, int] = {}
+    for line in work.lines:
+        for variant_id, each in [(p.variant_id, p.quantity) for p in line.components or ()] or [(line.variant_id, 1)]:
+            goods[variant_id] = goods.get(variant_id, 0) + line.passed_on * each
+    await stock.not_there(
+        tx, actor, cause=stock.Cause("fulfillment_rejected", work.id), location_id=location.id, goods=goods,
+        fate=NOT_THERE[reason], business_date=location.business_date(tx.at), reason=reason,
+    )  # fmt: skip
+
+
+async def _open_elsewhere(
+    tx: Tx, actor: Actor, *, order: Order, wanted: Sequence[sources.Wanted], location: Location, replaces: UUID, n: int,
+    exclude: frozenset[UUID], reason: str, refuse: bool = False,
+) -> fulfillment.Fulfillment | None:  # fmt: skip
+    owner_id = uuid7()
+    try:
+        secured = await sources.secure(
+            tx, actor, owner_id=owner_id, wanted=wanted, location=location, exclude=exclude
+        )
+    except stock.InsufficientStock:
+        if refuse:
+            raise
+        return None
+    opened = fulfillment.open_pickup(
+        tx, actor, order_id=order.id, order_number=order.number, location=location, promise=secured.promise, id=owner_id,
+        state=secured.state, n=n, replaces=replaces,
+        lines=[
+            fulfillment.WorkLine(
+                order_line_id=want.line.id, variant_id=want.line.variant_id, quantity=want.quantity,
+                components=want.line.components or (),
+            )
+            for want in wanted
+        ],
+    )  # fmt: skip
+    fulfillment.store_plan(tx, order_id=order.id, fulfillment_id=owner_id, plan=secured.plan, reason=reason)
+    sources.send(
+        tx, actor, order_number=order.number, owner_id=owner_id, secured=secured, lines=order.lines, location=location
+    )
+    books.write(tx, order)
+    named_units = {str(want.line.id): want.quantity for want in wanted}
+    books.enter(
+        tx, actor, order, "resourced", {"fulfillment": opened.number, "location": location.code, "units": named_units},
+        OrderResourced(
+            aggregate_id=order.id, version=order.version, number=order.number, fulfillment=opened.number,
+            location_id=location.id, units=named_units,
+        ),
+    )  # fmt: skip
+    return opened
+
+
+def _ask(
+    tx: Tx, actor: Actor, order: Order, work: fulfillment.Fulfillment, units: Mapping[UUID, int], reason: str
+) -> None:
+    by_line: dict[str, Any] = msgspec.to_builtins({str(line_id): quantity for line_id, quantity in units.items()})
+    tx.queue(
+        choices, id=uuid7(), order_id=order.id, fulfillment_id=work.id, state="open", units=by_line, reason=reason, asked_at=tx.at
+    )  # fmt: skip
+    books.write(tx, order)
+    books.enter(
+        tx, actor, order, "choice_asked", {"fulfillment": work.number, "reason": reason, "units": by_line},
+        OrderChoiceAsked(
+            aggregate_id=order.id, version=order.version, number=order.number, fulfillment=work.number, reason=reason,
+            units=by_line,
+        ),
+    )  # fmt: skip
