@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commerce.processes import instance_environment
 from commerce.settings import Settings, SettingsError, default_data_folder
+
+if TYPE_CHECKING:
+    from commerce.infra.db import Database
+
+Tell = Callable[[str], None]
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "commerce" / "openapi.json"
@@ -88,7 +96,7 @@ def audit(arguments: argparse.Namespace) -> int:
     from commerce import parts
     from commerce.infra import audit as books
 
-    findings = asyncio.run(books.run(settings_of(arguments), parts.invariants()))
+    findings = asyncio.run(books.run(settings_of(arguments), parts.invariants(), full=arguments.full))
     broken = [finding for finding in findings if finding.offending]
     if arguments.json:
         print(json.dumps([{"number": f.number, "name": f.name, "offending": f.offending} for f in findings]))
@@ -148,6 +156,7 @@ def import_file(arguments: argparse.Namespace) -> int:
         work,
         Path(arguments.file),
         dry_run=arguments.dry_run,
+        all_or_nothing=arguments.all_or_nothing,
         errors_path=errors,
         console=Console(),
     )
@@ -156,6 +165,107 @@ def import_file(arguments: argparse.Namespace) -> int:
     except importing.ImportRefused as refusal:
         print(f"commerce: {refusal}", file=sys.stderr)
         return 2
+
+
+def _with_database(arguments: argparse.Namespace, name: str, work: Callable[[Database, Tell], Awaitable[int]]) -> int:
+    """Run a piece of long work with pools of its own; what it tells is shown on a terminal. A refusal is one sentence, and 2."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from commerce.infra.db import Database
+    from commerce.infra.importing import ImportRefused
+    from commerce.kernel.errors import Problem
+
+    settings = settings_of(arguments)
+    console = Console(stderr=True)
+
+    async def run() -> int:
+        db = Database.open(settings, name=f"commerce-{name}")
+        try:
+            with Progress(
+                SpinnerColumn(), TextColumn("{task.description}"), console=console, disable=not console.is_terminal
+            ) as shown:
+                task = shown.add_task(name, total=None)
+                return await work(db, lambda text: shown.update(task, description=text))
+        finally:
+            await db.close()
+
+    try:
+        return asyncio.run(run())
+    except (ImportRefused, Problem) as refusal:
+        print(f"commerce: {refusal}", file=sys.stderr)
+        return 2
+
+
+def close(arguments: argparse.Namespace) -> int:
+    """Close the books of stock up to the last full hour, so that audits and looks at the past begin there."""
+    from commerce.stock import closings
+
+    async def work(db: Database, tell: Tell) -> int:
+        made = await closings.close(db, tell=lambda movements: tell(f"{movements} movements"))
+        text = f"{made.movements} movements taken in" if made.made else "made already"
+        print(f"closing {made.number} up to {made.position.isoformat()}: {text}")
+        return 0
+
+    return _with_database(arguments, "close", work)
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write stock as CSV or NDJSON that can be imported again: the levels, or what has changed since an instant."""
+    from commerce.stock import exporting
+
+    path = Path(arguments.output) if arguments.output else None
+    form = arguments.format or exporting.form_of_file(path) or "csv"
+
+    async def work(db: Database, tell: Tell) -> int:
+        with contextlib.ExitStack() as stack:
+            out = sys.stdout.buffer if path is None else stack.enter_context(path.open("wb"))
+            count, until = await exporting.write(
+                db, out, location=arguments.location, since=arguments.since, form=form, tell=lambda n: tell(f"{n} lines")
+            )  # fmt: skip
+            out.flush()
+        print(f"{count} lines; for what changes from here on: --since {until.isoformat()}", file=sys.stderr)
+        return 0
+
+    return _with_database(arguments, "export", work)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """List where a file of another system and the books of stock disagree; 1 when they do. Nothing is changed."""
+    from commerce.infra.importing import ErrorReport, ImportRefused
+    from commerce.stock import comparing
+
+    path = Path(arguments.file)
+
+    async def work(db: Database, tell: Tell) -> int:
+        if not path.is_file():  # noqa: ASYNC240
+            raise ImportRefused(f"{path}: there is no such file.")
+        with contextlib.ExitStack() as stack:
+            errors = None
+            if arguments.errors:
+                errors = stack.enter_context(Path(arguments.errors).open("w", encoding="utf-8", newline=""))  # noqa: ASYNC230
+            report = ErrorReport(errors)
+            found = await comparing.run(
+                db, path, out=sys.stdout, as_of=arguments.as_of, clock=arguments.clock, whole=not arguments.part,
+                errors=report, tell=lambda _, so_far: tell(f"{so_far.lines} lines"),
+            )  # fmt: skip
+        if errors is None:
+            for fault in report.first:
+                where = f"line {fault.line}: {fault.field}: " if fault.field else f"line {fault.line}: "
+                print(where + fault.reason, file=sys.stderr)
+            if found.faults > len(report.first):
+                print(
+                    f"… and {found.faults - len(report.first)} more: give --errors FILE for all of them",
+                    file=sys.stderr,
+                )
+        print(
+            f"{found.lines} lines: {found.equal} equal, {found.different} different, {found.faults} faults; "
+            f"{found.missing} in our books alone",
+            file=sys.stderr,
+        )
+        return 0 if found.same else 1
+
+    return _with_database(arguments, "compare", work)
 
 
 def _only_for_demonstration(settings: Settings) -> None:
@@ -199,6 +309,18 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no instant: give date, time and offset, e.g. 2026-03-01T00:00:00+03:00"
+        )
+    return at
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="commerce", description="One retailer's backend.")
@@ -222,7 +344,25 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("what", choices=("catalog", "prices", "stock", "supply"))
     command.add_argument("file", help="a file named .csv, .ndjson or .jsonl")
     command.add_argument("--dry-run", action="store_true", help="do everything and undo it")
+    command.add_argument("--all-or-nothing", action="store_true", help="import nothing when a line has a fault")
     command.add_argument("--errors", metavar="FILE", help="write every fault as CSV: line, field, reason")
+    command = add("export", export)
+    command.add_argument("what", choices=("stock",))
+    command.add_argument("--format", choices=("csv", "ndjson"), help="csv, or as the output is named")
+    command.add_argument("--location", metavar="CODE", help="this one alone")
+    command.add_argument(
+        "--since", type=_instant, metavar="INSTANT", help="what has changed since, by when it was booked"
+    )
+    command.add_argument("--output", metavar="FILE", help="instead of standard output")
+    command = add("compare", compare)
+    command.add_argument("what", choices=("stock",))
+    command.add_argument("file", help="location,sku,quantity and, if need be, bucket: named .csv, .ndjson or .jsonl")
+    command.add_argument("--as-of", type=_instant, metavar="INSTANT", help="when the file was made; now without")
+    command.add_argument("--clock", choices=("occurred", "recorded"), default="occurred", help="of --as-of")
+    command.add_argument("--part", action="store_true", help="the file does not name all there is at its locations")
+    command.add_argument("--errors", metavar="FILE", help="write every fault as CSV: line, field, reason")
+    command = add("close", close)
+    command.add_argument("what", choices=("stock",))
     command = add("seed", seed)
     command.add_argument("--if-empty", action="store_true", help="do nothing when there is a retailer already")
     command.add_argument("--stores", type=int, help="a generated chain with so many stores …")

@@ -24,7 +24,16 @@ from litestar.openapi.spec import OpenAPI
 from litestar.params import PathParameter, QueryParameter
 
 from commerce import auth
-from commerce.infra.http import KEY, PROBLEM_JSON, BodyTooLarge, Refusals, StaleTag, UnknownAddress, VersionRequired
+from commerce.infra.http import (
+    KEY,
+    PROBLEM_JSON,
+    BodyTooLarge,
+    Refusals,
+    StaleTag,
+    Streamed,
+    UnknownAddress,
+    VersionRequired,
+)
 from commerce.kernel.errors import Problem
 
 REFERENCE = "#/components/schemas/{name}"
@@ -269,7 +278,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "receive_transfer": {
         "lines": [
-            {"sku": "TEE101-BLK-46", "received": 16, "damaged": 1, "missing": 1, "reason": "lost", "note": "The box was open"},
+            {
+                "sku": "TEE101-BLK-46",
+                "received": 16,
+                "damaged": 1,
+                "missing": 1,
+                "reason": "lost",
+                "note": "The box was open",
+            },
             {"sku": "HDY101-BLK-50", "received": 5},
         ]
     },
@@ -544,6 +560,10 @@ class _Operation:
         view = self.returns
         if view is None:
             nothing = {"description": "Done; nothing to say"}
+            spec = (self.handler.responses or {}).get(self.handler.status_code)
+            if isinstance(spec, Streamed):
+                text: Schema = {"schema": {"type": "string"}}
+                return {"description": response["description"], "content": dict.fromkeys(spec.media_types, text)}
             return (
                 {"description": response["description"], "content": response["content"]}
                 if "content" in response

@@ -4,7 +4,7 @@ Promises: reads are batched and one statement each; a SKU never moves to another
 and one quantity; a stopped sale holds in every channel from the next statement on. Knows no price and no stock.
 """
 
-from commerce.catalog.barcodes import unit_code
+from commerce.catalog.barcodes import unit_code, unit_on_label
 from commerce.catalog.errors import BadProduct, UnknownCategory, UnknownProduct, UnknownSku, WholeChainOnly
 from commerce.catalog.lookup import Article, articles
 from commerce.catalog.queries import (
@@ -69,6 +69,7 @@ __all__ = [
     "set_tax_classes",
     "tracking_of",
     "unit_code",
+    "unit_on_label",
     "upsert_categories",
     "upsert_products",
     "variants",

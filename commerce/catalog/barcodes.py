@@ -82,14 +82,19 @@ def parse(data: str) -> Scan:
 
 
 def unit_code(data: str) -> str:
-    """The code of one unit, the same however its label was read: `01<gtin>21<serial>` when it names both, else as it stands.
+    """The code of one unit, the same however its label was read: `01<gtin>21<serial>` when it names both, else as it stands."""
+    return unit_on_label(data) or SYMBOLOGY.sub("", data.strip(" \r\n\t")).replace(SEPARATOR, "") or data
+
+
+def unit_on_label(data: str) -> str | None:
+    """`01<gtin>21<serial>` of a label that names a GTIN and a serial number; None for any other.
 
     GS1 element strings (with or without what follows the serial number, e.g. the signature of marked goods; also as printed below the
     symbol, with brackets) and Digital Links `…/01/<gtin>/21/<serial>` are understood.
     """
     text = SYMBOLOGY.sub("", data.strip(" \r\n\t")).strip(SEPARATOR)
     found = _linked(text) if "://" in text else _printed(text) or _marked(text)
-    return f"01{found[0]}21{found[1]}" if found else text.replace(SEPARATOR, "") or data
+    return f"01{found[0]}21{found[1]}" if found else None
 
 
 def _marked(text: str) -> tuple[str, str] | None:

@@ -27,23 +27,20 @@ from commerce.catalog.schemas import (
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 
-STOPPED = """CASE WHEN v.bundle AND v.stop_sale_reason IS NULL THEN (
-               SELECT min(own.stop_sale_reason) FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id
-               WHERE m.bundle_id = v.id) ELSE v.stop_sale_reason END"""
-"""A recall of a component stops its bundles."""
-VARIANT = f"""
+VARIANT = """
     SELECT v.id, v.product_id, v.sku, p.slug, p.title, v.options, v.option_texts, v.tax_class, v.return_policy,
-           r.change_of_mind_days, r.defect_days, p.published, v.sellable_from, v.sellable_until, {STOPPED} AS stop_sale_reason,
+           r.change_of_mind_days, r.defect_days, p.published, v.sellable_from, v.sellable_until, v.stop_sale_reason,
            v.maximum_per_order, v.quantity_unit, v.quantity_scale, p.media->0->>'url' AS media, c.path AS category_path,
            v.tracking, v.when_out, v.preorder_until, CASE WHEN v.bundle THEN (
                SELECT jsonb_agg(jsonb_build_object(
-                   'variant_id', m.component_id, 'sku', own.sku, 'quantity', m.quantity, 'tracking', own.tracking) ORDER BY own.sku)
+                   'variant_id', m.component_id, 'sku', own.sku, 'quantity', m.quantity, 'tracking', own.tracking,
+                   'stopped', own.stop_sale_reason) ORDER BY own.sku)
                FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id WHERE m.bundle_id = v.id) END AS components
     FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
     JOIN catalog.categories c ON c.id = p.category_id
     JOIN catalog.return_policies r ON r.code = v.return_policy
-"""  # noqa: S608
+"""
 VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
 BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
 VARIANTS_IN = """
@@ -61,9 +58,15 @@ def tracking_of(variant_id: str) -> str:
 
 
 def variant_of(values: dict[str, Any]) -> Variant:
-    """A row of VARIANT."""
+    """A row of VARIANT. A recall of a component stops its bundles."""
     parts = values["components"]
-    values["components"] = () if parts is None else msgspec.convert(parts, tuple[Component, ...])
+    if parts is None:
+        values["components"] = ()
+    else:
+        values["components"] = msgspec.convert(parts, tuple[Component, ...])
+        values["stop_sale_reason"] = values["stop_sale_reason"] or next(
+            (p["stopped"] for p in parts if p["stopped"]), None
+        )
     return Variant(**values)
 
 
@@ -90,6 +93,10 @@ async def by_sku(tx: Tx, sku: str) -> Variant:
     return found[sku]
 
 
+STOPPED = """CASE WHEN v.bundle AND v.stop_sale_reason IS NULL THEN (
+               SELECT min(own.stop_sale_reason) FROM catalog.components m JOIN catalog.variants own ON own.id = m.component_id
+               WHERE m.bundle_id = v.id) ELSE v.stop_sale_reason END"""
+"""A recall of a component stops its bundles."""
 FULL = f"""
     SELECT v.id, v.sku, p.slug AS product, p.title, p.brand, v.options, v.option_texts, v.weight_grams, v.length_mm,
            v.width_mm, v.height_mm, v.tax_class, v.return_policy, r.change_of_mind_days, r.defect_days, p.published,

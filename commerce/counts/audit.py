@@ -70,10 +70,6 @@ FROM counts.sessions s
 JOIN (VALUES ('closed', 'posted'), ('cancelled', 'cancelled'), ('counted', 'submitted')) AS w(state, what) ON w.state = s.state
 JOIN counts.steps t ON t.session_id = s.id AND t.version = s.version WHERE t.what <> w.what
 """
-ONE_TASK = """
-SELECT location_id, variant_id, count(*) AS tasks FROM counts.tasks WHERE state = 'open'
-GROUP BY location_id, variant_id HAVING count(*) > 1
-"""
 TASKS = """
 SELECT t.id, t.state, t.version, o.sources, e.events, t.quantity, o.quantity AS asked
 FROM counts.tasks t
@@ -92,6 +88,9 @@ WHERE (e.events, e.last, e.first) IS DISTINCT FROM (t.version::bigint, t.version
     OR (o.quantity, o.last) IS DISTINCT FROM (t.quantity, t.changed_at)
     OR t.state <> 'open' AND e.closed <> 1
     OR t.state = 'counted' AND (s.state, s.location_id) IS DISTINCT FROM ('closed', t.location_id)
+    OR t.state = 'open' AND EXISTS (
+        SELECT FROM counts.tasks o
+        WHERE o.state = 'open' AND o.location_id = t.location_id AND o.variant_id = t.variant_id AND o.id <> t.id)
 """
 
 INVARIANTS = [
@@ -101,6 +100,5 @@ INVARIANTS = [
     Invariant(1, "a variant is in one live count of a location at most", LIVE),
     Invariant(8, "each version of a count has its step and its event, without a gap", VERSIONS),
     Invariant(8, "every step of a count has published what it says", SAID),
-    Invariant(10, "a location has one open count task for a variant at most", ONE_TASK),
-    Invariant(10, "a count task has its sources, and each of its versions its event", TASKS),
+    Invariant(10, "a count task has its sources and events, and is the only open one for its variant there", TASKS),
 ]

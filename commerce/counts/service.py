@@ -137,7 +137,7 @@ WITH asked AS (
     SELECT w.id, :location, w.variant_id, :reason, w.quantity, 'open', :at, :at
     FROM unnest(CAST(:ids AS uuid[]), CAST(:variants AS uuid[]), CAST(:quantities AS integer[])) AS w(id, variant_id, quantity)
     ORDER BY w.variant_id
-    ON CONFLICT (location_id, variant_id) WHERE state = 'open' DO UPDATE SET changed_at = excluded.changed_at,
+    ON CONFLICT (location_id, variant_id) WHERE state = 'open' DO UPDATE SET changed_at = greatest(t.changed_at, excluded.changed_at),
         quantity = CAST(least(t.quantity::bigint + excluded.quantity, 2147483647) AS integer), version = t.version + 1
     RETURNING id, variant_id, version
 ), because AS (

@@ -7,9 +7,12 @@ step and one event; a pickup code is never stored and is locked after five wrong
 The fulfillment is the owner of its reservations: `stock.Owner("fulfillment", fulfillment.id)`, with the order line as line.
 """
 
+from commerce.fulfillment.availability import band_of
+from commerce.fulfillment.candidates import Survey, survey
 from commerce.fulfillment.errors import OtherStore, PickupCodeLocked, UnknownFulfillment, WrongPickupCode, WrongStep
 from commerce.fulfillment.promises import pickup_promise
-from commerce.fulfillment.queries import band_of, fulfillments_of, line_view, of_orders, steps_of, the_one
+from commerce.fulfillment.queries import fulfillments_of, line_view, of_orders, steps_of, the_one
+from commerce.fulfillment.rules import StoredPlan, plans_of, rules_of, store_plan
 from commerce.fulfillment.schemas import (
     CancelReason,
     Coming,
@@ -38,7 +41,7 @@ from commerce.fulfillment.service import (
     settle_risk,
     state_of,
 )
-from commerce.fulfillment.sourcing import Plan, Rules, Wanted, plan
+from commerce.fulfillment.sourcing import Plan, Reason, Rules, Wanted, plan, texts_of
 
 __all__ = [
     "CancelReason",
@@ -50,9 +53,12 @@ __all__ = [
     "PickupCodeLocked",
     "Plan",
     "Promise",
+    "Reason",
     "Rules",
     "State",
     "StepView",
+    "StoredPlan",
+    "Survey",
     "UnknownFulfillment",
     "Wanted",
     "WorkLine",
@@ -73,12 +79,17 @@ __all__ = [
     "pickup_code",
     "pickup_promise",
     "plan",
+    "plans_of",
     "prove",
     "reject",
     "renew_codes",
     "require_rejectable",
+    "rules_of",
     "settle_risk",
     "state_of",
     "steps_of",
+    "store_plan",
+    "survey",
+    "texts_of",
     "the_one",
 ]

@@ -84,7 +84,7 @@ class SaveDeliveryMethod(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """By distance, the nearest first."""
     max_km: Kilometres | None = None
     """How far it goes; left out, to the end of the last band. Beyond that band its days hold."""
-    weekdays: Annotated[list[Weekday], Meta(min_length=1, max_length=7)] = [1, 2, 3, 4, 5, 6, 7]
+    weekdays: Annotated[tuple[Weekday, ...], Meta(min_length=1, max_length=7)] = (1, 2, 3, 4, 5, 6, 7)
     """On which it leaves the sending location."""
     cut_off: TimeOfDay | None = None
     """What is prepared by then leaves the same day; left out, it leaves when it is ready."""

@@ -1,4 +1,4 @@
-"""Reads of `fulfillment`: the store's queue, what an order's pickups are up to, and who has a thing where and when."""
+"""Reads of `fulfillment`: the store's queue, and what an order's pickups are up to."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from commerce import catalog, locations, stock
-from commerce.fulfillment import promises
+from commerce import catalog, locations
 from commerce.fulfillment.errors import OtherStore, UnknownFulfillment
 from commerce.fulfillment.schemas import (
-    FEW,
     LIVE,
-    Availability,
-    AvailabilityAt,
-    AvailabilityList,
-    Band,
-    Buckets,
     Fulfillment,
     FulfillmentLine,
     FulfillmentLineView,
@@ -28,7 +21,6 @@ from commerce.fulfillment.schemas import (
     StoreFulfillmentView,
 )
 from commerce.infra.db import Row, Tx
-from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import Location
 
@@ -154,57 +146,3 @@ async def queue(
         items=[_store_view(item, location, variants) for item in shown],
         next_cursor=encode_cursor(last.at_risk, last.promised_from or last.created_at, last.id) if last else None,
     )
-
-
-def band_of(ats: int) -> Band:
-    """How much of it there is, in the words of the shop."""
-    return "out" if ats <= 0 else "few_left" if ats <= FEW else "in_stock"
-
-
-async def availability(tx: Tx, actor: Actor, *, skus: Sequence[str], near: str | None) -> AvailabilityList:
-    """Which stores have the variants, from when they can be collected there, and how far that is. Three statements.
-
-    Raises UnknownSku, BadNear.
-    """
-    point = locations.parse_near(near) if near is not None else None
-    variants = await catalog.by_skus(tx, skus)
-    for sku in skus:
-        if sku not in variants:
-            raise catalog.UnknownSku(sku=sku)
-    stores = [
-        store
-        for store in await locations.all_with_role(tx, "pickup")
-        if store.refusal("pickup", tx.at) not in ("closed", "not_open_yet")
-    ]
-    levels = await stock.levels(
-        tx, variant_ids=[variant.id for variant in variants.values()], location_ids=[store.id for store in stores]
-    )
-    level_at = {(level.location_id, level.variant_id): level for level in levels}
-    distances = {
-        store.id: None if point is None else locations.distance_metres(*point, store.latitude_e6, store.longitude_e6)
-        for store in stores
-    }
-    offers = {
-        store.id: promises.pickup_promise(store, tx.at) if store.may("pickup", tx.at) else None for store in stores
-    }
-    stores.sort(key=lambda store: (distances[store.id] or 0, store.code))
-    items = []
-    for sku in dict.fromkeys(skus):
-        variant = variants[sku]
-        sellable = variant.refusal(tx.at) is None
-        places = []
-        for store in stores:
-            level = level_at.get((store.id, variant.id))
-            ats = level.ats if level else 0
-            band = band_of(ats)
-            buckets = None
-            if level is not None and actor.kind in ("staff", "device") and actor.may("stock.read", store.code):
-                buckets = Buckets(**{name: getattr(level, name) for name in Buckets.__struct_fields__})
-            places.append(
-                AvailabilityAt(
-                    location=store.code, name=store.name, band=band, distance_metres=distances[store.id], buckets=buckets,
-                    pickup=offers[store.id] if sellable and ats > 0 else None, left=ats if band == "few_left" else None,
-                )
-            )  # fmt: skip
-        items.append(Availability(sku=sku, sellable=sellable, locations=places))
-    return AvailabilityList(items=items)

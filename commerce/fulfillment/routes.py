@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
-from litestar import get, post
+from litestar import get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from commerce import auth, catalog, locations
-from commerce.fulfillment import queries, service
+from commerce.fulfillment import availability, delivery, queries, rules, service
+from commerce.fulfillment.availability import AvailabilityList
+from commerce.fulfillment.delivery import DeliveryMethodList, DeliveryMethodView, SaveDeliveryMethod
 from commerce.fulfillment.errors import (
+    BadDeliveryMethod,
+    BadDryRun,
     BadPromise,
+    BadSourcingRules,
+    DateIsPast,
+    DeliveryMethodChanged,
     NotInFulfillment,
     OtherStore,
     PickedTooMany,
+    SourcingRulesChanged,
     UnknownFulfillment,
     WrongStep,
 )
-from commerce.fulfillment.schemas import AvailabilityList, CheckedView, Pick, PromiseAgain, State, StoreFulfillmentView
+from commerce.fulfillment.rules import DryRun, RulesList, RulesView, SetRules, SourcingPlanView
+from commerce.fulfillment.schemas import CheckedView, Pick, PromiseAgain, State, StoreFulfillmentView
+from commerce.fulfillment.sourcing import Scope
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import NO_NUL, Code, Sku
 from commerce.locations import BadNear
+from commerce.settings import Settings
 
 FulfillmentNumber = Annotated[str, Meta(min_length=1, max_length=32, pattern=NO_NUL, description="4821-3059-1768-1")]
 Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100)]
@@ -35,21 +47,37 @@ Named = Annotated[
     States | None,
     QueryParameter(name="state", required=False, description="Repeat it for several; all that is not closed without"),
 ]
+Places = Annotated[int, Meta(ge=1, le=300, description="How many locations, the nearest first")]
+On = Annotated[
+    date, Meta(description="Also what can be promised for this day: what is there, and what is announced until then")
+]
+At = Annotated[
+    Annotated[list[Code], Meta(max_length=300)] | None,
+    QueryParameter(name="location", required=False, description="Only at these; repeat it for several"),
+]
 STEP = (locations.UnknownLocation, UnknownFulfillment, OtherStore, WrongStep)
 
 
 @get(
     "/v1/availability", operation_id="list_availability", tags=["shop"], guards=[auth.caller],
-    responses=problems(catalog.UnknownSku, BadNear),
+    responses=problems(catalog.UnknownSku, locations.UnknownLocation, BadNear, DateIsPast),
 )  # fmt: skip
 async def list_availability(
     db: NamedDependency[Database],
     actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
     sku: FromQuery[Skus],
     near: FromQuery[Near | None] = None,
+    limit: FromQuery[Places] = 50,
+    on: FromQuery[On | None] = None,
+    places: At = None,
 ) -> AvailabilityList:
-    """Where up to 100 SKUs can be collected, from when, and how far that is; staff see the buckets of their locations."""
-    return await db.browse(queries.availability, actor, skus=sku, near=near)
+    """Where up to 100 SKUs can be collected, from when, and how far that is; what could be sent there, what is announced, and with
+    `near` when each delivery method would bring it. Staff see numbers and buckets of their locations."""
+    return await db.browse(
+        availability.availability, actor, skus=sku, near=near, limit=limit, on=on, codes=places,
+        show_quantities=settings.show_quantities,
+    )  # fmt: skip
 
 
 @get(
@@ -107,7 +135,7 @@ async def pick_fulfillment(
     number: FromPath[FulfillmentNumber],
     data: JSONBody[Pick],
 ) -> StoreFulfillmentView:
-    """Record what was scanned: accepted → picking, and picked when all of it is there."""
+    """Record what was scanned: accepted → picking, and picked when all of it is there. Units with codes of their own are named."""
     return await db.write_once(once, StoreFulfillmentView, service.pick, actor, code=code, number=number, command=data)
 
 
@@ -175,6 +203,70 @@ async def promise_fulfillment_again(
     )
 
 
+@get(
+    "/v1/sourcing/rules", operation_id="list_sourcing_rules", tags=["back office"],
+    guards=[auth.everywhere("sourcing.write")], responses=problems(),
+)  # fmt: skip
+async def list_sourcing_rules(db: NamedDependency[Database]) -> RulesList:
+    """By what the sources of orders are chosen, for pickups and for deliveries. Version 0: nobody has set them."""
+    return await db.read(rules.listing)
+
+
+@put(
+    "/v1/sourcing/rules/{scope:str}", operation_id="set_sourcing_rules", tags=["back office"],
+    guards=[auth.everywhere("sourcing.write")], responses=writes(BadSourcingRules, SourcingRulesChanged),
+)  # fmt: skip
+async def set_sourcing_rules(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    scope: FromPath[Scope],
+    data: JSONBody[SetRules],
+) -> RulesView:
+    """Choose the sources of orders by other rules from now on: tiers of weighted rules, and what may be done."""
+    return await db.write_once(
+        once, RulesView, rules.set_rules, actor, scope=scope, command=data, if_match=if_match
+    )  # fmt: skip
+
+
+@post(
+    "/v1/sourcing/dry-run", operation_id="dry_run_sourcing", tags=["back office"], guards=[auth.staff("stock.read")],
+    status_code=200, responses=problems(catalog.UnknownSku, locations.UnknownLocation, BadDryRun),
+)  # fmt: skip
+async def dry_run_sourcing(db: NamedDependency[Database], data: JSONBody[DryRun]) -> SourcingPlanView:
+    """Where the goods of an order would come from now, why from there, why not from elsewhere, and when they would be there.
+    Nothing is written, so no Idempotency-Key is needed."""
+    return await db.read(rules.dry_run, command=data)
+
+
+@get(
+    "/v1/delivery-methods", operation_id="list_delivery_methods", tags=["shop"], guards=[auth.caller],
+    responses=problems(),
+)  # fmt: skip
+async def list_delivery_methods(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> DeliveryMethodList:
+    """The ways to have goods brought; for the back office also those that are not published."""
+    return await db.browse(delivery.listing, actor)
+
+
+@put(
+    "/v1/delivery-methods/{code:str}", operation_id="save_delivery_method", tags=["back office"],
+    guards=[auth.everywhere("sourcing.write")], responses=writes(BadDeliveryMethod, DeliveryMethodChanged),
+)  # fmt: skip
+async def save_delivery_method(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    code: FromPath[Code],
+    data: JSONBody[SaveDeliveryMethod],
+) -> DeliveryMethodView:
+    """Make or change a delivery method: how far it goes, in how many days, on which days it leaves."""
+    return await db.write_once(
+        once, DeliveryMethodView, delivery.save, actor, code=code, command=data, if_match=if_match
+    )  # fmt: skip
+
+
 ROUTES = [
     list_availability,
     list_store_fulfillments,
@@ -185,4 +277,9 @@ ROUTES = [
     ready_fulfillment,
     check_fulfillment,
     promise_fulfillment_again,
+    list_sourcing_rules,
+    set_sourcing_rules,
+    dry_run_sourcing,
+    list_delivery_methods,
+    save_delivery_method,
 ]

@@ -12,11 +12,11 @@ from msgspec import Meta, Struct
 
 from commerce import catalog, locations
 from commerce.fulfillment import delivery, events, sourcing
+from commerce.fulfillment.candidates import survey
 from commerce.fulfillment.delivery import DeliveryOffer
 from commerce.fulfillment.errors import BadDryRun, BadSourcingRules, SourcingRulesChanged
 from commerce.fulfillment.schemas import Promise
 from commerce.fulfillment.sourcing import DEFAULTS, Options, Plan, Reason, Rules, Scope, Tier, Tiers, Wanted, texts_of
-from commerce.fulfillment.survey import survey
 from commerce.fulfillment.tables import plans
 from commerce.infra import outbox
 from commerce.infra.db import Row, Tx

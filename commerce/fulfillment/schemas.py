@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from commerce import catalog
+from commerce import catalog, stock
 from commerce.kernel.text import NO_NUL, Quantity, Reason, Sku
 
 State = Literal[
@@ -21,7 +21,8 @@ Coming = Literal["scheduled", "awaiting_transfer", "open"]
 COMING: tuple[State, ...] = ("scheduled", "awaiting_transfer")
 """Its goods are still expected somewhere, or on their way to it."""
 LIVE: tuple[State, ...] = (*COMING, "open", "accepted", "picking", "picked", "packed", "ready_for_pickup")
-Band = Literal["in_stock", "few_left", "out"]
+Band = Literal["in_stock", "few_left", "out", "expected"]
+"""`expected`: none now, but more is announced that nobody was promised."""
 FEW = 3
 """Up to so many units are `few_left`."""
 CODE_ATTEMPTS = 5
@@ -126,11 +127,28 @@ class Fulfillment(Struct, kw_only=True):
 
 
 class Scan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was picked: a SKU, or a barcode as the scanner read it. A barcode of a pack counts for what the pack holds."""
+    """What was picked: a SKU, or a barcode as the scanner read it. A barcode of a pack counts for what the pack holds.
+
+    Goods whose units have codes of their own are picked with as many codes as units: `code` for one, `codes` for more. A label that names
+    its product too (GS1) needs nothing else, whether it is given as the barcode or as the code.
+    """
 
     sku: Sku | None = None
     barcode: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
     quantity: Quantity = 1
+    code: stock.UnitCode | None = None
+    codes: stock.UnitCodes = []
+
+    @property
+    def data(self) -> str:
+        """What names the product, unless its SKU does."""
+        return self.barcode or self.code or ""
+
+    @property
+    def unit_codes(self) -> list[str]:
+        """The codes of units, if any was given or the label that was scanned has one."""
+        given = [*([self.code] if self.code else []), *self.codes]
+        return given or ([self.barcode] if self.barcode and catalog.unit_on_label(self.barcode) else [])
 
 
 class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -225,31 +243,3 @@ class Buckets(Struct, frozen=True, kw_only=True):
     in_transit: int
     in_transit_committed: int
     safety_stock: int
-
-
-class AvailabilityAt(Struct, frozen=True, kw_only=True):
-    """One variant at one location. `pickup` is the promise an order placed now would get; null where it cannot be placed."""
-
-    location: str
-    name: dict[str, str]
-    band: Band
-    distance_metres: int | None
-    pickup: Promise | None
-    left: int | None = None
-    """Exact only when few are left."""
-    buckets: Buckets | None = None
-    """For staff who may read that location's stock."""
-
-
-class Availability(Struct, frozen=True, kw_only=True):
-    """One variant everywhere, nearest first when `near` is given."""
-
-    sku: str
-    sellable: bool
-    locations: list[AvailabilityAt]
-
-
-class AvailabilityList(Struct, frozen=True, kw_only=True):
-    """As many variants as were asked for, in that order."""
-
-    items: list[Availability]

@@ -365,9 +365,17 @@ async def accept(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfil
 
 
 async def pick(tx: Tx, actor: Actor, *, code: str, number: str, command: Pick) -> StoreFulfillmentView:
-    """Scanned goods are picked; picked when all of them are. Raises NotInFulfillment, PickedTooMany."""
+    """Scanned goods are picked; picked when all of them are. Units with codes of their own are picked by them.
+
+    Raises NotInFulfillment, PickedTooMany, BundleIncomplete, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated,
+    stock.UnitNotHere, stock.UnitTaken.
+    """
     location, fulfillment = await _at(tx, code, number, "accepted", "picking")
-    counted = await _scanned(tx, fulfillment, command)
+    counted, coded = await _scanned(tx, fulfillment, command)
+    await stock.pick_units(
+        tx, actor, owner=stock.Owner("fulfillment", fulfillment.id), location_id=location.id,
+        units=_in_the_box(fulfillment, counted, coded), tracked=coded.tracked,
+    )  # fmt: skip
     for line in fulfillment.lines:
         line.picked += counted.get(line.order_line_id, 0)
     done = _all_picked(fulfillment)
@@ -463,16 +471,56 @@ def _require(fulfillment: Fulfillment, *states: State) -> None:
         raise WrongStep(number=fulfillment.number, state=fulfillment.state, needed=", ".join(states))
 
 
-async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID, int]:
+class Coded(Struct):
+    """The variants that were scanned whose units have codes, and the codes that were named, by variant."""
+
+    tracked: set[UUID] = field(default_factory=set)
+    codes: dict[UUID, list[str]] = field(default_factory=dict)
+
+    def note(self, scan: Scan, variant: catalog.Variant) -> None:
+        """What a scan of a variant says."""
+        self.tracked |= {part.variant_id for part in variant.components if part.tracking}
+        if variant.tracking:
+            self.tracked.add(variant.id)
+        named = scan.unit_codes if variant.tracking else [*([scan.code] if scan.code else []), *scan.codes]
+        self.codes.setdefault(variant.id, []).extend(named)
+
+
+def _in_the_box(fulfillment: Fulfillment, counted: Mapping[UUID, int], coded: Coded) -> list[stock.NamedUnits]:
+    """The units picked of each line, with their codes: those of a variant in the order of its lines, what is left over with the last."""
+    units = []
+    left = dict(coded.codes)
+    for line in fulfillment.lines:
+        picked = counted.get(line.order_line_id, 0)
+        parts = [(part.variant_id, part.quantity) for part in line.components or ()] or [(line.variant_id, 1)]
+        for variant_id, per_unit in parts if picked else ():
+            codes = left.pop(variant_id, [])
+            if len(codes) > picked * per_unit:
+                left[variant_id] = codes[picked * per_unit :]
+            units.append(
+                stock.NamedUnits(
+                    line_id=line.order_line_id, variant_id=variant_id, quantity=picked * per_unit,
+                    codes=tuple(codes[: picked * per_unit]),
+                )
+            )  # fmt: skip
+    over = [
+        stock.NamedUnits(line_id=fulfillment.lines[0].order_line_id, variant_id=variant_id, quantity=0, codes=tuple(codes))
+        for variant_id, codes in left.items() if codes
+    ]  # fmt: skip
+    return [*units, *over]
+
+
+async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> tuple[dict[UUID, int], Coded]:
     """Units by order line. A bundle is picked as itself, or by its components, whole bundles at a time.
 
     Raises NotInFulfillment, PickedTooMany, BundleIncomplete."""
+    coded = Coded()
     if not command.scans:
-        return {}
+        return {}, coded
     by_sku, by_scan = await catalog.articles(
         tx,
         skus=[scan.sku for scan in command.scans if scan.sku],
-        scans=[scan.barcode for scan in command.scans if scan.barcode and not scan.sku],
+        scans=[scan.data for scan in command.scans if scan.data and not scan.sku],
     )
     units: dict[UUID, int] = {}
     names: dict[UUID, str] = {}
@@ -481,12 +529,13 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
         part.variant_id for line in fulfillment.lines for part in line.components or ()
     }
     for scan in command.scans:
-        text = scan.sku or scan.barcode or ""
+        text = scan.sku or scan.data
         hit = by_sku.get(text) if scan.sku else by_scan.get(text)
         if hit is None or hit.variant.id not in ordered:
             foreign.append(text)
             continue
         names[hit.variant.id] = hit.variant.sku
+        coded.note(scan, hit.variant)
         units[hit.variant.id] = units.get(hit.variant.id, 0) + scan.quantity * hit.quantity
     if foreign:
         raise NotInFulfillment(scans=", ".join(sorted(set(foreign))))
@@ -515,7 +564,7 @@ async def _scanned(tx: Tx, fulfillment: Fulfillment, command: Pick) -> dict[UUID
                 missing = [part.sku for part in line.components or () if left.get(part.variant_id, 0) < part.quantity]
                 raise BundleIncomplete(sku=names[variant_id], missing=", ".join(missing))
         raise PickedTooMany(sku=names[variant_id], left=units[variant_id] - over, scanned=units[variant_id])
-    return counted
+    return counted, coded
 
 
 def _all_picked(fulfillment: Fulfillment) -> bool:

@@ -253,6 +253,25 @@ class Refusals(ResponseSpec):
     kinds: tuple[type[Problem], ...] = ()
 
 
+@dataclass
+class Streamed(ResponseSpec):
+    """A success that is streamed, in any of some media types."""
+
+    media_types: tuple[str, ...] = ()
+
+
+def streams(description: str, *media_types: str) -> dict[int, ResponseSpec]:
+    """The success of a route that streams text."""
+    spec = Streamed(
+        data_container=str,
+        generate_examples=False,
+        media_type=media_types[0],
+        description=description,
+        media_types=media_types,
+    )
+    return {200: spec}
+
+
 def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     """The `responses=` of a route: the problems it declares by status, with those that every route may answer."""
     by_status: dict[int, list[type[Problem]]] = {}

@@ -21,7 +21,8 @@ INVARIANTS = [
                    coalesce(sum(CAST(c.units ->> CAST(l.id AS text) AS integer)) FILTER (WHERE c.state = 'cancelled'), 0) AS given_up
             FROM orders.choices c WHERE c.order_id = l.order_id AND c.state IN ('open', 'cancelled')
         ) c ON true
-        WHERE (w.quantity + c.asked, w.handed_over, w.cancelled + c.given_up) IS DISTINCT FROM (l.quantity::bigint, l.handed_over::bigint, l.cancelled::bigint)
+        WHERE (w.quantity + c.asked, w.handed_over, w.cancelled + c.given_up)
+            IS DISTINCT FROM (l.quantity::bigint, l.handed_over::bigint, l.cancelled::bigint)
            OR l.returned > l.handed_over
         """,
     ),

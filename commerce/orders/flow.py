@@ -16,12 +16,20 @@ EXTERNAL_ID = "pk_external_ids"
 
 
 async def place(
-    db: Database, once: Once, actor: Actor, *, command: PlaceOrder, version: int | None, announce: service.Announce | None
+    db: Database,
+    once: Once,
+    actor: Actor,
+    *,
+    command: PlaceOrder,
+    version: int | None,
+    announce: service.Announce | None,
 ) -> OrderView:
     """Place an order off the shelf of its store; by plan, in a transaction of its own that holds no level yet, when the shelf is short and
     the customer takes it later too. Raises what `service.place` raises."""
     try:
-        return await db.write_once(once, OrderView, service.place, actor, command=command, version=version, announce=announce)
+        return await db.write_once(
+            once, OrderView, service.place, actor, command=command, version=version, announce=announce
+        )
     except service.ShelfShort:
         return await db.write_once(
             once, OrderView, service.place_by_plan, actor, command=command, version=version, announce=announce

@@ -89,9 +89,7 @@ async def reject(
     )  # fmt: skip
 
 
-async def answer(
-    tx: Tx, actor: Actor, *, number: str, command: AnswerChoice
-) -> ChoiceAnswered:
+async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) -> ChoiceAnswered:
     """The customer's answer, or staff's for him: another store (or the same one, later), or he does not want it any more.
 
     Raises UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock.
@@ -133,7 +131,7 @@ async def answer(
             after={"cancelled": command.cancel, "fulfillment": opened.number if opened else None},
         )  # fmt: skip
     return ChoiceAnswered(
-        number=order.number, state=order.state, cancelled=command.cancel, fulfillment=opened.number if opened else None,
+        number=order.number, state=order.state, cancelled=command.cancel, successor=opened.number if opened else None,
         location=command.location, promise=opened.promise if opened else None, units=named(order, units), version=order.version,
     )  # fmt: skip
 
@@ -160,9 +158,7 @@ def named(order: Order, units: Mapping[UUID, int]) -> list[UnitsOfSku]:
     return [UnitsOfSku(sku=line.sku, quantity=units[line.id]) for line in order.lines if units.get(line.id)]
 
 
-async def _write_down(
-    tx: Tx, actor: Actor, work: fulfillment.Fulfillment, location: Location, reason: str
-) -> None:
+async def _write_down(tx: Tx, actor: Actor, work: fulfillment.Fulfillment, location: Location, reason: str) -> None:
     goods: dict[UUID, int] = {}
     for line in work.lines:
         for variant_id, each in [(p.variant_id, p.quantity) for p in line.components or ()] or [(line.variant_id, 1)]:
@@ -179,9 +175,7 @@ async def _open_elsewhere(
 ) -> fulfillment.Fulfillment | None:  # fmt: skip
     owner_id = uuid7()
     try:
-        secured = await sources.secure(
-            tx, actor, owner_id=owner_id, wanted=wanted, location=location, exclude=exclude
-        )
+        secured = await sources.secure(tx, actor, owner_id=owner_id, wanted=wanted, location=location, exclude=exclude)
     except stock.InsufficientStock:
         if refuse:
             raise
@@ -197,7 +191,7 @@ async def _open_elsewhere(
             for want in wanted
         ],
     )  # fmt: skip
-    fulfillment.store_plan(tx, order_id=order.id, fulfillment_id=owner_id, plan=secured.plan, reason=reason)
+    fulfillment.store_plan(tx, order_id=order.id, n=n, plan=secured.plan, reason=reason)
     sources.send(
         tx, actor, order_number=order.number, owner_id=owner_id, secured=secured, lines=order.lines, location=location
     )

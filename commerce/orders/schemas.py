@@ -395,7 +395,7 @@ class ChoiceAnswered(Struct, frozen=True, kw_only=True):
     number: str
     state: State
     cancelled: bool
-    fulfillment: str | None
+    successor: str | None
     location: str | None
     promise: fulfillment.Promise | None
     units: list[UnitsOfSku]

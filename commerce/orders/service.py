@@ -153,16 +153,14 @@ async def place_by_plan(
         refusal.members["lines"] = await _shortage(tx, refusal, order.lines, location)
         raise
     pickup = _open(tx, actor, drafted, secured.promise, owner_id, secured.state)
-    fulfillment.store_plan(tx, order_id=order.id, fulfillment_id=owner_id, plan=secured.plan, reason="placed")
+    fulfillment.store_plan(tx, order_id=order.id, n=1, plan=secured.plan, reason="placed")
     sources.send(
         tx, actor, order_number=order.number, owner_id=owner_id, secured=secured, lines=order.lines, location=location
     )
     return _placed_view(drafted, pickup)
 
 
-async def _draft(
-    tx: Tx, actor: Actor, command: PlaceOrder, version: int | None, charged: Charged | None
-) -> Drafted:
+async def _draft(tx: Tx, actor: Actor, command: PlaceOrder, version: int | None, charged: Charged | None) -> Drafted:
     cart = await carts.lock_open(tx, actor)
     if cart is None or not cart.lines:
         raise CartEmpty
@@ -491,9 +489,7 @@ UPDATE orders.choices SET state = 'cancelled', answered_at = CAST(:at AS timesta
 """
 
 
-def _freight(
-    work: fulfillment.Fulfillment, units: Mapping[UUID, int] | None
-) -> list[transfers.OrderFreight] | None:
+def _freight(work: fulfillment.Fulfillment, units: Mapping[UUID, int] | None) -> list[transfers.OrderFreight] | None:
     if units is None:
         return None
     return [

@@ -44,7 +44,12 @@ class Secured(Struct, frozen=True, kw_only=True):
 
 
 async def look(
-    tx: Tx, *, wanted: Sequence[Wanted], location: Location, rules: fulfillment.Rules, exclude: frozenset[UUID] = frozenset()
+    tx: Tx,
+    *,
+    wanted: Sequence[Wanted],
+    location: Location,
+    rules: fulfillment.Rules,
+    exclude: frozenset[UUID] = frozenset(),
 ) -> tuple[fulfillment.Plan, fulfillment.Survey]:
     """The plan for a pickup at a store as things stand, without taking anything."""
     survey = await fulfillment.survey(
@@ -106,9 +111,7 @@ async def secure(
     raise lost
 
 
-def short_of(
-    plan: fulfillment.Plan, wanted: Sequence[Wanted], location: Location
-) -> stock.InsufficientStock:
+def short_of(plan: fulfillment.Plan, wanted: Sequence[Wanted], location: Location) -> stock.InsufficientStock:
     """The refusal of a plan that leaves units unfilled."""
     return stock.InsufficientStock(
         [
@@ -122,7 +125,14 @@ def short_of(
 
 
 def send(
-    tx: Tx, actor: Actor, *, order_number: str, owner_id: UUID, secured: Secured, lines: Sequence[Line], location: Location
+    tx: Tx,
+    actor: Actor,
+    *,
+    order_number: str,
+    owner_id: UUID,
+    secured: Secured,
+    lines: Sequence[Line],
+    location: Location,
 ) -> list[transfers.Opened]:
     """The transfers that bring what the plan takes from elsewhere to the store. Queues rows only."""
     by_id = {line.id: line for line in lines}
@@ -147,5 +157,3 @@ def send(
         )
         for source_id, loads in sorted(freight.items())
     ]  # fmt: skip
-
-

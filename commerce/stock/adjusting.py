@@ -49,6 +49,7 @@ from commerce.stock.schemas import (
     PostingView,
     Regrade,
     RejectAdjustment,
+    ScannedLine,
     ShelfBucket,
     ShelfLine,
     ValuedBy,
@@ -222,9 +223,11 @@ async def book_move(tx: Tx, actor: Actor, *, code: str, command: BookMove) -> Po
         raise SameBucket(still)
     cause = Cause("move", uuid7())
     units: dict[tuple[str, ShelfBucket, ShelfBucket], int] = {}
+    codes: dict[tuple[str, ShelfBucket, ShelfBucket], tuple[str, ...]] = {}
     for line in command.lines:
         key = line.sku, line.from_bucket, line.to_bucket
         units[key] = units.get(key, 0) + line.quantity
+        codes[key] = (*codes.get(key, ()), *line.codes)
     moved = [
         {"sku": sku, "from_bucket": source, "to_bucket": target, "quantity": quantity}
         for (sku, source, target), quantity in units.items()
@@ -237,7 +240,13 @@ async def book_move(tx: Tx, actor: Actor, *, code: str, command: BookMove) -> Po
         cause=cause,
         location_id=location.id,
         lines=[
-            Regrade(variant_id=variants[sku].id, quantity=quantity, from_bucket=source, to_bucket=target)
+            Regrade(
+                variant_id=variants[sku].id,
+                quantity=quantity,
+                from_bucket=source,
+                to_bucket=target,
+                codes=codes[sku, source, target],
+            )
             for (sku, source, target), quantity in units.items()
         ],
         business_date=location.business_date(tx.at),
@@ -265,8 +274,8 @@ async def book_conversion(tx: Tx, actor: Actor, *, code: str, command: BookConve
         actor,
         cause=cause,
         location_id=location.id,
-        takes=_portions(taken, variants),
-        makes=_portions(made, variants),
+        takes=_portions(command.takes, variants),
+        makes=_portions(command.makes, variants),
         business_date=location.business_date(tx.at),
         reason=command.reason,
     )
@@ -293,7 +302,7 @@ async def book_vendor_return(
         actor,
         cause=cause,
         location_id=location.id,
-        lines=_portions(units, variants),
+        lines=_portions(command.lines, variants),
         business_date=location.business_date(tx.at),
         reason=reason if command.note is None else f"{reason}: {command.note}",
     )
@@ -505,10 +514,13 @@ def _units(lines: Sequence[ShelfLine]) -> Units:
     return sums
 
 
-def _portions(units: Units, variants: Mapping[str, catalog.Variant]) -> list[Portion]:
+def _portions(lines: Sequence[ScannedLine], variants: Mapping[str, catalog.Variant]) -> list[Portion]:
+    codes: dict[tuple[str, ShelfBucket], tuple[str, ...]] = {}
+    for line in lines:
+        codes[line.sku, line.bucket] = (*codes.get((line.sku, line.bucket), ()), *line.codes)
     return [
-        Portion(variant_id=variants[sku].id, quantity=quantity, bucket=bucket)
-        for (sku, bucket), quantity in units.items()
+        Portion(variant_id=variants[sku].id, quantity=quantity, bucket=bucket, codes=codes[sku, bucket])
+        for (sku, bucket), quantity in _units(lines).items()
     ]
 
 

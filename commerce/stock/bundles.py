@@ -39,8 +39,9 @@ def parts_of(line: Goods) -> tuple[Part, ...]:
 
 
 def parts_with_codes(line: CodedGoods) -> tuple[Part, ...]:
-    """What a line is made of, with the codes of the units that it names."""
-    return line.components or (Part(line.variant_id, 1, line.codes),)
+    """What a line is made of, with the codes of the units that it names; those named for a bundle itself belong to no unit of it."""
+    itself = (Part(line.variant_id, 0 if line.components else 1, line.codes),)
+    return line.components + itself if line.components and line.codes else line.components or itself
 
 
 def units_held(reservations: Iterable[Reservation], lines: Mapping[UUID, int] | None) -> dict[tuple[UUID, UUID], int]:

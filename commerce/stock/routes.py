@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import get, post, put
+from litestar import Request, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
 from msgspec import Meta
 
 from commerce import auth, catalog, locations
 from commerce.infra.db import Database, Once
-from commerce.infra.http import problems, writes
+from commerce.infra.http import problems, streams, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code, Sku
 from commerce.settings import Settings
-from commerce.stock import adjusting, past, safety, shelf
+from commerce.stock import adjusting, comparing, exporting, importing, past, safety, shelf, units
 from commerce.stock.closings import WhichClock
 from commerce.stock.errors import (
     AdjustmentClosed,
@@ -31,8 +32,14 @@ from commerce.stock.errors import (
     NotYourStock,
     SafetyScope,
     SameBucket,
+    TooManyUnitCodes,
+    UnitAlreadyHere,
+    UnitCodeRepeated,
+    UnitCodesNotKept,
+    UnitNotHere,
     UnknownAdjustment,
     UnknownSkus,
+    UnknownUnit,
     WrongDirection,
 )
 from commerce.stock.schemas import (
@@ -51,6 +58,8 @@ from commerce.stock.schemas import (
     MovementView,
     PostingView,
     RejectAdjustment,
+    UnitCode,
+    UnitView,
 )
 
 Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100, description="Exactly these, in this order")]
@@ -73,7 +82,15 @@ From = Annotated[
 Until = Annotated[
     Moment | None, QueryParameter(name="until", required=False, description="Before this instant, by `clock`")
 ]
+Since = Annotated[
+    Moment | None,
+    QueryParameter(name="since", required=False, description="What was booked after this instant; all without"),
+]
+Form = Annotated[
+    exporting.Format | None, QueryParameter(name="format", required=False, description="Instead of the Accept header")
+]
 ADJUSTMENT = (locations.UnknownLocation, UnknownAdjustment, AdjustmentElsewhere)
+SCANNED = (TooManyUnitCodes, UnitCodesNotKept, UnitCodeRepeated, UnitNotHere)
 REGRADING = (locations.UnknownLocation, UnknownSkus, BundleHasNoStock, BelowZero, LevelTooHigh)
 
 
@@ -102,8 +119,15 @@ async def list_store_stock(
     guards=[auth.at_store("stock.receive")],
     status_code=201,
     responses=writes(
-        locations.UnknownLocation, LocationCannotReceive, UnknownSkus, BundleHasNoStock, LevelTooHigh, TooManyUnitCodes,
-        UnitCodesNotKept, UnitCodeRepeated, UnitAlreadyHere,
+        locations.UnknownLocation,
+        LocationCannotReceive,
+        UnknownSkus,
+        BundleHasNoStock,
+        LevelTooHigh,
+        TooManyUnitCodes,
+        UnitCodesNotKept,
+        UnitCodeRepeated,
+        UnitAlreadyHere,
     ),
 )
 async def book_stock_receipt(
@@ -226,7 +250,7 @@ async def reject_stock_adjustment(
     tags=["store"],
     guards=[auth.at_store("stock.adjust")],
     status_code=201,
-    responses=writes(*REGRADING, SameBucket),
+    responses=writes(*REGRADING, SameBucket, *SCANNED),
 )
 async def move_stock(
     db: NamedDependency[Database],
@@ -245,7 +269,7 @@ async def move_stock(
     tags=["store"],
     guards=[auth.at_store("stock.adjust")],
     status_code=201,
-    responses=writes(*REGRADING, SameBucket),
+    responses=writes(*REGRADING, SameBucket, *SCANNED, UnitAlreadyHere),
 )
 async def convert_stock(
     db: NamedDependency[Database],
@@ -264,7 +288,7 @@ async def convert_stock(
     tags=["store"],
     guards=[auth.at_store("stock.approve")],
     status_code=201,
-    responses=writes(*REGRADING),
+    responses=writes(*REGRADING, *SCANNED),
 )
 async def return_stock_to_vendor(
     db: NamedDependency[Database],
@@ -327,7 +351,21 @@ async def read_stock_history(
 
 
 @get(
-    "/v1/stock/{sku:str}/units/{unit:path}",
+    "/v1/stock/{sku:str}/units",
+    operation_id="find_stock_unit",
+    tags=["back office"],
+    guards=[auth.staff("stock.read")],
+    responses=problems(catalog.UnknownSku, UnknownUnit, NotYourStock),
+)
+async def find_stock_unit(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], sku: FromPath[Sku], code: FromQuery[UnitCode]
+) -> UnitView:
+    """A unit by what the scanner read, whatever characters that has: group separators, slashes."""
+    return await db.read(units.unit_of, actor, sku=sku, code=code)
+
+
+@get(
+    "/v1/stock/{sku:str}/units/{unit:str}",
     operation_id="read_stock_unit",
     tags=["back office"],
     guards=[auth.staff("stock.read")],
@@ -416,6 +454,74 @@ async def list_safety_stock(
     return await db.read(safety.listing, actor, limit=limit, cursor=cursor)
 
 
+@post(
+    "/v1/stock/imports",
+    operation_id="import_stock",
+    tags=["back office"],
+    guards=[auth.staff("stock.plan")],
+    status_code=200,
+    responses=writes(NotYourStock),
+)
+async def import_stock(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[importing.ImportStock],
+) -> importing.StockImported:
+    """Import levels or changes of them; lines with faults are named and left out, or nothing is imported if that is asked for."""
+    return await db.write_once(once, importing.StockImported, importing.import_lines, actor, command=data)
+
+
+@get(
+    "/v1/stock/export",
+    operation_id="export_stock",
+    tags=["back office"],
+    guards=[auth.staff("stock.read")],
+    media_type="application/x-ndjson",
+    responses=problems(locations.UnknownLocation, NotYourStock, NotPast)
+    | streams(
+        "A line for each level, or for each that has changed since; the header `Export-Until` says from when to go on",
+        *exporting.MEDIA_TYPES.values(),
+    ),
+)
+async def export_stock(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    actor: NamedDependency[Actor],
+    location: FromQuery[Code | None] = None,
+    since: Since = None,
+    form: Form = None,
+) -> Stream:
+    """Levels as NDJSON or CSV, by `format` or the Accept header, or how they have changed since an instant; it can be imported again."""
+    return _stream(
+        await exporting.open_export(
+            db, actor, location=location, since=since, form=exporting.form_of(form, request.headers.get("accept", ""))
+        )
+    )
+
+
+def _stream(export: exporting.Export) -> Stream:
+    return Stream(export.content, media_type=export.media_type, headers=export.headers)
+
+
+@post(
+    "/v1/stock/comparisons",
+    operation_id="compare_stock",
+    tags=["back office"],
+    guards=[auth.staff("stock.plan")],
+    status_code=200,
+    responses=writes(NotYourStock, NotPast),
+)
+async def compare_stock(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[comparing.CompareStock],
+) -> comparing.StockCompared:
+    """Compare what another system has with our levels, now or as of an instant; differences are listed, nothing is changed."""
+    return await db.write_once(once, comparing.StockCompared, comparing.compare, actor, command=data)
+
+
 ROUTES = [
     list_store_stock,
     book_stock_receipt,
@@ -429,9 +535,13 @@ ROUTES = [
     return_stock_to_vendor,
     write_off_stock,
     read_stock_history,
+    find_stock_unit,
     read_stock_unit,
     list_stock_levels,
     read_stock_value,
     set_safety_stock,
     list_safety_stock,
+    import_stock,
+    export_stock,
+    compare_stock,
 ]

@@ -132,8 +132,8 @@ class TakeBackLine(msgspec.Struct, frozen=True, kw_only=True):
     codes: tuple[str, ...] = ()
 
 
-class PickedUnits(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of a line that somebody put into its owner's box: as many codes as units, where they have codes of their own."""
+class NamedUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a variant for an order line: as many codes as units, where they have codes of their own."""
 
     line_id: UUID
     variant_id: UUID
@@ -385,6 +385,8 @@ class MovedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     quantity: Quantity
     from_bucket: ShelfBucket
     to_bucket: ShelfBucket
+    codes: UnitCodes = []
+    """Of the units that were scanned, where they have codes of their own: at most as many as there are."""
 
 
 class BookMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -402,11 +404,18 @@ class ShelfLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     bucket: ShelfBucket
 
 
+class ScannedLine(ShelfLine, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of a variant in a bucket, some of which may be named by their own codes."""
+
+    codes: UnitCodes = []
+    """Of the units that were scanned, where they have codes of their own: at most as many as there are."""
+
+
 class BookConversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods become others: an open box, a kit made or broken up. What is taken carries its cost to what is made."""
 
-    takes: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
-    makes: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
+    takes: Annotated[list[ScannedLine], Meta(min_length=1, max_length=200)]
+    makes: Annotated[list[ScannedLine], Meta(min_length=1, max_length=200)]
     reason: Reason
 
 
@@ -415,7 +424,7 @@ class BookVendorReturn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     supplier: Code
     reference: ShortText
-    lines: Annotated[list[ShelfLine], Meta(min_length=1, max_length=200)]
+    lines: Annotated[list[ScannedLine], Meta(min_length=1, max_length=200)]
     note: Reason | None = None
 
 

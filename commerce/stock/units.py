@@ -36,7 +36,7 @@ from commerce.stock.errors import (
     UnknownUnit,
 )
 from commerce.stock.ledger import Found, Outcome, Picked
-from commerce.stock.schemas import Owner, PickedUnits, Reservation, UnitMoveView, UnitPlace, UnitView
+from commerce.stock.schemas import Owner, NamedUnits, Reservation, UnitMoveView, UnitPlace, UnitView
 
 LONGEST = 200
 HISTORY = 200
@@ -166,7 +166,7 @@ async def moved(tx: Tx, actor: Actor, outcome: Outcome, rule: Rule, namings: Seq
 
 
 async def pick_units(
-    tx: Tx, actor: Actor, *, owner: Owner, location_id: UUID, units: Sequence[PickedUnits], tracked: Iterable[UUID]
+    tx: Tx, actor: Actor, *, owner: Owner, location_id: UUID, units: Sequence[NamedUnits], tracked: Iterable[UUID]
 ) -> None:
     """Somebody put these units into the box of an owner whose document is locked. `tracked` are the variants whose units have codes.
 
@@ -263,7 +263,7 @@ async def put_back(
     await _move(tx, actor, PUT_BACK, named, owner=owner, posting_id=outcome.posting_id, strict=False)
 
 
-async def check_back(tx: Tx, units: Sequence[PickedUnits]) -> None:
+async def check_back(tx: Tx, units: Sequence[NamedUnits]) -> None:
     """Refuse what `take_back` would for the codes of units that would come back. Two statements, one when none have codes.
 
     Raises UnitCodesNeeded, UnitCodesNotKept, UnitCodeRepeated, UnitNotOut.

@@ -57,8 +57,27 @@ WITH page AS MATERIALIZED (
     SELECT location_id, variant_id, sum(quantity_open) AS quantity FROM stock.reservations
     WHERE state = 'reserved' AND bucket = 'reserved' AND expires_at <= :at GROUP BY location_id, variant_id
 )
-SELECT page.*, offer.lowest, offer.highest, offer.currency, offer.variants, stock.ats, stock.step, made.bundles,
-       coming.announced, coming.expected_on
+SELECT page.*, offer.lowest, offer.highest, offer.currency, offer.variants, stock.ats, stock.step,
+    CASE WHEN offer.bundled THEN (
+        SELECT CAST(sum(found.bundles) AS bigint) FROM (
+            SELECT min((l.available + coalesce(e.quantity, 0) - l.safety_stock) / m.quantity) AS bundles
+            FROM catalog.variants v JOIN catalog.components m ON m.bundle_id = v.id
+            JOIN catalog.variants own ON own.id = m.component_id JOIN stock.levels l ON l.variant_id = m.component_id
+            LEFT JOIN expired e ON e.location_id = l.location_id AND e.variant_id = l.variant_id
+            WHERE v.product_id = page.id AND v.stop_sale_reason IS NULL
+              AND (v.sellable_from IS NULL OR v.sellable_from <= :at) AND (v.sellable_until IS NULL OR v.sellable_until > :at)
+              AND l.location_id <> ALL ((SELECT ids FROM shut)::uuid[])
+            GROUP BY v.id, l.location_id HAVING {whole} AND bool_and(own.stop_sale_reason IS NULL)
+            LIMIT {rows}
+        ) found
+    ) END AS bundles,
+    CASE WHEN offer.waits AND stock.ats IS NULL THEN (
+        SELECT ARRAY[min(x.expected_on), {soonest}]
+        FROM catalog.variants v JOIN stock.expected x ON x.variant_id = v.id
+        WHERE v.product_id = page.id AND v.stop_sale_reason IS NULL
+          AND (v.sellable_from IS NULL OR v.sellable_from <= :at) AND (v.sellable_until IS NULL OR v.sellable_until > :at)
+          AND {waiting} AND x.location_id <> ALL ((SELECT ids FROM shut)::uuid[])
+    ) END AS announced
 FROM page
 LEFT JOIN LATERAL (
     SELECT min(price.amount) AS lowest, max(price.amount) AS highest, min(price.currency) AS currency, count(*) AS variants,
@@ -81,26 +100,6 @@ LEFT JOIN LATERAL (
         LIMIT {rows}
     ) found
 ) stock ON true
-LEFT JOIN LATERAL (
-    SELECT CAST(sum(found.bundles) AS bigint) AS bundles FROM (
-        SELECT min((l.available + coalesce(e.quantity, 0) - l.safety_stock) / m.quantity) AS bundles
-        FROM catalog.variants v JOIN catalog.components m ON m.bundle_id = v.id
-        JOIN catalog.variants own ON own.id = m.component_id JOIN stock.levels l ON l.variant_id = m.component_id
-        LEFT JOIN expired e ON e.location_id = l.location_id AND e.variant_id = l.variant_id
-        WHERE offer.bundled AND v.product_id = page.id AND v.stop_sale_reason IS NULL
-          AND (v.sellable_from IS NULL OR v.sellable_from <= :at) AND (v.sellable_until IS NULL OR v.sellable_until > :at)
-          AND l.location_id <> ALL ((SELECT ids FROM shut)::uuid[])
-        GROUP BY v.id, l.location_id HAVING {whole} AND bool_and(own.stop_sale_reason IS NULL)
-        LIMIT {rows}
-    ) found
-) made ON true
-LEFT JOIN LATERAL (
-    SELECT count(*) > 0 AS announced, {soonest} AS expected_on
-    FROM catalog.variants v JOIN stock.expected x ON x.variant_id = v.id
-    WHERE offer.waits AND stock.ats IS NULL AND made.bundles IS NULL AND v.product_id = page.id AND v.stop_sale_reason IS NULL
-      AND (v.sellable_from IS NULL OR v.sellable_from <= :at) AND (v.sellable_until IS NULL OR v.sellable_until > :at)
-      AND {waiting} AND x.location_id <> ALL ((SELECT ids FROM shut)::uuid[])
-) coming ON true
 ORDER BY {outer}
 """
 
@@ -135,11 +134,12 @@ def card_of(row: Row) -> ProductCard:
     """A row of CARDS."""
     price = None if row.lowest is None else Money(row.lowest, row.currency)
     step = int(row.step or 1)
+    announced, soonest = row.announced or (None, None)
     return ProductCard(
         slug=row.slug, title=row.title, brand=row.brand, category=row.category, media=row.media, price=price,
         price_to=None if price is None or row.highest == row.lowest else Money(row.highest, row.currency),
-        availability=band((row.ats or 0) + (row.bundles or 0) * step, step, announced=row.announced),
-        expected_on=row.expected_on, variants=row.variants,
+        availability=band((row.ats or 0) + (row.bundles or 0) * step, step, announced=announced is not None),
+        expected_on=soonest, variants=row.variants,
     )  # fmt: skip
 
 

@@ -191,7 +191,8 @@ async def listing(
     elif not actor.may("stock.plan", "*"):
         own = await locations.by_codes(tx, actor.permissions.get("stock.plan", ()))
         places = [place.id for place in own.values()]
-    return await _page(tx, places, supplier, states, due_before, limit, cursor)
+    whose = None if supplier is None else await supplier_id(tx, supplier)
+    return await _page(tx, places, whose, states, due_before, limit, cursor)
 
 
 async def of_store(
@@ -205,7 +206,7 @@ async def of_store(
 async def _page(
     tx: Tx,
     places: list[UUID] | None,
-    supplier: str | None,
+    supplier: UUID | None,
     states: Sequence[State] | None,
     due_before: date | None,
     limit: int,
@@ -213,7 +214,7 @@ async def _page(
 ) -> Page[ExpectedReceiptSummary]:
     after_on, after_id = decode_cursor(cursor, date, UUID) if cursor else (None, None)
     rows = await tx.rows(
-        LISTED, locations=places, supplier=None if supplier is None else await supplier_id(tx, supplier),
+        LISTED, locations=places, supplier=supplier,
         states=list(states or OPEN), due_before=due_before, after_on=after_on, after_id=after_id, most=limit + 1,
     )  # fmt: skip
     known = await locations.by_ids(tx, sorted({row.location_id for row in rows}))

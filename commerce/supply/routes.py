@@ -54,8 +54,8 @@ Named = Annotated[
 ]
 DueBefore = Annotated[date, Meta(description="Only what is expected before this day")]
 GOODS = (stock.UnknownSkus, stock.BundleHasNoStock, BadSupply)
-PLANNED = (UnknownExpectedReceipt, NotYoursToPlan, StaleSupply, SupplyOver)
-HERE = (locations.UnknownLocation, UnknownExpectedReceipt, OtherDestination, StaleSupply, SupplyOver)
+PLANNED = (UnknownExpectedReceipt, NotYoursToPlan, StaleSupply, SupplyOver, stock.NotExpected)
+HERE = (locations.UnknownLocation, UnknownExpectedReceipt, OtherDestination, StaleSupply, SupplyOver, stock.NotExpected)
 
 
 @put(
@@ -220,19 +220,23 @@ async def read_store_expected_receipt(
     "/v1/stores/{code:str}/expected-receipts/{number:str}/receive", operation_id="receive_expected_receipt",
     tags=["store"], guards=[auth.at_store("stock.receive")], status_code=201,
     responses=writes(
-        *HERE[:3], SupplyOver, *GOODS, NotAnnounced, MoreThanAnnounced, ReasonNeeded, stock.LevelTooHigh
+        *HERE, *GOODS, NotAnnounced, MoreThanAnnounced, ReasonNeeded, stock.LevelTooHigh, stock.TooManyUnitCodes,
+        stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitAlreadyHere,
     ),
 )  # fmt: skip
 async def receive_expected_receipt(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
     code: FromPath[Code],
     number: FromPath[SupplyNumber],
     data: JSONBody[ReceiveSupply],
 ) -> SupplyReceiptView:
     """Book what came, all of it or a part. Orders that were promised from it have their goods set aside, the oldest first."""
-    return await db.write_once(once, SupplyReceiptView, service.receive, actor, code=code, number=number, command=data)
+    return await db.write_once(
+        once, SupplyReceiptView, service.receive, actor, code=code, number=number, command=data, if_match=if_match
+    )
 
 
 @post(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from commerce import stock
 from commerce.kernel.money import MAX_MINOR
 from commerce.kernel.text import NO_NUL, Code, LocalisedText, Quantity, Reason, Sku
 
@@ -126,6 +127,10 @@ class ArrivedGoods(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What was paid; as announced when left out."""
     unannounced: bool = False
     reason: Reason | None = None
+    codes: stock.UnitCodes = []
+    """Of the good units that were scanned, where they have codes of their own: at most as many as there are."""
+    damaged_codes: stock.UnitCodes = []
+    """Of the damaged ones."""
 
 
 class ReceiveSupply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

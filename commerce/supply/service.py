@@ -115,6 +115,7 @@ class Portion(msgspec.Struct, kw_only=True):
     over: int
     unit_cost: int | None
     reason: str | None
+    codes: tuple[str, ...]
 
 
 class Arrival(msgspec.Struct, kw_only=True):
@@ -308,13 +309,16 @@ async def cancel(
     return await _shown(tx, announcement, location)
 
 
-async def receive(tx: Tx, actor: Actor, *, code: str, number: str, command: ReceiveSupply) -> SupplyReceiptView:
+async def receive(
+    tx: Tx, actor: Actor, *, code: str, number: str, command: ReceiveSupply, if_match: int | None = None
+) -> SupplyReceiptView:
     """What came, in one posting: on the shelf or to quality control, damaged, beyond what was announced, or not announced at all.
 
-    Promises on it are served, the oldest first. Raises UnknownLocation, UnknownExpectedReceipt, OtherDestination, SupplyOver,
-    UnknownSkus, BundleHasNoStock, BadSupply, NotAnnounced, MoreThanAnnounced, ReasonNeeded, LevelTooHigh.
+    Promises on it are served, the oldest first. Raises UnknownLocation, UnknownExpectedReceipt, OtherDestination, StaleSupply,
+    SupplyOver, UnknownSkus, BundleHasNoStock, BadSupply, NotAnnounced, MoreThanAnnounced, ReasonNeeded, LevelTooHigh, and what stock
+    says of codes of units.
     """
-    announcement, location = await _at(tx, code, number)
+    announcement, location = await _at(tx, code, number, if_match)
     variants = await catalog.variants(tx, sorted({line.variant_id for line in announcement.lines}))
     arrivals = await _arrivals(tx, command.lines)
     variants |= {arrival.variant.id: arrival.variant for arrival in arrivals}
@@ -354,7 +358,8 @@ async def receive(tx: Tx, actor: Actor, *, code: str, number: str, command: Rece
         lines=[
             stock.ReceiptLine(
                 variant_id=portion.line.variant_id, quantity=portion.quantity, unit_cost=portion.unit_cost,
-                bucket=portion.bucket, expected_id=None if portion.line.unannounced else portion.line.id,
+                bucket=portion.bucket, codes=portion.codes,
+                expected_id=None if portion.line.unannounced else portion.line.id,
             )
             for portion in portions
         ],
@@ -424,7 +429,7 @@ async def _planned(tx: Tx, actor: Actor, number: str, if_match: int | None) -> t
     return announcement, location
 
 
-async def _at(tx: Tx, code: str, number: str, if_match: int | None = None) -> tuple[Announcement, Location]:
+async def _at(tx: Tx, code: str, number: str, if_match: int | None) -> tuple[Announcement, Location]:
     """An open announcement for a store, locked. Three statements."""
     location = await locations.one(tx, code)
     announcement = await _lock(tx, number)
@@ -518,6 +523,8 @@ async def _arrivals(tx: Tx, goods: Sequence[ArrivedGoods]) -> list[Arrival]:
         arrival = Arrival(
             variant=hit.variant, good=line.quantity * hit.quantity, damaged=line.damaged * hit.quantity, command=line
         )
+        if (line.codes and not line.quantity) or (line.damaged_codes and not line.damaged):
+            raise BadSupply(field=f"lines/{n}", reason="codes are named of units that did not come")
         if arrival.units > MOST:
             raise BadSupply(field=f"lines/{n}", reason=f"more than {MOST} units in one line")
         found.append(arrival)
@@ -573,8 +580,11 @@ def _filled(own: Sequence[Line], arrival: Arrival, bucket: Bucket) -> list[Porti
     """The good ones first, so that promises are served before units turn out damaged."""
     command = arrival.command
     found: list[Portion] = []
-    both: tuple[tuple[Bucket, int], ...] = ((bucket, arrival.good), ("damaged", arrival.damaged))
-    for into, units in both:
+    both: tuple[tuple[Bucket, int, list[str]], ...] = (
+        (bucket, arrival.good, list(command.codes)),
+        ("damaged", arrival.damaged, list(command.damaged_codes)),
+    )
+    for into, units, codes in both:
         left = units
         for line in own:
             taken = min(left, line.open)
@@ -594,12 +604,15 @@ def _filled(own: Sequence[Line], arrival: Arrival, bucket: Bucket) -> list[Porti
                 line.received_unit_cost = command.unit_cost
             if into == "damaged" or beyond:
                 line.reason = command.reason
+            # More codes than units stay with the last portion: stock refuses them by their number.
+            mine = len(codes) if left == beyond else taken
             found.append(
                 Portion(
-                    line=line, bucket=into, quantity=taken + beyond, over=beyond, reason=command.reason,
+                    codes=tuple(codes[:mine]), line=line, bucket=into, quantity=taken + beyond, over=beyond, reason=command.reason,
                     unit_cost=line.unit_cost if command.unit_cost is None else command.unit_cost,
                 )
             )  # fmt: skip
+            del codes[:mine]
     return found
 
 

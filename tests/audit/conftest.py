@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -18,7 +19,7 @@ from commerce.settings import Settings
 from tests.orders.story import cash, make_ready, pickup_code, place, rub, step
 from tests.orders.test_sales import sale
 from tests.supply.story import deliveries
-from tests.support import Client, Shop, Store, clock, unique
+from tests.support import Client, Item, Shop, Store, clock, unique
 from tests.transfers.moves import create, ends, made_ready, sent, wanted
 from tests.transfers.moves import step as moved
 
@@ -116,6 +117,7 @@ async def tell(shop: Shop) -> None:
     assert sold.status_code == 201, sold.text
     await correct(shop, store, staff)
     await send(shop)
+    await count_shelves(shop)
 
 
 async def correct(shop: Shop, store: Store, manager: Client) -> None:
@@ -162,3 +164,58 @@ async def send(shop: Shop) -> None:
     number = await made_ready(at, (fork, 2))
     gone = await at.office.post(f"/v1/transfers/{number}/cancel", {"reason": "not needed"})
     assert gone.status_code == 200, gone.text
+
+
+async def count_shelves(shop: Shop) -> None:
+    """Counts in every state: posted after a recount, closed with goods left uncounted, cancelled, waiting, open; tasks for them, one
+    of which is dismissed and one still open."""
+    store = await shop.store()
+    manager, till = await shop.staff("store_manager", store.code), await shop.device("till", store.code)
+    pen, ink, pad = [await shop.item(price=400) for _ in range(3)]
+    unknown, known, asked = [await shop.item(price=100) for _ in range(3)]
+    for item in (pen, ink, pad):
+        await shop.stock(store, item, 10, unit_cost=100)
+    for item in (unknown, known, unknown):
+        sold = await till.post(f"/v1/stores/{store.code}/sales", sale((item, 1, 100)))
+        assert sold.status_code == 201, sold.text
+    await outbox.drain(shop.db, parts.subscribers())
+    path = f"/v1/stores/{store.code}/counts"
+
+    async def told(address: str, body: object = None) -> dict[str, Any]:
+        answer = await manager.post(address, body)
+        assert answer.status_code in (200, 201), answer.text
+        return dict(answer.json())
+
+    async def opened(*items: Item, **more: object) -> str:
+        number = (await told(path, {"scope": "list", "skus": [item.sku for item in items], **more}))["number"]
+        return f"{path}/{number}"
+
+    async def counted(count: str, item: Item, quantity: int, spot: str = "shelf") -> None:
+        entry = {"sku": item.sku, "quantity": quantity, "spot": spot}
+        await told(f"{count}/entries", {"entries": [entry]})
+
+    tasks = (await manager.get(f"/v1/stores/{store.code}/count-tasks")).json()["items"]
+    dismissed = next(task["id"] for task in tasks if task["sku"] == known.sku)
+    await told(f"/v1/stores/{store.code}/count-tasks/{dismissed}/dismiss", {"reason": "Behind the till"})
+    count = await opened(pen, ink, pad, tasks=True)
+    await counted(count, pen, 3)
+    await counted(count, pen, 4)
+    await counted(count, pen, 5, "window")
+    await counted(count, ink, 12)
+    await counted(count, unknown, 1)
+    await told(f"{count}/submit")
+    await told(f"{count}/recount", {"skus": [ink.sku]})
+    await counted(count, ink, 10)
+    await told(f"{count}/submit")
+    assert (await told(f"{count}/approve", {"uncounted": "zero"}))["variances"]["lines"] == 3
+    count = await opened(pen, ink)
+    await counted(count, pen, 8)
+    await told(f"{count}/submit")
+    await told(f"{count}/approve", {"uncounted": "leave"})
+    await told(f"{await opened(pen)}/cancel", {"reason": "Too busy"})
+    count = await opened(ink)
+    await counted(count, ink, 9)
+    await told(f"{count}/submit")
+    await counted(await opened(pen), pen, 1)
+    sold = await till.post(f"/v1/stores/{store.code}/sales", sale((asked, 2, 100)))
+    assert sold.status_code == 201, sold.text

@@ -217,6 +217,14 @@ UPDATE returns.returns r SET refund_total = refund_total - 1 FROM l WHERE r.id =
 OTHER_STORE = "(SELECT id FROM locations.locations x WHERE x.id <> {} LIMIT 1)"
 OTHER_VARIANT = "(SELECT id FROM catalog.variants x WHERE x.id <> {} LIMIT 1)"
 
+COUNT_POSTED = "a closed count has moved its variances, and nothing else"
+COUNT_RECKONED = "a count's variance is what was entered in its newest round less what the books said"
+COUNT_MOMENTS = "what was counted is part of its count, and was counted while it ran"
+COUNT_LIVE = "a variant is in one live count of a location at most"
+COUNT_VERSIONS = "each version of a count has its step and its event, without a gap"
+COUNT_SAID = "every step of a count has published what it says"
+TASK_SOURCES = "a count task has its sources and events, and is the only open one for its variant there"
+
 GOODS = [
     ("a level is one higher", LEVELS, "UPDATE stock.levels SET available = available + 1"),
     ("a movement is deleted", LEVELS, f"DELETE FROM stock.movements WHERE posting_id = {SOLD}"),
@@ -474,7 +482,39 @@ TRANSFERS = [
     ("set aside for no transfer", NO_TRANSFER, "UPDATE stock.reservations SET owner_id = gen_random_uuid() WHERE owner_kind = 'transfer'"),
     ("a transfer is gone", NO_AGGREGATE, "DELETE FROM transfers.transfers WHERE state = 'cancelled'"),
 ]  # fmt: skip
-FAULTS = [*GOODS, *ADJUSTMENTS, *WORK, *MONEY, *ORDERS, *RETURNS, *SUPPLY, *REST, *TRANSFERS]
+COUNTS = [
+    ("a count that moved more", COUNT_POSTED, "UPDATE stock.movements m SET quantity = m.quantity + 1 FROM stock.postings p"
+     " WHERE p.id = m.posting_id AND p.cause_kind = 'count'"),
+    ("a count posted for another", COUNT_POSTED, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'count'"),
+    ("a variance that is not posted", COUNT_POSTED, "UPDATE counts.lines SET resolution = 'left' WHERE resolution = 'zeroed'"),
+    ("a loss of the neighbours", COUNT_POSTED, "UPDATE counts.lines SET variance = variance - 1, expected = expected + 1 WHERE resolution = 'posted'"),
+    ("other books", COUNT_RECKONED, "UPDATE counts.lines SET expected = expected + 1 WHERE counted IS NOT NULL"),
+    ("counted by nobody", COUNT_RECKONED, "DELETE FROM counts.entries"),
+    ("an entry that stands again", COUNT_RECKONED, "UPDATE counts.entries SET stands = true WHERE NOT stands"),
+    ("the older round", COUNT_RECKONED, "UPDATE counts.lines SET round = 1 WHERE round = 2"),
+    ("unresolved", COUNT_RECKONED, "UPDATE counts.lines SET resolution = NULL WHERE resolution = 'left'"),
+    ("counted before it began", COUNT_MOMENTS, "UPDATE counts.entries SET counted_at = counted_at - interval '1 day'"),
+    ("counted after it was told", COUNT_MOMENTS, "UPDATE counts.entries SET counted_at = counted_at + interval '1 day'"),
+    ("counted by the way", COUNT_MOMENTS, f"UPDATE counts.entries e SET variant_id = {OTHER_VARIANT.format('e.variant_id')}"),
+    ("a cancelled count that goes on", COUNT_LIVE, "UPDATE counts.sessions SET state = 'open', closed_at = NULL WHERE state = 'cancelled'"),
+    ("an open count without its goods", COUNT_LIVE, "UPDATE counts.lines SET live = false WHERE live"),
+    ("counted elsewhere", COUNT_LIVE, f"UPDATE counts.lines l SET location_id = {OTHER_STORE.format('l.location_id')}"),
+    ("a count of one version more", COUNT_VERSIONS, "UPDATE counts.sessions SET version = version + 1"),
+    ("a step of a count is gone", COUNT_VERSIONS, "DELETE FROM counts.steps WHERE what = 'submitted'"),
+    ("a count never told of", COUNT_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'count.entered'"),
+    ("a count told otherwise", COUNT_SAID, "UPDATE infra.outbox SET type = 'count.cancelled' WHERE type = 'count.posted'"),
+    ("closed without a posting", COUNT_SAID, "UPDATE counts.sessions SET state = 'closed', closed_at = now() WHERE state = 'counted'"),
+    ("asked for by nobody", TASK_SOURCES, "DELETE FROM counts.task_sources"),
+    ("more in question", TASK_SOURCES, "UPDATE counts.tasks SET quantity = quantity + 1"),
+    ("a task of one version more", TASK_SOURCES, "UPDATE counts.tasks SET version = version + 1"),
+    ("dismissed in silence", TASK_SOURCES, "DELETE FROM infra.outbox WHERE type = 'count_task.dismissed'"),
+    ("counted by another store", TASK_SOURCES, f"UPDATE counts.tasks t SET location_id = {OTHER_STORE.format('t.location_id')} WHERE state = 'counted'"),
+    ("counted by nobody's hand", RECORDS, "DELETE FROM infra.audit_records WHERE target = 'count' AND action = 'count.approve'"),
+    ("a posting of no count", NO_DOCUMENT, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'count'"),
+    ("a count that is gone", NO_AGGREGATE, "DELETE FROM counts.sessions"),
+    ("a task that is gone", NO_AGGREGATE, "DELETE FROM counts.tasks"),
+]  # fmt: skip
+FAULTS = [*GOODS, *ADJUSTMENTS, *WORK, *MONEY, *ORDERS, *RETURNS, *SUPPLY, *REST, *TRANSFERS, *COUNTS]
 
 
 class Undone(Exception):

@@ -139,6 +139,11 @@ UNREACHABLE = {
         "wrong-step",
     },  # the order's own, locked
     "save_product": {"unknown-product"},  # reads back what it has just written
+    "close_transfer": {"not-expected", "stock-level-too-high"},  # what its own dispatch announced is lost: nothing comes in
+    "receive_transfer": {"not-expected"},  # what its own dispatch announced
+    "receive_expected_receipt": {"unit-not-here", "unit-not-out"},  # what arrives was not here
+    "cancel_transfer": {"unit-already-here", "unit-not-here", "unit-not-out"},  # gives back goods, names no unit
+    "dispatch_transfer": {"unit-already-here", "unit-not-here", "unit-not-out"},  # gives back goods, names no unit
 }
 """Refusals of shared helpers that an operation cannot meet, and why. The walk follows names, not values."""
 

@@ -22,15 +22,15 @@ NOUNS = {
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
     "customers": {"identifiers"},
-    "fulfillment": {"availability", "delivery", "promises", "rules", "sourcing", "survey"},
+    "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "sales", "views"},
     "prices": {"importing"},
     "returns": {"numbers"},
     "supply": {"importing", "numbers"},
     "stock": {
-        "adjusting", "bundles", "closings", "comparing", "expected", "exporting", "importing", "ledger", "reasons", "safety", "shelf",
-        "travel", "units",
+        "adjusting", "bundles", "closings", "comparing", "expected", "exporting", "importing", "ledger", "past", "reasons", "safety",
+        "shelf", "travel", "units",
     },
     "transfers": {"freight", "numbers"},
 }

@@ -16,7 +16,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Problem
 from commerce.kernel.ids import uuid7
 from commerce.stock import adjusting
-from commerce.stock.schemas import BookConversion, BookMove, BookWriteOff, MovedLine, ShelfLine
+from commerce.stock.schemas import BookConversion, BookMove, BookWriteOff, MovedLine, ScannedLine, ShelfLine
 from tests.stock.shelves import aside, demand, events_of, fresh, fulfillment, movements_of, shelf
 from tests.support import Client, Item, Shop, Store
 
@@ -485,8 +485,8 @@ async def test_the_last_unit_is_moved_converted_and_promised_at_once(db: Databas
         await shop.stock(store, item, 1, unit_cost=500)
         owner = fulfillment()
         convert = BookConversion(
-            takes=[ShelfLine(sku=item.sku, quantity=1, bucket="available")],
-            makes=[ShelfLine(sku=other.sku, quantity=1, bucket="available")],
+            takes=[ScannedLine(sku=item.sku, quantity=1, bucket="available")],
+            makes=[ScannedLine(sku=other.sku, quantity=1, bucket="available")],
             reason="x",
         )
         move = BookMove(
@@ -540,3 +540,45 @@ async def test_an_act_is_one_posting_however_often_it_is_sent(db: Database, shop
         assert answers[0].json() == answers[1].json()
     # received 1; judged 1 damaged as sellable; took 1 off the shelf as damaged; sent 1 back; gave 1 up
     assert await buckets(db, store, item) == [(5 + 1 + 1 - 1 - 1 - 1, 5, 5 - 1 + 1)]
+
+
+async def test_units_with_codes_go_where_their_goods_go(db: Database, shop: Shop) -> None:
+    store, phone, opened = await shop.store(), await shop.item(tracking="serial"), await shop.item(tracking="serial")
+    manager = await shop.staff("store_manager", store.code)
+    path = f"/v1/stores/{store.code}"
+    serials = [f"SN{n}-{phone.sku}" for n in range(5)]
+    received = {"lines": [{"sku": phone.sku, "quantity": 5, "unit_cost": 900, "codes": serials}]}
+    assert (await manager.post(f"{path}/receipts", received)).status_code == 201
+
+    async def stands(item: Item, code: str) -> tuple[Any, Any]:
+        answer = await manager.get(f"/v1/stock/{item.sku}/units?code={code}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["location"], answer.json()["place"]
+
+    judged = moved(phone, 2, "available", "damaged") | {"codes": serials[:1]}
+    cause(await manager.post(f"{path}/moves", {"lines": [judged], "reason": "Dropped"}))
+    assert [await stands(phone, code) for code in serials[:2]] == [(store.code, "damaged"), (store.code, "available")]
+    made = {
+        "takes": [units(phone, 1) | {"codes": serials[1:2]}], "makes": [units(opened, 1) | {"codes": ["OPEN-1"]}], "reason": "x",
+    }  # fmt: skip
+    cause(await manager.post(f"{path}/conversions", made))
+    assert await stands(opened, "OPEN-1") == (store.code, "available")
+    assert (await stands(phone, serials[1]))[0] is None
+    back = {"supplier": "phones", "reference": "7", "lines": [units(phone, 1, "damaged") | {"codes": serials[:1]}]}
+    cause(await manager.post(f"{path}/vendor-returns", back))
+    assert (await stands(phone, serials[0]))[0] is None
+    for route, body, problem in (
+        ("vendor-returns", back, "unit-not-here"),
+        (
+            "moves",
+            {"lines": [judged | {"quantity": 1, "codes": [serials[2], serials[2]]}], "reason": "x"},
+            "too-many-unit-codes",
+        ),
+        (
+            "moves",
+            {"lines": [judged | {"quantity": 2, "codes": [serials[2], serials[2]]}], "reason": "x"},
+            "unit-code-repeated",
+        ),
+    ):
+        assert kind(await manager.post(f"{path}/{route}", body))[1] == problem
+    assert await buckets(db, store, phone, opened) == [(2, 0, 1), (1, 0, 0)]

@@ -129,10 +129,37 @@ async def test_a_case_is_scanned_and_counts_its_content(db: Database, shop: Shop
     assert await level(db, store, item) == (27, 0, 0, 0)
 
 
+async def test_codes_of_units_are_kept(db: Database, shop: Shop) -> None:
+    store, phone, cup = await shop.store(), await shop.item(tracking="serial"), await shop.item()
+    office, staff = await shop.staff("back_office"), await shop.staff("associate", store.code)
+    number = (await announced(office, store, (phone, 2, 100), (phone, 2, 120), (cup, 1, None)))["number"]
+    a, b, c = (f"SN{uuid7().hex[-10:]}" for _ in range(3))
+    for line, refusal in (
+        (came(phone, 1, codes=[a, b]), (422, "too-many-unit-codes")),
+        (came(phone, 2, codes=[a, a]), (422, "unit-code-repeated")),
+        (came(cup, 1, codes=[a]), (422, "unit-codes-not-kept")),
+        (came(phone, 0, damaged=1, codes=[a], reason="?"), (422, "bad-supply")),
+    ):
+        assert problem(await receive(staff, store, number, line)) == refusal
+    line = came(phone, 3, damaged=1, codes=[a, b], damaged_codes=[c], reason="cracked")
+    answer = await receive(staff, store, number, line)
+    assert answer.status_code == 201, answer.text
+    assert counts(answer.json())[:2] == [(2, 2, 0, 0, 0, 0, 0), (2, 2, 0, 1, 0, 0, 0)]
+
+    async def read(tx: Tx) -> list[tuple[str, str]]:
+        rows = await tx.rows("SELECT code, place FROM stock.units WHERE variant_id = :variant", variant=phone.id)
+        return sorted((row.code, row.place) for row in rows)
+
+    assert await db.read(read) == sorted([(a, "available"), (b, "available"), (c, "damaged")])
+
+
 async def test_lines_of_one_variant_are_filled_in_their_order(db: Database, shop: Shop) -> None:
     store, item = await shop.store(), await shop.item()
     office, staff = await shop.staff("back_office"), await shop.staff("associate", store.code)
     number = (await announced(office, store, (item, 4, 100), (item, 6, 150)))["number"]
+    address = f"/v1/stores/{store.code}/expected-receipts/{number}/receive"
+    stale = await staff.post(address, {"lines": [came(item, 1)]}, headers={"If-Match": '"3"'})
+    assert (problem(stale), stale.json()["version"]) == ((412, "supply-changed"), 1)
     shown = (await receive(staff, store, number, came(item, 5, damaged=1, reason="torn"))).json()
     assert counts(shown) == [(4, 4, 0, 0, 0, 0, 0), (6, 2, 0, 1, 0, 0, 4)]
     assert sorted(await movements(db, shown["receipt_id"]), key=str) == sorted(

@@ -6,16 +6,20 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from commerce import stock, transfers
 from commerce.app import create_app
+from commerce.infra.db import Tx
+from commerce.kernel.ids import uuid7
 from commerce.settings import Settings
 from tests.support import Shop, clock
-from tests.transfers.moves import create, ends, level, made_ready, read, sent, step, wanted
+from tests.transfers.moves import create, ends, level, made_ready, opened, promised, read, sent, step, wanted
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -171,3 +175,55 @@ async def test_opposite_transfers_do_not_block_each_other(shop: Shop) -> None:
     for store in (at.source, at.destination):
         assert await level(shop, store, cup) == {"available": 15, "in_transit": 5}
         assert await level(shop, store, plate) == {"available": 20}
+
+
+@pytest.mark.parametrize("round_", range(4))
+async def test_an_order_that_gives_up_races_the_dispatch(shop: Shop, round_: int) -> None:
+    at, cup = await ends(shop), await shop.item()
+    await shop.stock(at.source, cup, 10)
+    owner, line_ids = await promised(shop, at, (cup, 4))
+    number = await opened(shop, at, owner, line_ids, (cup, 4))
+
+    async def give_up(tx: Tx) -> None:
+        await transfers.cancel_for_order(tx, shop.system, owner=owner)
+        await stock.release(
+            tx,
+            shop.system,
+            owner=stock.Owner("fulfillment", owner),
+            cause=stock.Cause("fulfillment_cancelled", uuid7()),
+        )
+
+    acts = [shop.db.write(give_up), step(at.sender, at.source, number, "dispatch", {})]
+    await asyncio.gather(*(acts[::-1] if round_ % 2 else acts))
+    state = (await read(at, number))["state"]
+    assert state in ("cancelled", "in_transit")
+    if state == "cancelled":
+        assert await level(shop, at.source, cup) == {"available": 10}
+    else:
+        assert await level(shop, at.source, cup) == {"available": 6}
+        assert await level(shop, at.destination, cup) == {"in_transit": 4}
+        assert (await step(at.receiver, at.destination, number, "receive", {})).json()["state"] == "received"
+        assert await level(shop, at.destination, cup) == {"available": 4}
+
+
+async def test_an_order_that_gives_up_races_the_arrival(shop: Shop) -> None:
+    at, cup = await ends(shop), await shop.item()
+    await shop.stock(at.source, cup, 40)
+    for turn in range(4):
+        owner, line_ids = await promised(shop, at, (cup, 4))
+        number = await opened(shop, at, owner, line_ids, (cup, 4))
+        assert (await step(at.sender, at.source, number, "dispatch", {})).status_code == 200
+
+        async def give_up(tx: Tx, owner: UUID = owner) -> None:
+            await transfers.cancel_for_order(tx, shop.system, owner=owner)
+            await stock.release(
+                tx,
+                shop.system,
+                owner=stock.Owner("fulfillment", owner),
+                cause=stock.Cause("fulfillment_cancelled", uuid7()),
+            )
+
+        acts = [shop.db.write(give_up), step(at.receiver, at.destination, number, "receive", {})]
+        await asyncio.gather(*(acts[::-1] if turn % 2 else acts))
+        assert (await read(at, number))["state"] == "received"
+        assert await level(shop, at.destination, cup) == {"available": 4 * turn + 4}
