@@ -98,6 +98,7 @@ PARAMETERS = {
     "location": "Code of a location",
     "login": "Name by which the member of staff signs in",
     "near": "latitude,longitude in degrees: nearest first",
+    "adjustment": "Id of an adjustment",
     "session_id": "Id of a session, as listed",
     "sku": "Repeat it for several SKUs",
 }
@@ -124,6 +125,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "code": "048213",
         "tenders": [{"kind": "card_terminal", "amount": {"amount": 759800, "currency": "RUB"}, "reference": "304117"}],
     },
+    "reject_fulfillment": {"reason": "out_of_stock", "note": "Коробка пустая"},
+    "answer_choice": {"location": "kzn-bauman"},
     "cancel_fulfillment": {"reason": "out_of_stock", "note": "The last one was sold at the till"},
     "book_sale": {
         "id": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10",

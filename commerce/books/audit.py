@@ -339,7 +339,8 @@ EVENTS = [
             ('ready_for_pickup', 'ready_for_pickup'), ('pickup_code_renewed', 'pickup_code_renewed'), ('promised', 'promised'),
             ('at_risk', 'at_risk'), ('checked', 'at_risk'), ('safe', 'safe'), ('partly_collected', 'partly_collected'),
             ('collected', 'collected'), ('carried_out', 'collected'), ('partly_cancelled', 'partly_cancelled'),
-            ('cancelled', 'cancelled'), ('rejected', 'rejected'), ('goods_arrived', 'goods_arrived')
+            ('cancelled', 'cancelled'), ('rejected', 'rejected'), ('goods_arrived', 'goods_arrived'),
+            ('passed_on', 'passed_on')
         ) AS w(what, type) ON w.what = s.what
         LEFT JOIN infra.outbox e ON e.aggregate = 'fulfillment' AND e.aggregate_id = s.fulfillment_id AND e.version = s.version
              AND e.type = 'fulfillment.' || w.type

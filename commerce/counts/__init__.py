@@ -6,7 +6,19 @@ a variance is posted once, after approval; a closed session never changes; a var
 
 from __future__ import annotations
 
+from commerce.counts.queries import tasks_of
 from commerce.counts.schemas import ApproveCount, CountEntry, EnterCount, OpenCount
-from commerce.counts.service import approve, enter, open_count, submit
+from commerce.counts.service import approve, ask, enter, open_count, submit
 
-__all__ = ["ApproveCount", "CountEntry", "EnterCount", "OpenCount", "approve", "enter", "open_count", "submit"]
+__all__ = [
+    "ApproveCount",
+    "CountEntry",
+    "EnterCount",
+    "OpenCount",
+    "approve",
+    "ask",
+    "enter",
+    "open_count",
+    "submit",
+    "tasks_of",
+]

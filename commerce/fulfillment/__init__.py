@@ -11,7 +11,7 @@ from commerce.fulfillment.availability import band_of
 from commerce.fulfillment.candidates import Survey, survey
 from commerce.fulfillment.errors import OtherStore, PickupCodeLocked, UnknownFulfillment, WrongPickupCode, WrongStep
 from commerce.fulfillment.promises import pickup_promise
-from commerce.fulfillment.queries import fulfillments_of, line_view, of_orders, steps_of, the_one
+from commerce.fulfillment.queries import fulfillments_of, line_view, of_orders, order_of, steps_of, the_one
 from commerce.fulfillment.rules import StoredPlan, plans_of, rules_of, store_plan
 from commerce.fulfillment.schemas import (
     CancelReason,
@@ -33,6 +33,7 @@ from commerce.fulfillment.service import (
     lock_of_order,
     mark_at_risk,
     open_pickup,
+    pass_on,
     pickup_code,
     prove,
     reject,
@@ -76,6 +77,8 @@ __all__ = [
     "mark_at_risk",
     "of_orders",
     "open_pickup",
+    "order_of",
+    "pass_on",
     "pickup_code",
     "pickup_promise",
     "plan",

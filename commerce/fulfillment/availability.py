@@ -31,7 +31,7 @@ SELECT w.location_id, CAST(NULL AS jsonb) AS methods,
         AND f.state IN ('open', 'accepted', 'picking')) AS waiting
 FROM unnest(CAST(:locations AS uuid[])) AS w(location_id)
 UNION ALL
-SELECT NULL, (SELECT jsonb_agg(to_jsonb(m) ORDER BY m.position, m.code COLLATE "C") FROM fulfillment.delivery_methods m WHERE m.published), 0
+SELECT NULL, jsonb_agg(to_jsonb(m) ORDER BY m.position, m.code COLLATE "C"), 0 FROM fulfillment.delivery_methods m WHERE m.published
 """
 
 

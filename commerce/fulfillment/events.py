@@ -37,6 +37,14 @@ class FulfillmentRejected(FulfillmentEvent, frozen=True, kw_only=True):
     units: dict[str, int]
 
 
+class FulfillmentPassedOn(FulfillmentEvent, frozen=True, kw_only=True):
+    """Units that it waited for do not come: another fulfillment takes them over, or the customer is asked."""
+
+    type = "fulfillment.passed_on"
+    reason: str
+    units: dict[str, int]
+
+
 class FulfillmentAccepted(FulfillmentEvent, frozen=True, kw_only=True):
     type = "fulfillment.accepted"
 

@@ -89,6 +89,14 @@ async def of_orders(tx: Tx, order_ids: Sequence[UUID]) -> dict[UUID, list[Fulfil
     return found
 
 
+async def order_of(tx: Tx, fulfillment_id: UUID) -> UUID | None:
+    """The order that a fulfillment belongs to. One statement."""
+    found: UUID | None = await tx.scalar(
+        "SELECT order_id FROM fulfillment.fulfillments WHERE id = :id", id=fulfillment_id
+    )
+    return found
+
+
 async def steps_of(tx: Tx, *, order_id: UUID) -> list[StepView]:
     """What happened to an order's fulfillments, oldest first. One statement."""
     return [StepView(**row) for row in await tx.rows(STEPS, order=order_id)]

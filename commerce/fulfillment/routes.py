@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
-from commerce import auth, catalog, locations
+from commerce import auth, catalog, locations, stock
 from commerce.fulfillment import availability, delivery, queries, rules, service
 from commerce.fulfillment.availability import AvailabilityList
 from commerce.fulfillment.delivery import DeliveryMethodList, DeliveryMethodView, SaveDeliveryMethod
@@ -18,6 +18,7 @@ from commerce.fulfillment.errors import (
     BadDeliveryMethod,
     BadDryRun,
     BadPromise,
+    BundleIncomplete,
     BadSourcingRules,
     DateIsPast,
     DeliveryMethodChanged,
@@ -125,7 +126,10 @@ async def accept_fulfillment(
 @post(
     "/v1/stores/{code:str}/fulfillments/{number:str}/pick", operation_id="pick_fulfillment", tags=["store"],
     guards=[auth.at_store("fulfillments.work")], status_code=200,
-    responses=writes(*STEP, NotInFulfillment, PickedTooMany),
+    responses=writes(
+        *STEP, NotInFulfillment, PickedTooMany, BundleIncomplete, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated,
+        stock.UnitNotHere, stock.UnitTaken,
+    ),
 )  # fmt: skip
 async def pick_fulfillment(
     db: NamedDependency[Database],
@@ -213,7 +217,7 @@ async def list_sourcing_rules(db: NamedDependency[Database]) -> RulesList:
 
 
 @put(
-    "/v1/sourcing/rules/{scope:str}", operation_id="set_sourcing_rules", tags=["back office"],
+    "/v1/sourcing/rules/{kind:str}", operation_id="set_sourcing_rules", tags=["back office"],
     guards=[auth.everywhere("sourcing.write")], responses=writes(BadSourcingRules, SourcingRulesChanged),
 )  # fmt: skip
 async def set_sourcing_rules(
@@ -221,12 +225,12 @@ async def set_sourcing_rules(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     if_match: NamedDependency[int | None],
-    scope: FromPath[Scope],
+    kind: FromPath[Scope],
     data: JSONBody[SetRules],
 ) -> RulesView:
     """Choose the sources of orders by other rules from now on: tiers of weighted rules, and what may be done."""
     return await db.write_once(
-        once, RulesView, rules.set_rules, actor, scope=scope, command=data, if_match=if_match
+        once, RulesView, rules.set_rules, actor, scope=kind, command=data, if_match=if_match
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct, field
+
 from commerce import auth, catalog, locations, stock
 from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import (
@@ -31,6 +33,7 @@ from commerce.fulfillment.schemas import (
     Pick,
     Promise,
     PromiseAgain,
+    Scan,
     State,
     StoreFulfillmentView,
     WorkLine,
@@ -295,6 +298,29 @@ def reject(tx: Tx, actor: Actor, *, fulfillment: Fulfillment, reason: str, note:
         reason=reason, units=_by_line(units),
     )  # fmt: skip
     return units
+
+
+async def pass_on(
+    tx: Tx, actor: Actor, *, fulfillment: Fulfillment, units: Mapping[UUID, int], reason: str
+) -> dict[UUID, int]:
+    """Units that a locked fulfillment waits for do not come: so many by order line, as far as they are outstanding, are no longer its
+    work; it is rejected when nothing is left. Queued, but for one statement. The caller has released their stock."""
+    given = {
+        line.order_line_id: min(line.outstanding, units[line.order_line_id])
+        for line in fulfillment.lines
+        if line.outstanding and units.get(line.order_line_id)
+    }
+    if all(line.outstanding == given.get(line.order_line_id, 0) for line in fulfillment.lines):
+        return reject(tx, actor, fulfillment=fulfillment, reason=reason)
+    for line in fulfillment.lines:
+        line.passed_on += given.get(line.order_line_id, 0)
+    where = (await stock.whereabouts(tx, kind="fulfillment", ids=[fulfillment.id])).get(fulfillment.id, {})
+    fulfillment.state = state_of(fulfillment.location_id, where)
+    _change(
+        tx, actor, fulfillment, events.FulfillmentPassedOn, "passed_on", {"reason": reason, "lines": _by_line(given)},
+        reason=reason, units=_by_line(given),
+    )  # fmt: skip
+    return given
 
 
 async def goods_arrived(tx: Tx, actor: Actor, *, ids: Iterable[UUID]) -> int:

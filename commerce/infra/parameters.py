@@ -1,14 +1,16 @@
 """Bounds of path and query parameters.
 
 Litestar 2.25 reads the bounds of a parameter from annotated_types and from its own markers, not from the msgspec.Meta that our
-bounded types (kernel/text.py) carry: `FromPath[Sku]` would neither check nor document the pattern. This makes it do both.
+bounded types (kernel/text.py) carry: `FromPath[Sku]` would neither check nor document the pattern. This makes it do both, and has
+moments refused that do not say their offset.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
+from litestar._signature.model import SignatureModel
 from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 from msgspec import Meta
@@ -16,6 +18,7 @@ from msgspec import Meta
 BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "title", "description")
 
 _from_annotation = FieldDefinition.from_annotation.__func__  # type: ignore[attr-defined]
+_annotation = SignatureModel._create_annotation.__func__  # type: ignore[attr-defined]
 
 
 def _bounds(field: FieldDefinition) -> dict[str, Any]:
@@ -43,6 +46,15 @@ def _with_bounds(cls: type[FieldDefinition], /, annotation: Any, **kwargs: Any) 
     return field
 
 
+def _with_zone(cls: type[SignatureModel], /, field_definition: FieldDefinition, **kwargs: Any) -> Any:
+    annotation = _annotation(cls, field_definition, **kwargs)
+    for meta in field_definition.metadata:
+        if isinstance(meta, Meta) and meta.tz is not None:
+            annotation = Annotated[annotation, Meta(tz=meta.tz)]
+    return annotation
+
+
 def read_bounds() -> None:
     """Let every handler registered from now on check and document the bounds of its path and query parameters."""
+    SignatureModel._create_annotation = classmethod(_with_zone)  # type: ignore[assignment,method-assign]
     FieldDefinition.from_annotation = classmethod(_with_bounds)  # type: ignore[assignment,method-assign]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from msgspec import structs
@@ -42,12 +42,15 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
     """Hand the goods over for the code and the money: all that waits, or the named units.
 
     The tenders add up exactly to what those units cost. Units that the store has lost meanwhile are made up from what stands there
-    free; what is not there at all is refused, and the promises of others are not touched. Raises UnknownFulfillment, OtherStore,
-    WrongStep, WrongPickupCode, PickupCodeLocked, WrongUnits, WrongTender, stock.ReservationShort.
+    free; what is not there at all is refused, and the promises of others are not touched. Units with codes of their own are those that
+    were picked. Raises UnknownFulfillment, OtherStore, WrongStep, WrongPickupCode, PickupCodeLocked, WrongUnits, WrongTender,
+    stock.ReservationShort, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitNotHere,
+    stock.UnitNotPicked.
     """
     location, order, work = await lock_both(tx, code, number)
     await fulfillment.prove(tx, fulfillment=work, code=command.code, secret_key=secret_key)
     units = waiting(order, work, command.lines)
+    codes = coded(order, units, command.units)
     lines = {line.id: line for line in order.lines}
     owed = {line_id: lines[line_id].owed_for(quantity) for line_id, quantity in units.items()}
     total = sum(owed.values())
@@ -64,7 +67,7 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
     )  # fmt: skip
     handed = await stock.hand_over(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("hand_over", hand_over_id), lines=units,
-        location_id=location.id, business_date=location.business_date(tx.at),
+        location_id=location.id, codes=codes, business_date=location.business_date(tx.at),
     )  # fmt: skip
     await fulfillment.settle_risk(tx, fulfillment=work)
     fulfillment.hand_over(tx, actor, fulfillment=work, quantities=units, hand_over_id=hand_over_id)
@@ -89,7 +92,7 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
             HandedOverUnits(sku=lines[line_id].sku, quantity=quantity, paid=order.money(owed[line_id]))
             for line_id, quantity in units.items()
         ],
-        receipt=receipt, left=sum(line.outstanding for line in work.lines), version=work.version,
+        unit_codes=command.units, receipt=receipt, left=sum(line.outstanding for line in work.lines), version=work.version,
     )  # fmt: skip
 
 
@@ -164,6 +167,21 @@ def waiting(order: Order, work: fulfillment.Fulfillment, named: Sequence[Units] 
         if rest:
             raise WrongUnits(sku=units.sku, left=there, wanted=units.quantity)
     return chosen
+
+
+def coded(order: Order, units: Mapping[UUID, int], named: Sequence[stock.UnitsNamed]) -> dict[UUID, list[str]]:
+    """Codes by variant of the units of these lines; of a bundle by its components. Raises WrongUnits."""
+    variants: dict[str, UUID] = {}
+    for line in order.lines:
+        if units.get(line.id):
+            variants[line.sku] = line.variant_id
+            variants |= {part.sku: part.variant_id for part in line.components or ()}
+    codes: dict[UUID, list[str]] = {}
+    for part in named:
+        if part.sku not in variants:
+            raise WrongUnits(sku=part.sku, left=0, wanted=len(part.codes))
+        codes.setdefault(variants[part.sku], []).extend(part.codes)
+    return codes
 
 
 def tenders_for(given: Sequence[TenderIn], owed: Money) -> list[payments.Tender]:

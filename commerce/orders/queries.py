@@ -19,7 +19,16 @@ from commerce.orders.books import Order
 from commerce.orders.errors import OrderNotAllowed, UnknownOrder
 from commerce.orders.numbers import read_number
 from commerce.orders.rejections import open_choices
-from commerce.orders.schemas import OrderSummary, OrderView, Timeline, TimelineEntry
+from commerce.orders.schemas import (
+    NotASourceView,
+    OrderPlans,
+    OrderPlanView,
+    OrderSummary,
+    OrderView,
+    SourceView,
+    Timeline,
+    TimelineEntry,
+)
 from commerce.orders.service import is_asked, owned
 from commerce.orders.views import fulfillment_status, order_view, return_status
 
@@ -60,6 +69,31 @@ async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderVi
     if actor.kind == "staff" and not any(actor.may("orders.read", place.code) for place in places.values()):
         return msgspec.structs.replace(shown, contact=None, recipient=None, note=None)
     return shown
+
+
+async def plans(tx: Tx, actor: Actor, *, number: str) -> OrderPlans:
+    """Where the goods of an order come from and why, for staff who may read orders. Raises UnknownOrder, OrderNotAllowed."""
+    order = await _readable(tx, actor, number)
+    skus = {line.id: line.sku for line in order.lines}
+    return OrderPlans(
+        items=[
+            OrderPlanView(
+                n=stored.n, occasion=stored.reason, made_at=stored.made_at, proven=stored.plan.proven,
+                allocations=[
+                    SourceView(
+                        sku=skus[part.line_id], location=part.location, quantity=part.quantity, expected_on=part.expected_on,
+                        reason=fulfillment.texts_of(part.reason),
+                    )
+                    for part in stored.plan.allocations
+                ],
+                rejected=[
+                    NotASourceView(location=other.location, reason=fulfillment.texts_of(other.reason))
+                    for other in stored.plan.rejected
+                ],
+            )
+            for stored in await fulfillment.plans_of(tx, order.id)
+        ]
+    )  # fmt: skip
 
 
 async def timeline(tx: Tx, actor: Actor, *, number: str) -> Timeline:

@@ -89,6 +89,74 @@ async def reject(
     )  # fmt: skip
 
 
+async def fell_short(
+    tx: Tx,
+    actor: Actor,
+    *,
+    fulfillment_id: UUID,
+    source_id: UUID,
+    behind: Mapping[tuple[UUID, UUID], int],
+    gone: Mapping[tuple[UUID, UUID], int],
+    reason: str,
+) -> None:
+    """A transfer does not bring what a fulfillment waits for: units by (line, variant) `behind` at its source, or `gone` on the
+    way. They come from elsewhere, or the customer is asked. Nothing when they are not wanted any more."""
+    order_id = await fulfillment.order_of(tx, fulfillment_id)
+    order = await books.lock_by_id(tx, order_id=order_id) if order_id is not None else None
+    if order is None:
+        return
+    works = await fulfillment.lock_of_order(tx, order_id=order.id)
+    work = next(one for one in works if one.id == fulfillment_id)
+    if not work.coming:
+        return
+    places = await locations.by_ids(tx, [work.location_id])
+    location = places[work.location_id]
+    rules = await fulfillment.rules_of(tx, "pickup")
+    variants = await catalog.variants(tx, [line.variant_id for line in order.lines])
+    date = location.business_date(tx.at)
+    owner = stock.Owner("fulfillment", work.id)
+    lacking: dict[UUID, int] = {}
+    for units, place in ((behind, source_id), (gone, work.location_id)):
+        for whole, lines in (
+            (True, _lines_of(order, units, bundles=True)),
+            (False, _lines_of(order, units, bundles=False)),
+        ):
+            if lines:
+                await stock.release(
+                    tx, actor, owner=owner, cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=lines,
+                    location_id=None if whole else place, reason=reason, business_date=date,
+                )  # fmt: skip
+            for line_id, quantity in lines.items():
+                lacking[line_id] = lacking.get(line_id, 0) + quantity
+    given = await fulfillment.pass_on(tx, actor, fulfillment=work, units=lacking, reason=reason)
+    wanted = [
+        sources.Wanted(line=line, quantity=given[line.id], may_wait=variants[line.variant_id].may_wait(tx.at))
+        for line in order.lines if given.get(line.id)
+    ]  # fmt: skip
+    if not wanted:
+        return
+    opened = None
+    if rules.options.after_rejection == "resource":
+        opened = await _open_elsewhere(
+            tx, actor, order=order, wanted=wanted, location=location, replaces=work.id, n=len(works) + 1,
+            exclude=frozenset({source_id}), reason="resourced",
+        )  # fmt: skip
+    if opened is None:
+        _ask(tx, actor, order, work, given, reason)
+
+
+def _lines_of(order: Order, units: Mapping[tuple[UUID, UUID], int], *, bundles: bool) -> dict[UUID, int]:
+    """Units by line from units by (line, variant): a bundle lacks as soon as one component does, and gives up all of them."""
+    found: dict[UUID, int] = {}
+    for line in order.lines:
+        if bool(line.components) == bundles:
+            each = {part.variant_id: part.quantity for part in line.parts} or {line.variant_id: 1}
+            short = max((-(-units.get((line.id, variant_id), 0) // n) for variant_id, n in each.items()), default=0)
+            if short:
+                found[line.id] = short
+    return found
+
+
 async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) -> ChoiceAnswered:
     """The customer's answer, or staff's for him: another store (or the same one, later), or he does not want it any more.
 

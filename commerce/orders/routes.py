@@ -54,6 +54,7 @@ from commerce.orders.schemas import (
     FulfillmentCancelledView,
     FulfillmentRejectedView,
     HandOverView,
+    OrderPlans,
     OrderSummary,
     OrderView,
     PlaceOrder,
@@ -74,6 +75,7 @@ AT_COUNTER = (
     fulfillment.WrongStep,
     WrongUnits,
 )
+NAMED = (stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitNotHere)
 
 
 @post(
@@ -170,7 +172,7 @@ async def renew_pickup_code(
     guards=[auth.at_store("fulfillments.work")], status_code=200,
     responses=writes(
         *AT_COUNTER, fulfillment.WrongPickupCode, fulfillment.PickupCodeLocked, WrongTender, stock.ReservationShort,
-        payments.CardNumberRefused, payments.RegisterElsewhere,
+        payments.CardNumberRefused, payments.RegisterElsewhere, *NAMED, stock.UnitNotPicked,
     ),
 )  # fmt: skip
 async def collect_fulfillment(
@@ -182,7 +184,8 @@ async def collect_fulfillment(
     number: FromPath[FulfillmentNumber],
     data: JSONBody[Collect],
 ) -> HandOverView:
-    """Hand the goods over for the customer's code and exactly the money owed; all that waits, or the named units."""
+    """Hand the goods over for the customer's code and exactly the money owed; all that waits, or the named units. Units with codes of
+    their own are those that were picked."""
     return await db.write_once(
         once, HandOverView, counter.collect, actor, code=code, number=number, command=data,
         secret_key=settings.secret_key,
@@ -226,6 +229,17 @@ async def reject_fulfillment(
     )
 
 
+@get(
+    "/v1/orders/{number:str}/sourcing", operation_id="get_order_sourcing", tags=["back office"], guards=[auth.staff("orders.read")],
+    responses=problems(UnknownOrder, OrderNotAllowed),
+)  # fmt: skip
+async def get_order_sourcing(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], number: FromPath[OrderNumber]
+) -> OrderPlans:
+    """Where the goods of an order come from, plan by plan: the reason for each choice, and why each other location lost."""
+    return await db.read(queries.plans, actor, number=number)
+
+
 @post(
     "/v1/orders/{number:str}/choice", operation_id="answer_choice", tags=["shop"], guards=[auth.caller], status_code=200,
     responses=writes(
@@ -248,7 +262,7 @@ async def answer_choice(
     status_code=201,
     responses=writes(
         locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, TooManyUnits,
-        SaleElsewhere, SaleIdReused, ExternalIdTaken, payments.CardNumberRefused, payments.RegisterElsewhere,
+        SaleElsewhere, SaleIdReused, ExternalIdTaken, payments.CardNumberRefused, payments.RegisterElsewhere, *NAMED,
     ),
 )  # fmt: skip
 async def book_sale(
@@ -272,6 +286,7 @@ ROUTES = [
     collect_fulfillment,
     cancel_fulfillment,
     reject_fulfillment,
+    get_order_sourcing,
     answer_choice,
     book_sale,
 ]

@@ -45,11 +45,11 @@ async def book(
 
     Dated, priced and taxed as of `occurred_at`, or of now when the till's clock is ahead of ours; a price charged that differs from
     the list's is a named adjustment (`charged_as`, else offline_price for a sale that comes late, else shelf_price). Neither missing
-    stock nor a stopped sale refuses it.
+    stock nor a stopped sale refuses it. Units with codes of their own must be named, and none may have left before.
     A second booking of the id fails on the order's unique `client_sale_id`: `flow.book_sale` answers the first then.
 
     Raises BadMoment, UnknownArticles, TooManyUnits, NoSuchCustomer, WrongTender, AmountTooLarge, payments.CardNumberRefused,
-    payments.RegisterElsewhere.
+    payments.RegisterElsewhere, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitNotHere.
     """
     if not tx.at - OLDEST <= command.occurred_at <= tx.at + AHEAD:
         raise BadMoment
@@ -91,10 +91,8 @@ async def book(
         tx, actor, cause=stock.Cause("till_sale", order.id), location_id=location.id, occurred_at=happened,
         business_date=location.business_date(happened),
         lines=[
-            stock.SaleLine(
-                line_id=line.id, variant_id=line.variant_id, quantity=line.quantity, components=line.parts
-            )
-            for line in lines
+            _goods(index, line, asked, tracked=want.variant.tracking is not None)
+            for index, (line, asked, want) in enumerate(zip(lines, command.lines, wanted, strict=True))
         ],
     )  # fmt: skip
     by_id = {line.id: line for line in lines}
@@ -119,6 +117,19 @@ async def book(
         after={"sale": command.id, "total": order.total, "adjustment_total": order.adjustment_total},
     )  # fmt: skip
     return _view(order, command.id, receipt, already_booked=False)
+
+
+def _goods(index: int, line: books.Line, asked: SaleLineIn, *, tracked: bool) -> stock.SaleLine:
+    """A line as the stock room sells it, with the codes of its units. Raises UnknownArticles."""
+    parts, strangers = stock.parts_named(line.components or (), asked.units)
+    if strangers:
+        raise UnknownArticles(
+            lines=[{"index": index, "sku": sku, "barcode": None, "reason": "not_in_bundle"} for sku in strangers]
+        )
+    codes = asked.codes or ([asked.barcode] if tracked and asked.barcode and catalog.unit_on_label(asked.barcode) else [])
+    return stock.SaleLine(
+        line_id=line.id, variant_id=line.variant_id, quantity=line.quantity, components=parts, codes=tuple(codes)
+    )
 
 
 FIRST = """
@@ -166,10 +177,15 @@ def _view(order: Order, sale_id: UUID, receipt: payments.ReceiptRef, *, already_
 def _sent(command: BookSale) -> dict[str, str]:
     """What tells a sale sent again from another one, as it was sent: the catalog of today has no say in it."""
     return {
-        "lines": fingerprint([[line.sku, line.barcode, line.quantity, line.unit_price] for line in command.lines]),
+        "lines": fingerprint([_asked(line) for line in command.lines]),
         "tenders": fingerprint(command.tenders),
         "occurred_at": command.occurred_at.astimezone(UTC).isoformat(),
     }
+
+
+def _asked(line: SaleLineIn) -> list[object]:
+    goods: list[object] = [line.sku, line.barcode, line.quantity, line.unit_price]
+    return [*goods, line.codes, line.units] if line.codes or line.units else goods
 
 
 def fingerprint(part: object) -> str:

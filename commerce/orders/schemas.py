@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from commerce import fulfillment, stock
+from commerce import catalog, fulfillment, stock
 from commerce.kernel.money import MAX_MINOR, Currency, Money
 from commerce.kernel.text import NO_NUL, Code, Language, Quantity, Reason, ShortText, Sku
 from commerce.payments import PaymentView, ReceiptRef, ReceiptSummary, Reference, TenderKind
@@ -111,11 +111,13 @@ Tenders = Annotated[list[TenderIn], Meta(max_length=20)]
 
 
 class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hand over what is ready, for the code and the money; `lines` names the units when not all of them."""
+    """Hand over what is ready, for the code and the money; `lines` names the quantities when not all of them. `units` names every unit
+    that has a code of its own; those of a bundle by the SKUs of its components."""
 
     code: Annotated[str, Meta(pattern=r"^[0-9]{6}$", description="The six digits that the customer shows")]
     tenders: Tenders
     lines: Annotated[list[Units], Meta(min_length=1, max_length=500)] | None = None
+    units: Annotated[list[stock.UnitsNamed], Meta(max_length=500)] = []
 
 
 class CancelFulfillment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +150,10 @@ class SaleLineIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quantity: Quantity
     """Steps of the variant's unit; of a barcode, how many times it was scanned."""
     unit_price: Amount
+    codes: stock.UnitCodes = []
+    """Of goods whose units have codes of their own: as many as units. A GS1 label given as the barcode is the code of its one unit."""
+    units: Annotated[list[stock.UnitsNamed], Meta(max_length=50)] = []
+    """The same of a bundle, by the SKUs of its components."""
 
 
 class BookSale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -286,6 +292,41 @@ class OrderView(Struct, frozen=True, kw_only=True):
         return ".".join(str(version) for version in (self.version, *(work.version for work in self.fulfillments)))
 
 
+class SourceView(Struct, frozen=True, kw_only=True):
+    """Units of a line from a location, off its shelf or out of what is expected there, and why from there: ru and en."""
+
+    sku: str
+    location: str
+    quantity: int
+    expected_on: date | None
+    reason: dict[str, str]
+
+
+class NotASourceView(Struct, frozen=True, kw_only=True):
+    """A location that nothing comes from, and why: ru and en."""
+
+    location: str
+    reason: dict[str, str]
+
+
+class OrderPlanView(Struct, frozen=True, kw_only=True):
+    """Where goods of an order come from, as it was planned on an occasion (placed, resourced, chosen)."""
+
+    n: int
+    occasion: str
+    made_at: datetime
+    proven: bool
+    """No other plan was better by the rules."""
+    allocations: list[SourceView]
+    rejected: list[NotASourceView]
+
+
+class OrderPlans(Struct, frozen=True, kw_only=True):
+    """Every plan of an order, the first first; none when all came off the shelf of its store."""
+
+    items: list[OrderPlanView]
+
+
 class OrderSummary(Struct, frozen=True, kw_only=True):
     """An order in a list."""
 
@@ -342,6 +383,8 @@ class HandOverView(Struct, frozen=True, kw_only=True):
     order_state: State
     paid: Money
     units: list[HandedOverUnits]
+    unit_codes: list[stock.UnitsNamed]
+    """The units with codes of their own that were handed over."""
     receipt: ReceiptRef
     left: int
     """Units that are still waiting."""
@@ -447,6 +490,8 @@ class LineForReturn(Struct, frozen=True, kw_only=True):
     returned: int
     parts: tuple[stock.Part, ...] = ()
     """What a bundle was made of when it was sold."""
+    components: tuple[catalog.Component, ...] | None = None
+    """The same, by SKU."""
 
 
 class OrderForReturn(Struct, frozen=True, kw_only=True):

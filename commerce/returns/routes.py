@@ -39,7 +39,7 @@ from commerce.returns.schemas import (
     ReturnSummary,
     ReturnView,
 )
-from commerce.stock import LevelTooHigh
+from commerce.stock import LevelTooHigh, UnitCodeRepeated, UnitCodesNeeded, UnitCodesNotKept, UnitNotOut
 
 REFUSALS = (
     UnknownLocation,
@@ -51,6 +51,10 @@ REFUSALS = (
     NotHandedOver,
     TooManyReturned,
     ReturnNotAccepted,
+    UnitCodesNeeded,
+    UnitCodesNotKept,
+    UnitCodeRepeated,
+    UnitNotOut,
 )
 
 

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from commerce.kernel.money import Money
 from commerce.kernel.text import NO_NUL, Quantity, Sku
 from commerce.payments import ReceiptRef, Reference, Register, TenderKind
-from commerce.stock import Part
+from commerce.stock import Part, UnitCodes, UnitsNamed
 
 Ground = Literal["withdrawal", "change_of_mind", "defect", "wrong_item", "damaged_in_transit"]
 """Why goods come back over the counter. A policy may shut out only change_of_mind."""
@@ -48,6 +48,10 @@ class ReturnLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ground: Ground
     condition: Condition
     note: Note | None = None
+    codes: UnitCodes = []
+    """Of goods whose units have codes of their own: as many as units, each of which left with this line."""
+    units: Annotated[list[UnitsNamed], Meta(max_length=50)] = []
+    """The same of a bundle, by the SKUs of its components."""
 
 
 class RefundBy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,3 +174,4 @@ class Assessed(Struct, frozen=True, kw_only=True):
     left: int
     note: str | None
     parts: tuple[Part, ...] = ()
+    codes: tuple[str, ...] = ()

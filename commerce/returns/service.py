@@ -62,7 +62,8 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
 
     Locks the order, its payments, the register's counter, then stock levels. Raises StoreTakesNoReturns, SaleNotNamed,
     the errors of `orders.for_return`, LineNotInOrder, NotHandedOver, TooManyReturned, ReturnNotAccepted,
-    payments.CardNumberRefused, payments.RefundExceedsPayment, payments.RegisterElsewhere, stock.LevelTooHigh.
+    payments.CardNumberRefused, payments.RefundExceedsPayment, payments.RegisterElsewhere, stock.LevelTooHigh, and of units with codes of
+    their own stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitNotOut.
     """
     location = await _counter(tx, code)
     order, assessed = await _assess(tx, location, command)
@@ -88,7 +89,7 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
         lines=[
             stock.TakeBackLine(
                 variant_id=line.variant_id, quantity=line.quantity, bucket=DISPOSITIONS[line.condition][1], line_id=line.order_line_id,
-                components=line.parts,
+                components=line.parts, codes=line.codes,
             )
             for line in assessed
         ],
@@ -128,6 +129,7 @@ async def preview(tx: Tx, _actor: Actor, *, code: str, command: PreviewReturn) -
     """What `accept` would give back for these lines, with the same refusals. Books nothing."""
     location = await _counter(tx, code)
     order, assessed = await _assess(tx, location, command)
+    await stock.check_back(tx, [unit for line in assessed for unit in _units(line)])
     return ReturnPreview(
         order=order.number, store=location.code,
         lines=[
@@ -183,10 +185,12 @@ def _match(order: OrderForReturn, wanted: Sequence[ReturnLine]) -> list[tuple[Li
             and (line.n is None or candidate.n == line.n)
             and (line.sku is None or candidate.sku == line.sku)
         ]
-        if len(matches) == 1:
-            found.append((matches[0], line))
-        else:
+        if len(matches) != 1:
             unknown.append(LineOfRequest(index=index, n=line.n, sku=line.sku))
+            continue
+        found.append((matches[0], line))
+        _, strangers = stock.parts_named(matches[0].components or (), line.units)
+        unknown += [LineOfRequest(index=index, n=line.n, sku=sku) for sku in strangers]
     if unknown:
         raise LineNotInOrder(lines=unknown)
     return found
@@ -245,11 +249,27 @@ def _owed(named: Sequence[tuple[LineForReturn, ReturnLine]]) -> list[Assessed]:
                 order_line_id=line.id, variant_id=line.variant_id, n=line.n, sku=line.sku, title=line.title,
                 quantity=request.quantity, quantity_unit=line.quantity_unit, quantity_scale=line.quantity_scale,
                 unit_price=line.unit_price, ground=request.ground, condition=request.condition,
-                refund=owed.gross, parts=line.parts, tax=owed.tax, tax_basis_points=line.tax_basis_points, left=line.handed_over - after,
-                note=request.note,
+                refund=owed.gross, parts=stock.parts_named(line.components or (), request.units)[0], codes=tuple(request.codes),
+                tax=owed.tax, tax_basis_points=line.tax_basis_points, left=line.handed_over - after, note=request.note,
             )
         )  # fmt: skip
     return assessed
+
+
+def _units(line: Assessed) -> list[stock.NamedUnits]:
+    """The units of a line that come back, component by component of a bundle."""
+    parts = line.parts or (stock.Part(line.variant_id, 1, line.codes),)
+    units = [
+        stock.NamedUnits(
+            line_id=line.order_line_id, variant_id=part.variant_id, quantity=line.quantity * part.quantity, codes=part.codes
+        )
+        for part in parts
+    ]  # fmt: skip
+    if line.parts and line.codes:
+        units.append(
+            stock.NamedUnits(line_id=line.order_line_id, variant_id=line.variant_id, quantity=0, codes=line.codes)
+        )
+    return units
 
 
 def _receipt_line(line: Assessed) -> payments.ReceiptLine:

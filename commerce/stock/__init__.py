@@ -91,7 +91,7 @@ from commerce.stock.schemas import (
 from commerce.stock.service import commit, hand_over, promise, promise_again, release, reserve, sweep
 from commerce.stock.shelf import refuse_bundles
 from commerce.stock.travel import arrive, dispatch
-from commerce.stock.units import check_back, pick_units
+from commerce.stock.units import check_back, parts_named, pick_units
 
 __all__ = [
     "AdjustmentDecided",
@@ -170,6 +170,7 @@ __all__ = [
     "move",
     "not_there",
     "oldest_on_hand",
+    "parts_named",
     "pick_units",
     "promise",
     "promise_again",

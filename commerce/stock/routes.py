@@ -477,7 +477,6 @@ async def import_stock(
     operation_id="export_stock",
     tags=["back office"],
     guards=[auth.staff("stock.read")],
-    media_type="application/x-ndjson",
     responses=problems(locations.UnknownLocation, NotYourStock, NotPast)
     | streams(
         "A line for each level, or for each that has changed since; the header `Export-Until` says from when to go on",

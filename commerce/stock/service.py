@@ -136,10 +136,13 @@ async def release(
     owner: Owner,
     cause: Cause,
     lines: Mapping[UUID, int] | None = None,
+    location_id: UUID | None = None,
     reason: str | None = None,
     business_date: date | None = None,
 ) -> dict[UUID, int]:
     """Give back what is set aside for the owner, all of it or up to a quantity per line: reserved or committed -> available.
+
+    With a `location_id` only what stands there, or is lost.
 
     What the owner gives up is first what he has lost already: nothing moves for those units, he only wants them no more. Units with
     codes in his box beyond what he keeps go back to the shelf, those picked last first: one more statement.
@@ -150,7 +153,11 @@ async def release(
         if found.posted:
             return await posted_per_line(tx, cause, "available")
         # The newest first: what was added last is given back first.
-        newest = found.reservations[::-1]
+        newest = [
+            held
+            for held in found.reservations[::-1]
+            if location_id in (None, held.location_id) or not held.quantity_open
+        ]
         left = units_held(newest, lines)
         forgone = portions(newest, left, lambda held: held.quantity_lost)
         freed = portions(newest, left, lambda held: held.quantity_open)

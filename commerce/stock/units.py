@@ -36,7 +36,7 @@ from commerce.stock.errors import (
     UnknownUnit,
 )
 from commerce.stock.ledger import Found, Outcome, Picked
-from commerce.stock.schemas import Owner, NamedUnits, Reservation, UnitMoveView, UnitPlace, UnitView
+from commerce.stock.schemas import NamedUnits, Owner, Part, Reservation, UnitMoveView, UnitPlace, UnitsNamed, UnitView
 
 LONGEST = 200
 HISTORY = 200
@@ -326,6 +326,17 @@ async def unit_of(tx: Tx, actor: Actor, *, sku: str, code: str) -> UnitView:
             for row in life
         ],
     )  # fmt: skip
+
+
+def parts_named(
+    components: Sequence[catalog.Component], named: Sequence[UnitsNamed]
+) -> tuple[tuple[Part, ...], list[str]]:
+    """The parts of a bundle with the codes of those units that are named by the SKUs of components, and SKUs that are none of these."""
+    codes: dict[str, tuple[str, ...]] = {}
+    for units in named:
+        codes[units.sku] = (*codes.get(units.sku, ()), *units.codes)
+    parts = tuple(Part(part.variant_id, part.quantity, codes.pop(part.sku, ())) for part in components)
+    return parts, list(codes)
 
 
 async def _complete(tx: Tx, rule: Rule, tracked: set[UUID], namings: Sequence[Naming]) -> None:

@@ -50,7 +50,7 @@ WITH page AS MATERIALIZED (
     WHERE (CAST(:locations AS uuid[]) IS NULL OR location_id = ANY(CAST(:locations AS uuid[])))
       AND (CAST(:supplier AS uuid) IS NULL OR supplier_id = CAST(:supplier AS uuid))
       AND state = ANY(CAST(:states AS text[]))
-      AND (CAST(:due_before AS date) IS NULL OR expected_on < CAST(:due_before AS date))
+      AND expected_on < CAST(:due_before AS date)
       AND (CAST(:after_id AS uuid) IS NULL OR (expected_on, id) > (CAST(:after_on AS date), CAST(:after_id AS uuid)))
     ORDER BY expected_on, id LIMIT :most
 )
@@ -175,7 +175,7 @@ async def listing(
     location: str | None,
     supplier: str | None,
     states: Sequence[State] | None,
-    due_before: date | None,
+    due_before: date,
     limit: int,
     cursor: str | None,
 ) -> Page[ExpectedReceiptSummary]:
@@ -196,7 +196,7 @@ async def listing(
 
 
 async def of_store(
-    tx: Tx, *, code: str, states: Sequence[State] | None, due_before: date | None, limit: int, cursor: str | None
+    tx: Tx, *, code: str, states: Sequence[State] | None, due_before: date, limit: int, cursor: str | None
 ) -> Page[ExpectedReceiptSummary]:
     """What is announced for a store, the soonest first; without states, what is still to come. Raises UnknownLocation, BadCursor."""
     here = await locations.one(tx, code)
@@ -208,7 +208,7 @@ async def _page(
     places: list[UUID] | None,
     supplier: UUID | None,
     states: Sequence[State] | None,
-    due_before: date | None,
+    due_before: date,
     limit: int,
     cursor: str | None,
 ) -> Page[ExpectedReceiptSummary]:

@@ -129,7 +129,7 @@ async def list_expected_receipts(
     location: FromQuery[Code | None] = None,
     supplier: FromQuery[Code | None] = None,
     states: Named = None,
-    due_before: FromQuery[DueBefore | None] = None,
+    due_before: FromQuery[DueBefore] = date.max,
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[ExpectedReceiptSummary]:
@@ -196,7 +196,7 @@ async def list_store_expected_receipts(
     db: NamedDependency[Database],
     code: FromPath[Code],
     states: Named = None,
-    due_before: FromQuery[DueBefore | None] = None,
+    due_before: FromQuery[DueBefore] = date.max,
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[ExpectedReceiptSummary]:

@@ -148,13 +148,18 @@ def require_end(actor: Actor, source: Location, destination: Location) -> None:
 
 
 async def view(
-    tx: Tx, transfer: Transfer, places: dict[UUID, Location], latest: TransferStep | None = None
+    tx: Tx,
+    transfer: Transfer,
+    places: dict[UUID, Location],
+    latest: TransferStep | None = None,
+    variants: dict[UUID, catalog.Variant] | None = None,
 ) -> TransferView:
-    """A transfer as people see it; `latest` is a step that is not written yet. Two statements."""
+    """A transfer as people see it; `latest` is a step that is not written yet. One statement, one more without `variants`."""
     steps = [TransferStep(**row) for row in await tx.rows(STEPS, id=transfer.id)]
     if latest is not None:
         steps.append(latest)
-    variants = await catalog.variants(tx, sorted({line.variant_id for line in transfer.lines}))
+    if variants is None:
+        variants = await catalog.variants(tx, sorted({line.variant_id for line in transfer.lines}))
     return TransferView(
         number=transfer.number, kind=transfer.kind, state=transfer.state, source=places[transfer.source_id].code,
         destination=places[transfer.destination_id].code, order_number=transfer.order_number, note=transfer.remark,

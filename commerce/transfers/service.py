@@ -250,7 +250,7 @@ async def ready(tx: Tx, actor: Actor, *, code: str, number: str, if_match: int |
                 cause=stock.Cause("transfer_ready", transfer.document), business_date=source.business_date(tx.at),
             )  # fmt: skip
         except stock.InsufficientStock as refusal:
-            skus = _skus(shown, transfer)
+            skus = {line.variant_id: named.sku for line, named in zip(transfer.lines, shown.lines, strict=True)}
             refusal.members["lines"] = [
                 {
                     "sku": skus[short.variant_id],
@@ -276,7 +276,8 @@ async def dispatch(
     """
     transfer, places, source = await _at(tx, code, number, if_match, "source", "ready")
     destination = places[transfer.destination_id]
-    skus = await _named_lines(tx, transfer)
+    variants = await _variants(tx, transfer)
+    skus = _skus(variants)
     if command.lines is None:
         for line in transfer.lines:
             line.dispatched = line.wanted
@@ -307,7 +308,7 @@ async def dispatch(
         tx, actor, "transfer.dispatch", "transfer", transfer.id,
         after={"state": transfer.state, "units": sum(line.dispatched for line in leaving), "left_behind": len(behind)},
     )  # fmt: skip
-    shown = await queries.view(tx, transfer, places, step)
+    shown = await queries.view(tx, transfer, places, step, variants)
     cause_id, business_date = transfer.document, source.business_date(tx.at)
     own = stock.Owner("transfer", transfer.id)
     try:
@@ -350,7 +351,8 @@ async def receive(
     transfer, places, destination = await _at(
         tx, code, number, if_match, "destination", "in_transit", "partially_received"
     )
-    skus = await _named_lines(tx, transfer)
+    variants = await _variants(tx, transfer)
+    skus = _skus(variants)
     if command.lines is None:
         came = {
             variant_id: _came(skus[variant_id], available=units)
@@ -362,7 +364,7 @@ async def receive(
         _require_explained(transfer, came)
     if not any(entry.total for entry in came.values()):
         raise NothingArrives(number=transfer.number)
-    return await _arrive(tx, actor, transfer, places, destination, came, "received")
+    return await _arrive(tx, actor, transfer, places, destination, variants, came, "received")
 
 
 async def close(
@@ -375,13 +377,14 @@ async def close(
     transfer, places, destination = await _at(
         tx, code, number, if_match, "destination", "in_transit", "partially_received"
     )
-    skus = await _named_lines(tx, transfer)
+    variants = await _variants(tx, transfer)
+    skus = _skus(variants)
     came = {
         variant_id: _came(skus[variant_id], loss=units, reason=command.reason, remark=command.note)
         for variant_id, units in _on_the_way(transfer).items()
         if units > 0
     }
-    return await _arrive(tx, actor, transfer, places, destination, came, "closed")
+    return await _arrive(tx, actor, transfer, places, destination, variants, came, "closed")
 
 
 async def cancel(
@@ -510,6 +513,7 @@ async def _arrive(
     transfer: Transfer,
     places: dict[UUID, Location],
     destination: Location,
+    variants: dict[UUID, catalog.Variant],
     came: Mapping[UUID, Came],
     what: Literal["received", "closed"],
 ) -> TransferView:
@@ -557,7 +561,7 @@ async def _arrive(
         tx, actor, "transfer.close" if what == "closed" else "transfer.receive", "transfer", transfer.id,
         after={"state": transfer.state, "lines": len(moved)},
     )  # fmt: skip
-    shown = await queries.view(tx, transfer, places, step)
+    shown = await queries.view(tx, transfer, places, step, variants)
     await stock.arrive(
         tx, actor, cause=stock.Cause("transfer_received", transfer.document),
         destination_id=destination.id, lines=arrivals, business_date=destination.business_date(tx.at),
@@ -710,9 +714,11 @@ def _require_bounds(units: Mapping[str, int]) -> None:
         )
 
 
-async def _named_lines(tx: Tx, transfer: Transfer) -> dict[UUID, str]:
-    """SKUs by variant."""
-    variants = await catalog.variants(tx, sorted({line.variant_id for line in transfer.lines}))
+async def _variants(tx: Tx, transfer: Transfer) -> dict[UUID, catalog.Variant]:
+    return await catalog.variants(tx, sorted({line.variant_id for line in transfer.lines}))
+
+
+def _skus(variants: Mapping[UUID, catalog.Variant]) -> dict[UUID, str]:
     return {variant.id: variant.sku for variant in variants.values()}
 
 
@@ -833,7 +839,3 @@ def _last_of(transfer: Transfer, variant_id: UUID) -> Line:
 
 def _owners(found: Any) -> list[UUID]:
     return list(dict.fromkeys(line.owner_id for line in found if line.owner_id is not None))
-
-
-def _skus(shown: TransferView, transfer: Transfer) -> dict[UUID, str]:
-    return {line.variant_id: named.sku for line, named in zip(transfer.lines, shown.lines, strict=True)}

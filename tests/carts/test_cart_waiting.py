@@ -64,7 +64,8 @@ async def test_what_may_wait_is_not_sold_out(shop: Shop, db: Database, audited: 
         await shop.item(),
     )
     client = await shop.shopper()
-    for item in (later, ahead, never):
+    for second, item in enumerate((later, ahead, never)):
+        clock.stand_at(NOW + timedelta(seconds=second))
         await put(client, item, 5)
     view = await current(client)
     assert messages(view) == [(later.sku, "sold_out"), (ahead.sku, "sold_out"), (never.sku, "sold_out")]

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from commerce import counts
 from commerce.kernel.ids import uuid7
 from tests.support import Item, Shop, Store, unique
 
@@ -31,6 +32,7 @@ class Ground(msgspec.Struct, frozen=True):
     spare_store: Store
     item: Item
     spare: Item
+    task: str
 
 
 async def lay_ground(shop: Shop) -> Ground:
@@ -43,7 +45,13 @@ async def lay_ground(shop: Shop) -> Ground:
     client, admin = await shop.client(), await shop.staff("admin", "*", channel="back_office")
     assert client.token
     assert admin.token
-    return Ground(client.token, admin.token, store, spare_store, item, spare)
+    task = uuid7()
+    wanted = {spare.id: 1}
+    await shop.db.write(
+        counts.ask, shop.system, location_id=store.id, wanted=wanted, reason="unknown_goods", event_id=task
+    )
+    tasks = await shop.db.read(counts.tasks_of, code=store.code, state="open", limit=1, cursor=None)
+    return Ground(client.token, admin.token, store, spare_store, item, spare, str(tasks.items[0].id))
 
 
 class Chosen(msgspec.Struct, kw_only=True):
@@ -98,6 +106,8 @@ class World:
             "/v1/staff/{login}/restore login": self.fired,
             "/v1/suppliers/{code} code": self.supplier,
             "/v1/expected-receipts/{number} number": expected,
+            "/v1/stores/{code}/counts/{number} number": (counting := self._count(0)["number"]),
+            "/v1/stores/{code}/counts/{number}/lines number": counting,
             "/v1/transfers/{number} number": transfer,
             "/v1/stores/{code}/transfers/{number} number": transfer,
             "/v1/stores/{code}/expected-receipts/{number} number": expected,
@@ -116,6 +126,9 @@ class World:
             "list_store_transfers": {"direction": "incoming", "state": ["draft"]},
             "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
             "list_products": {"category": "things"},
+            "read_shrinkage": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
+            "list_counts": {"state": ["open"]},
+            "list_count_tasks": {"state": "open"},
         }
         self.recipes: dict[str, Callable[[], Chosen]] = {
             "end_session": self._session,
@@ -183,6 +196,17 @@ class World:
             ),
             "book_stock_adjustment": lambda: Chosen(
                 body={"sku": ground.spare.sku, "delta": -1, "reason": "damage", "bucket": "available"}
+            ),
+            "open_count": lambda: Chosen(
+                path={"code": ground.store.code}, body=self._to_count() | {"blind": False, "note": None}
+            ),
+            "enter_count": lambda: Chosen(path=self._count(0), body={"entries": [self._counted()]}),
+            "submit_count": lambda: Chosen(path=self._count(1)),
+            "recount_count": lambda: Chosen(path=self._count(2), body={"skus": [self.uncounted], "reason": None}),
+            "approve_count": lambda: Chosen(path=self._count(2), body={"uncounted": None, "reason": None}),
+            "cancel_count": lambda: Chosen(path=self._count(0), body={"reason": "Too busy"}),
+            "dismiss_count_task": lambda: Chosen(
+                path={"code": ground.store.code, "task_id": ground.task}, body={"reason": "It is there"}
             ),
             "get_stock_adjustment": self._adjustment,
             "approve_stock_adjustment": self._adjustment,
@@ -311,6 +335,22 @@ class World:
 
     def _goods(self, item: Item | None = None) -> dict[str, Any]:
         return {"sku": (item or self.ground.spare).sku, "quantity": 1}
+
+    def _to_count(self) -> dict[str, Any]:
+        """Goods of their own, which nobody else counts."""
+        self.uncounted = unique("SKU").upper()
+        self.call("PUT", f"/v1/products/{unique('product')}", self._product(self.variant | {"sku": self.uncounted}))
+        return {"scope": "list", "zone": None, "categories": [], "skus": [self.uncounted], "tasks": False}
+
+    def _counted(self) -> dict[str, Any]:
+        return {"sku": self.uncounted, "quantity": 2, "barcode": None, "counted_at": None, "spot": None}
+
+    def _count(self, steps: int) -> dict[str, str]:
+        """A count that differs from the books, after so many of entries, submit."""
+        number = str(self.call("POST", f"{self.at_store}/counts", self._to_count())["number"])
+        for step, body in (("entries", {"entries": [self._counted()]}), ("submit", None))[:steps]:
+            self.call("POST", f"{self.at_store}/counts/{number}/{step}", body)
+        return {"code": self.ground.store.code, "number": number}
 
     def _adjustment(self) -> Chosen:
         """One that waits for a manager."""

@@ -129,7 +129,9 @@ UNREACHABLE = {
     "book_sale": {"stock-below-zero"},  # a sale takes what the books lack from promises or corrects the books
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
+    "convert_stock": {"unit-not-out", "unit-taken"},  # nothing comes back
     "merge_carts": {"cart-closed", "unknown-cart"},  # names no cart: each shopper's open one
+    "move_stock": {"unit-already-here", "unit-not-out", "unit-taken"},  # nothing arrives or comes back
     "place_order": {"cart-closed"},  # holds the lock of the open cart
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
@@ -138,6 +140,7 @@ UNREACHABLE = {
         "unknown-location",
         "wrong-step",
     },  # the order's own, locked
+    "return_stock_to_vendor": {"unit-already-here", "unit-not-out", "unit-taken"},  # nothing arrives or comes back
     "save_product": {"unknown-product"},  # reads back what it has just written
     "close_transfer": {"not-expected", "stock-level-too-high"},  # what its own dispatch announced is lost: nothing comes in
     "receive_transfer": {"not-expected"},  # what its own dispatch announced

@@ -181,9 +181,7 @@ class Case:
         """Every way to take up to so many units: from which place, or announced delivery there, how many."""
         sources: list[tuple[int, Inbound | None, int]] = []
         for i, place in enumerate(self.places):
-            has = min(
-                (self.hand[i][v] - gone.get((i, v), 0)) // each for v, each in self.parts[line].items()
-            )
+            has = min((self.hand[i][v] - gone.get((i, v), 0)) // each for v, each in self.parts[line].items())
             if has > 0:
                 sources.append((i, None, has))
             if list(self.parts[line].values()) == [1]:
@@ -213,7 +211,8 @@ def rules_of(draw: st.DrawFn) -> Rules:
     tiers: list[list[Weighted]] = []
     for name in chosen:
         entry = Weighted(rule=name, weight=draw(st.integers(1, 3)))  # type: ignore[arg-type]
-        if tiers and draw(st.booleans()):
+        joined: bool = draw(st.booleans())
+        if tiers and joined:
             tiers[-1].append(entry)
         else:
             tiers.append([entry])

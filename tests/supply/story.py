@@ -66,7 +66,7 @@ def came(item: Item, quantity: int = 0, **values: Any) -> dict[str, Any]:
 def counts(view: dict[str, Any]) -> list[tuple[int, int, int, int, int, int, int]]:
     """quantity, received, quality_control, damaged, over, cancelled, open of each line."""
     names = ("quantity", "received", "quality_control", "damaged", "over", "cancelled", "open")
-    return [tuple(line[name] for name in names) for line in view["lines"]]  # type: ignore[misc]
+    return [tuple(line[name] for name in names) for line in view["lines"]]
 
 
 async def plans(db: Database, shop: Shop, number: str) -> list[tuple[int, int, int, int, date]]:
