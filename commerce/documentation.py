@@ -46,8 +46,9 @@ One retailer's backend: site, app, kiosk, till and staff see one catalog, one pr
 shopper (`POST /v1/auth/anonymous`, `…/sign-up`, `…/sign-in`), the token of a member of staff (`POST /v1/auth/staff/sign-in`). The
 channel of everything you do follows from the credential. Access tokens live for ten minutes: `POST /v1/auth/refresh`.
 
-**Doing things once.** Every unsafe request but those that hand out tokens needs an `Idempotency-Key`, new for each act and the same on
-each retry of it: however often it arrives, it happens once, and each answer is the first one's. Keys are kept for 24 hours.
+**Doing things once.** Every unsafe request but those that hand out tokens or only try something out needs an `Idempotency-Key`,
+new for each act and the same on each retry of it: however often it arrives, it happens once, and each answer is the first one's.
+Keys are kept for 24 hours.
 
 **Nobody overwrites what he has not seen.** Things that change have a `version` and answer with it as `ETag`; send it back in
 `If-Match`. When somebody was faster you get 412.
@@ -99,6 +100,7 @@ PARAMETERS = {
     "login": "Name by which the member of staff signs in",
     "near": "latitude,longitude in degrees: nearest first",
     "adjustment": "Id of an adjustment",
+    "task_id": "Id of a count task",
     "session_id": "Id of a session, as listed",
     "sku": "Repeat it for several SKUs",
 }
@@ -178,6 +180,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "close_expected_receipt": {"short": [{"sku": "TEE101-BLK-48", "reason": "Not on the lorry"}]},
     "book_stock_adjustment": {"sku": "TEE101-BLK-46", "delta": -1, "reason": "damage", "note": "Torn seam"},
+    "set_safety_stock": {
+        "rules": [
+            {"location": "msk-tverskaya", "quantity": 1},
+            {"location": "msk-tverskaya", "sku": "TEE101-BLK-46", "quantity": 3},
+            {"category": "hoodies", "quantity": None},
+        ]
+    },
+    "import_stock": {
+        "name": "Opening stock of Tverskaya",
+        "lines": [
+            {"location": "msk-tverskaya", "sku": "TEE101-BLK-46", "quantity": 12, "unit_cost": 64000},
+            {"location": "msk-tverskaya", "sku": "HDY101-BLK-50", "quantity": -1, "mode": "delta"},
+        ],
+        "all_or_nothing": True,
+    },
+    "compare_stock": {
+        "lines": [
+            {"location": "msk-tverskaya", "sku": "TEE101-BLK-46", "quantity": 12},
+            {"location": "msk-tverskaya", "sku": "HDY101-BLK-50", "quantity": 2, "bucket": "damaged"},
+        ],
+        "as_of": "2026-03-01T00:00:00+03:00",
+        "clock": "occurred",
+    },
     "approve_stock_adjustment": {"note": "Looked at the shelf myself"},
     "reject_stock_adjustment": {"note": "They were in the stock room"},
     "move_stock": {
@@ -310,6 +335,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "approve_count": {"uncounted": "leave", "reason": "Counted twice"},
     "cancel_count": {"reason": "Opened by mistake"},
     "dismiss_count_task": {"reason": "Found behind the till"},
+    "set_sourcing_rules": {
+        "tiers": [[{"rule": "fewest_parcels"}], [{"rule": "nearest", "weight": 1}, {"rule": "cost", "weight": 10}]],
+        "options": {"after_rejection": "resource", "attempts": 3, "split_lines": True},
+    },
+    "dry_run_sourcing": {
+        "lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}],
+        "pickup": "kzn-bauman",
+    },
+    "save_delivery_method": {
+        "name": {"ru": "Курьером", "en": "Courier"},
+        "kind": "shipping",
+        "bands": [{"up_to_km": 50, "days": 1}, {"up_to_km": 1500, "days": 4}],
+        "weekdays": [1, 2, 3, 4, 5],
+        "cut_off": "16:00",
+        "position": 1,
+    },
 }
 """Bodies that make sense in the demonstration retailer. A test reads each with its command."""
 

@@ -132,6 +132,31 @@ GOODS = [
     ),
     Invariant(
         3,
+        "no more units are with a customer than their order line handed over and did not get back",
+        """
+        SELECT u.line_id, u.variant_id, u.units, l.handed_over, l.returned, d.per_unit
+        FROM (SELECT line_id, variant_id, count(*) AS units FROM stock.units WHERE place = 'customer' GROUP BY line_id, variant_id) u
+        JOIN orders.lines l ON l.id = u.line_id
+        LEFT JOIN (""" + PARTS + """) d ON d.line_id = u.line_id AND d.variant_id = u.variant_id
+        WHERE u.units > coalesce((l.handed_over - l.returned) * d.per_unit, 0)
+        """,
+    ),
+    Invariant(
+        2,
+        "a unit lies in the box of a fulfillment that still owes it",
+        """
+        SELECT u.picked_for, u.picked_line, u.variant_id, u.units, l.quantity, l.handed_over, l.cancelled, l.passed_on
+        FROM (
+            SELECT picked_for, picked_line, variant_id, count(*) AS units FROM stock.units WHERE picked_for IS NOT NULL
+            GROUP BY picked_for, picked_line, variant_id
+        ) u JOIN fulfillment.fulfillments f ON f.id = u.picked_for
+        LEFT JOIN fulfillment.lines l ON l.fulfillment_id = u.picked_for AND l.order_line_id = u.picked_line
+        LEFT JOIN (""" + PARTS + """) d ON d.line_id = u.picked_line AND d.variant_id = u.variant_id
+        WHERE u.units > coalesce((l.quantity - l.handed_over - l.cancelled - l.passed_on) * d.per_unit, 0)
+        """,
+    ),
+    Invariant(
+        3,
         "a fulfillment's lines are units of the lines of its order",
         """
         SELECT f.number, l.id AS line_id, l.variant_id, f.order_id, o.order_id AS order_of_line, o.variant_id AS ordered
@@ -473,6 +498,15 @@ STRAYS = [
           AND NOT EXISTS (SELECT 1 FROM stock.movements m WHERE m.posting_id = p.id)
           AND NOT (p.cause_kind = 'order_placed' AND EXISTS (
               SELECT FROM stock.reservations r WHERE r.owner_id = p.cause_id AND r.expected_id IS NOT NULL))
+        """,
+    ),
+    Invariant(
+        1,
+        "a unit is with the customer of an order, or in the box of a fulfillment",
+        """
+        SELECT u.variant_id, u.code, u.place, u.line_id, u.picked_for
+        FROM stock.units u LEFT JOIN orders.lines l ON l.id = u.line_id LEFT JOIN fulfillment.fulfillments f ON f.id = u.picked_for
+        WHERE u.place = 'customer' AND l.id IS NULL OR u.picked_for IS NOT NULL AND f.id IS NULL
         """,
     ),
     Invariant(

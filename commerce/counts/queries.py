@@ -32,7 +32,7 @@ from commerce.kernel.money import Money
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.locations import Location
 
-COLUMNS = """s.id, s.number, s.location_id, s.scope, s.zone, s.categories, s.blind, s.note, s.currency, s.state, s.round,
+COLUMNS = """s.id, s.number, s.location_id, s.scope, s.zone, s.categories, s.blind, s.purpose AS note, s.currency, s.state, s.round,
     s.opened_at, s.round_began_at, s.submitted_at, s.closed_at, s.uncounted, s.version"""
 LINE = """l.variant_id, l.round, l.counted, l.counted_at, l.expected, l.moved, l.variance, l.cost_amount, l.price_amount,
     l.resolution"""

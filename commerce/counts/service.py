@@ -180,7 +180,7 @@ async def open_count(tx: Tx, actor: Actor, *, code: str, command: OpenCount, cur
     await tx.execute(
         sessions.insert(),
         id=session.id, number=session.number, location_id=session.location_id, scope=session.scope, zone=session.zone,
-        categories=session.categories, blind=session.blind, note=session.note, currency=currency, state="open", round=1,
+        categories=session.categories, blind=session.blind, purpose=session.note, currency=currency, state="open", round=1,
         opened_at=tx.at, round_began_at=tx.at, version=1,
     )  # fmt: skip
     await _add_lines(tx, session, variant_ids)
@@ -233,7 +233,7 @@ async def submit(
     Raises UnknownLocation, UnknownCount, OtherStoresCount, CountChanged, CountClosed, WrongCountStep, NothingCounted,
     NotRecounted, LevelTooHigh, BelowZero.
     """
-    location, session = await _lock(tx, code, number, "open", "recount", expected=expected)
+    location, session = await _as_seen(tx, code, number, "open", "recount", expected=expected)
     session.submitted_at = tx.at
     lines = await _reckon(tx, session)
     missing = [line for line in lines if line.counted is None]
@@ -271,7 +271,7 @@ async def recount(
 
     Raises UnknownLocation, UnknownCount, OtherStoresCount, CountChanged, CountClosed, WrongCountStep, UnknownInCount, NotInCount.
     """
-    location, session = await _lock(tx, code, number, "counted", expected=expected)
+    location, session = await _as_seen(tx, code, number, "counted", expected=expected)
     known = await catalog.by_skus(tx, list(dict.fromkeys(command.skus)))
     _all_known(command.skus, known)
     wanted = {known[sku].id: known[sku].sku for sku in command.skus}
@@ -302,7 +302,7 @@ async def approve(
     Raises UnknownLocation, UnknownCount, OtherStoresCount, CountChanged, CountClosed, WrongCountStep, UncountedLines, BelowZero,
     LevelTooHigh.
     """
-    location, session = await _lock(tx, code, number, "counted", expected=expected)
+    location, session = await _as_seen(tx, code, number, "counted", expected=expected)
     lines = await _reckon(tx, session)
     missing = [line for line in lines if line.counted is None]
     if missing and command.uncounted is None:
@@ -322,7 +322,7 @@ async def cancel(
 
     Raises UnknownLocation, UnknownCount, OtherStoresCount, CountChanged, CountClosed.
     """
-    location, session = await _lock(tx, code, number, *LIVE, expected=expected)
+    location, session = await _as_seen(tx, code, number, *LIVE, expected=expected)
     before = session.state
     session.state = "cancelled"
     session.closed_at = tx.at
@@ -431,17 +431,23 @@ async def _add_lines(tx: Tx, session: Session, variant_ids: Sequence[UUID]) -> N
     raise AlreadyCounting(lines=[BeingCounted(sku=variants[row.variant_id].sku, count=row.number) for row in rows])
 
 
-async def _lock(
-    tx: Tx, code: str, number: str, *states: State, expected: int | None = None
-) -> tuple[Location, Session]:  # fmt: skip
+async def _lock(tx: Tx, code: str, number: str, *states: State) -> tuple[Location, Session]:
     location = await locations.one(tx, code)
     session = queries.the_one(await tx.first(LOCK, number=number), number=number, location=location)
     if session.state not in LIVE:
         raise CountClosed(number=number, state=session.state)
-    if expected is not None and expected != session.version:
-        raise CountChanged(seen=expected, version=session.version)
     if session.state not in states:
         raise WrongCountStep(number=number, state=session.state, needed=", ".join(states))
+    return location, session
+
+
+async def _as_seen(
+    tx: Tx, code: str, number: str, *states: State, expected: int | None
+) -> tuple[Location, Session]:  # fmt: skip
+    """The count, locked, when it is still what the caller has seen."""
+    location, session = await _lock(tx, code, number, *states)
+    if expected is not None and expected != session.version:
+        raise CountChanged(seen=expected, version=session.version)
     return location, session
 
 

@@ -32,7 +32,7 @@ class SessionColumns(TypedColumns):
     zone = Column(Text)
     categories = Column(JSONB, nullable=False)
     blind = Column(Boolean, nullable=False)
-    note = Column(Text)
+    purpose = Column(Text)
     currency = Column(Text, nullable=False)
     state = Column(Text, nullable=False)
     round = Column(Integer, nullable=False)

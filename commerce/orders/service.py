@@ -465,7 +465,7 @@ async def release(
     locks of a verb; two statements."""
     await stock.release(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=units,
-        reason=reason, business_date=location.business_date(tx.at),
+        last_at=location.id, reason=reason, business_date=location.business_date(tx.at),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from commerce.infra.db import Tx
 from commerce.infra.outbox import actor_record
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
+from commerce.stock import safety
 from commerce.stock.schemas import Bucket, Cause, Movement, Owner, Reservation, ReservationState, StandsOn
 
 BUCKETS: tuple[Bucket, ...] = (
@@ -262,6 +263,10 @@ received AS (
         average = (
             SELECT round(((k.before + c.received) * c.average + k.value) / (k.before + c.received + k.quantity))
             FROM known k WHERE k.variant_id = c.variant_id)
+    RETURNING c.variant_id, c.average
+), told AS (
+    INSERT INTO stock.cost_changes (variant_id, posting_id, average, changed_at)
+    SELECT a.variant_id, (CAST(:act_ids AS uuid[]))[1], a.average, :occurred_at FROM averaged a
 )"""
 """Another receipt of the variant may have come in between the statement's snapshot and the lock on the cost row. Its units are not in
 the on hand of the snapshot, but they are in `c.received`, read from the locked row: on hand - received (snapshot) + received (now)."""
@@ -427,12 +432,16 @@ async def book(
     fits, written = rows[0].fits, rows[0].acts
     if 0 < written < len(acts):
         raise RuntimeError(f"only {written} of {len(acts)} postings of one act were new")
-    return Outcome(
+    outcome = Outcome(
         posted=written == len(acts),
         replayed=fits and written == 0,
         levels={(row.location_id, row.variant_id): Standing(*row[4:]) for row in rows},
         posting_id=acts[0].id if written else None,
     )
+    made = [spot for spot, level in outcome.levels.items() if level.absent] if outcome.posted and arrives else []
+    if made:
+        await safety.resolve(tx, made)
+    return outcome
 
 
 MAKE = """
@@ -440,6 +449,7 @@ INSERT INTO stock.levels AS l (location_id, variant_id)
 SELECT d.location_id, d.variant_id FROM unnest(CAST(:location_ids AS uuid[]), CAST(:variant_ids AS uuid[])) AS d(location_id, variant_id)
 ORDER BY d.location_id, d.variant_id
 ON CONFLICT (location_id, variant_id) DO UPDATE SET available = l.available WHERE false
+RETURNING l.location_id, l.variant_id
 """
 """Makes the levels that are not there, and locks all of them, in one ordered pass; those that are there are not written."""
 LOCK = """
@@ -461,7 +471,9 @@ async def lock(tx: Tx, spots: Iterable[Spot]) -> dict[Spot, Standing]:
     A level that does not exist is made, empty: what is not there cannot be locked, and somebody else would fill it meanwhile.
     """
     keys = sorted(set(spots))
-    await tx.execute(MAKE, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
+    made = await tx.rows(MAKE, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
+    if made:
+        await safety.resolve(tx, [(row.location_id, row.variant_id) for row in made])
     rows = await tx.rows(LOCK, location_ids=[key[0] for key in keys], variant_ids=[key[1] for key in keys])
     return {
         (row.location_id, row.variant_id): Standing(

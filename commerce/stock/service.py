@@ -137,12 +137,14 @@ async def release(
     cause: Cause,
     lines: Mapping[UUID, int] | None = None,
     location_id: UUID | None = None,
+    last_at: UUID | None = None,
     reason: str | None = None,
     business_date: date | None = None,
 ) -> dict[UUID, int]:
     """Give back what is set aside for the owner, all of it or up to a quantity per line: reserved or committed -> available.
 
-    With a `location_id` only what stands there, or is lost.
+    With a `location_id` only what stands there, or is lost. What is committed `last_at` a location is given back after what is still
+    on its way to it, and that before what has not left elsewhere.
 
     What the owner gives up is first what he has lost already: nothing moves for those units, he only wants them no more. Units with
     codes in his box beyond what he keeps go back to the shelf, those picked last first: one more statement.
@@ -158,6 +160,10 @@ async def release(
             for held in found.reservations[::-1]
             if location_id in (None, held.location_id) or not held.quantity_open
         ]
+        if last_at is not None:
+            newest.sort(
+                key=lambda held: 0 if held.bucket == "in_transit_committed" else 1 + (held.location_id == last_at)
+            )
         left = units_held(newest, lines)
         forgone = portions(newest, left, lambda held: held.quantity_lost)
         freed = portions(newest, left, lambda held: held.quantity_open)

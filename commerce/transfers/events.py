@@ -67,11 +67,12 @@ class TransferDispatched(TransferEvent, frozen=True, kw_only=True):
 
 class TransferReceived(TransferEvent, frozen=True, kw_only=True):
     """Goods have arrived, or it is known that no more will. `fulfillment_ids`: of those nothing is on its way with this transfer
-    any more, and at least something came."""
+    any more, and at least something came. `missing` units were sent and will not come, an order's or not."""
 
     type = "transfer.received"
     state: Literal["partially_received", "received"]
     lines: list[MovedLine]
+    missing: list[MovedLine]
 
 
 class TransferFellShort(TransferEvent, frozen=True, kw_only=True):

@@ -554,6 +554,12 @@ async def _arrive(
                 quantity=sum(entry["units"].get(bucket, 0) + entry["surplus"].get(bucket, 0) for bucket in ARRIVING),
             )
             for entry in moved
+            if entry["surplus"] or entry["units"].keys() - {"loss"}
+        ],
+        missing=[
+            events.MovedLine(line_id=entry["line_id"], variant_id=entry["variant_id"], quantity=entry["units"]["loss"])
+            for entry in moved
+            if "loss" in entry["units"]
         ],
     )  # fmt: skip
     fell_short(tx, actor, transfer, short)

@@ -16,6 +16,7 @@ from commerce.app import create_app
 from commerce.infra import outbox
 from commerce.infra.db import Database
 from commerce.settings import Settings
+from commerce.stock import closings
 from tests.orders.story import cash, make_ready, pickup_code, place, rub, step
 from tests.orders.test_sales import sale
 from tests.supply.story import deliveries
@@ -52,9 +53,12 @@ async def tell(shop: Shop) -> None:
     and broken, promised and waiting; paid in cash, by card and by both."""
     store, other = await shop.store(), await shop.store()
     cup, plate = await shop.item(price=1_000), await shop.item(price=777)
-    await shop.stock(store, cup, 12, unit_cost=400)
-    await shop.stock(store, cup, 8, unit_cost=500)
-    await shop.stock(store, plate, 20, unit_cost=None)
+    for item, quantity, unit_cost in ((cup, 12, 400), (cup, 8, 500), (plate, 20, None)):
+        await shop.stock(store, item, quantity, unit_cost=unit_cost)
+        await closings.close(shop.db, until=clock())
+    planner = await shop.staff("back_office", channel="back_office")
+    rule = {"location": store.code, "sku": plate.sku, "quantity": 1}
+    assert (await planner.put("/v1/stock/safety", {"rules": [rule]})).json()["settled"]
     staff, till = await shop.staff("store_manager", store.code), await shop.device("till", store.code)
     elsewhere = await shop.staff("store_manager", other.code)
 

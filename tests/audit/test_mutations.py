@@ -16,6 +16,11 @@ ROOMS = (
 """Rooms whose every invariant has a fault here."""
 
 LEVELS = "every stock level equals the sum of its movements, no bucket is negative"
+ALL_MOVEMENTS = "every stock level equals the sum of all movements there ever were"
+CLOSED = "every closing equals the movements recorded up to it"
+CLOSINGS = "closings are numbered from 1 without gaps, each later than the one before"
+SAFETY = "the safety stock of every level is what the most specific rule says"
+COST_CHANGES = "a variant's average cost is what its last change says"
 NUMBERED_MOVEMENTS = "the movements of a posting are numbered from 1 without gaps"
 COSTS = "a variant's average cost lies between the costs received, over all units received"
 COST_AT_SALE = "goods leave at a cost between those received"
@@ -228,6 +233,17 @@ TASK_SOURCES = "a count task has its sources and events, and is the only open on
 GOODS = [
     ("a level is one higher", LEVELS, "UPDATE stock.levels SET available = available + 1"),
     ("a movement is deleted", LEVELS, f"DELETE FROM stock.movements WHERE posting_id = {SOLD}"),
+    ("a movement of long ago is deleted", ALL_MOVEMENTS, "DELETE FROM stock.movements WHERE unit_cost = 400 AND from_place = 'supplier'"),
+    ("a closed movement is deleted", CLOSED, "DELETE FROM stock.movements WHERE unit_cost = 400 AND from_place = 'supplier'"),
+    ("a closing is one higher", CLOSED, "UPDATE stock.closing_levels SET available = available + 1 WHERE closing = 1"),
+    ("a level begins at a wrong closing", LEVELS, "UPDATE stock.closing_levels SET available = available + 1 WHERE until IS NULL"),
+    ("a closing lacks a level", CLOSED, "DELETE FROM stock.closing_levels WHERE closing = 3"),
+    ("a closed level that nothing replaced", CLOSED, "UPDATE stock.closing_levels SET until = NULL WHERE until IS NOT NULL"),
+    ("a closing before the one before", CLOSINGS, "UPDATE stock.closings SET position = position - interval '1 day' WHERE number = 2"),
+    ("a closing is gone", CLOSINGS, "DELETE FROM stock.closings WHERE number = 1"),
+    ("more is kept on the shelf", SAFETY, "UPDATE stock.levels SET safety_stock = safety_stock + 1"),
+    ("a rule that reached no level", SAFETY, "UPDATE stock.safety_rules SET quantity = quantity + 1"),
+    ("another cost than the last", COST_CHANGES, "UPDATE stock.cost_changes SET average = average + 1"),
     ("movements lose their first", NUMBERED_MOVEMENTS, "DELETE FROM stock.movements WHERE n = 1 AND to_place = 'committed'"),
     ("costs are dearer", COSTS, "UPDATE stock.costs SET average = average + 999"),
     ("units received are forgotten", COSTS, "UPDATE stock.costs SET received = received - 1"),

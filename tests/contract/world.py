@@ -120,8 +120,15 @@ class World:
         self.queries: dict[str, dict[str, Any]] = {
             "scan": {"data": self.barcode},
             "find_customer": {"email": self.email},
-            "list_availability": {"sku": [ground.item.sku]},
+            "list_availability": {"sku": [ground.item.sku], "location": [ground.store.code], "on": "2099-01-01"},
             "list_store_stock": {"sku": [ground.item.sku]},
+            "list_stock_levels": {
+                "sku": [ground.item.sku],
+                "location": ground.store.code,
+                "as_of": "2026-01-01T00:00:00Z",
+            },
+            "read_stock_value": {"location": ground.store.code, "as_of": "2026-01-01T00:00:00Z"},
+            "export_stock": {"location": ground.store.code, "since": "2026-01-01T00:00:00Z"},
             "list_transfers": {"location": ground.store.code, "state": ["draft"]},
             "list_store_transfers": {"direction": "incoming", "state": ["draft"]},
             "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
@@ -164,7 +171,20 @@ class World:
                 body={"prices": [{"sku": ground.spare.sku, "amount": PRICE}], "currency": "RUB"}
             ),
             "change_me": lambda: Chosen(body={"name": "Анна", "phone": None, "email": self.email}),
-            "book_stock_receipt": lambda: Chosen(body={"lines": [{"sku": ground.spare.sku, "quantity": 5}]}),
+            "set_safety_stock": lambda: Chosen(
+                body={"rules": [{"location": ground.spare_store.code, "sku": ground.spare.sku, "quantity": 1}]}
+            ),
+            "import_stock": lambda: Chosen(
+                body={
+                    "lines": [{"location": ground.store.code, "sku": ground.spare.sku, "quantity": 1, "mode": "delta"}]
+                }
+            ),
+            "compare_stock": lambda: Chosen(
+                body={"lines": [{"location": ground.store.code, "sku": ground.spare.sku, "quantity": 1}], "as_of": None}
+            ),
+            "book_stock_receipt": lambda: Chosen(
+                path=self.here, body={"lines": [{"sku": ground.spare.sku, "quantity": 5}]}
+            ),
             "create_transfer": lambda: Chosen(body=self._planned()),
             "ask_for_goods": lambda: Chosen(
                 path=self.here, body={name: part for name, part in self._planned().items() if name != "destination"}
@@ -195,6 +215,7 @@ class World:
                 body={"reason": "Not on board", "short": []},
             ),
             "book_stock_adjustment": lambda: Chosen(
+                path=self.here,
                 body={"sku": ground.spare.sku, "delta": -1, "reason": "damage", "bucket": "available"}
             ),
             "open_count": lambda: Chosen(
@@ -228,6 +249,18 @@ class World:
             ),
             "write_off_stock": lambda: Chosen(
                 path=self.here, body={"lines": [self._goods() | {"bucket": "available"}], "reason": "lost"}
+            ),
+            "set_sourcing_rules": lambda: Chosen(
+                path={"kind": "delivery"}, body={"tiers": [[{"rule": "fewest_parcels", "weight": 1}]]}
+            ),
+            "dry_run_sourcing": lambda: Chosen(
+                body={
+                    "lines": [{"sku": ground.item.sku, "quantity": 1}], "pickup": ground.store.code, "to": None, "exclude": [],
+                }
+            ),  # fmt: skip
+            "save_delivery_method": lambda: Chosen(
+                path={"code": unique("courier")},
+                body={"name": {"en": "Courier"}, "bands": [{"up_to_km": 50, "days": 1}], "weekdays": [1, 5]},
             ),
             "put_cart_line": lambda: Chosen(path=self._in_cart(), body={"quantity": 3}),
             "put_cart_lines": lambda: Chosen(

@@ -184,7 +184,7 @@ async def test_shrinkage_by_reason_location_and_sku(shop: Shop) -> None:
     await shop.stock(other, cup, 10, unit_cost=200)
     manager = await shop.staff("store_manager", store.code)
 
-    async def adjusted(item: Item, delta: int, reason: str, bucket: str = "available", at: Store = store) -> None:
+    async def adjusted(item: Item, delta: int, reason: Any, bucket: Any = "available", at: Store = store) -> None:
         await shop.db.write(
             stock.adjust, shop.system, cause=stock.Cause("adjustment", uuid7()), location_id=at.id, variant_id=item.id,
             delta=delta, reason=reason, bucket=bucket, business_date=clock().date(),

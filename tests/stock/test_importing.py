@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from commerce import stock
+from commerce.catalog import tables as catalog_tables
 from commerce.infra.db import Database, Tx
 from commerce.infra.importing import ErrorReport, ImportRefused, Item, Load, Loaded, Report, as_text
 from commerce.kernel.actor import Actor
@@ -140,7 +141,7 @@ async def test_all_or_nothing(db: Database, shop: Shop, tmp_path: Path, monkeypa
         )  # fmt: skip
         assert await shelf(db, store, item) == (4, 0, 0)
     report, faults = await load(db, shop, path, head + bad)
-    assert (report.refused, report.counts, len(faults)) == (False, {"levels changed": 2, "unchanged": 2}, 3)
+    assert (report.refused, report.counts, len(faults)) == (False, {"levels changed": 3, "unchanged": 1}, 3)
 
 
 async def test_a_fault_between_the_two_passes_stops_the_import(
@@ -230,7 +231,12 @@ async def test_what_an_import_through_the_api_refuses(db: Database, shop: Shop) 
 
 
 async def test_a_bundle_has_no_stock_to_import(db: Database, shop: Shop, tmp_path: Path) -> None:
-    store, bundle = await shop.store(), await shop.item(bundle=True)
+    store, part, bundle = await shop.store(), await shop.item(), await shop.item(bundle=True)
+
+    async def made_of(tx: Tx) -> None:
+        tx.queue(catalog_tables.components, bundle_id=bundle.id, component_id=part.id, quantity=2)
+
+    await db.write(made_of)
     _, faults = await load(db, shop, tmp_path / "stock.csv", f"location,sku,quantity\n{store.code},{bundle.sku},5\n")
     assert faults == [(2, "sku", f"{bundle.sku} is a bundle: its stock is that of its components")]
 

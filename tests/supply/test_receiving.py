@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from litestar import Litestar
+from litestar.di import Provide
 
 from commerce import stock
 from commerce.infra.db import Database, Tx
 from commerce.kernel.ids import uuid7
 from tests.supply.story import (
+    BACK,
     announced,
+    body,
     came,
     counts,
     events_of,
@@ -23,8 +27,10 @@ from tests.supply.story import (
     promised,
     receive,
     standing,
+    supplier,
 )
 from tests.support import Shop
+from tests.support_statements import count_statements
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -302,6 +308,28 @@ async def test_bad_receipts_change_nothing(db: Database, shop: Shop) -> None:
     assert await level(db, store, item) == (0, 0, 0, 0)
     assert await events_of(db, number) == [(1, "supply.announced")]
     assert await plans(db, shop, number) == [(3, 0, 0, 0, in_days(3))]
+
+
+async def test_many_lines_cost_no_more_statements(app: Litestar, shop: Shop) -> None:
+    provided = app.dependencies["db"]
+    assert isinstance(provided, Provide)
+    api: Database = provided.dependency()
+    store, items = await shop.store(), [await shop.item() for _ in range(20)]
+    office, staff = await shop.staff("back_office"), await shop.staff("associate", store.code)
+    spent: dict[int, list[int]] = {}
+    for lines in (1, 20, 1, 20):
+        some = items[:lines]
+        owner = await supplier(office)
+        planned = body(store, owner, *((item, 4, 100) for item in some))
+        async with count_statements(api) as announcing:
+            number = (await office.post(BACK, planned)).json()["number"]
+        async with count_statements(api) as receiving:
+            part = await receive(staff, store, number, *(came(item, 3, damaged=1, reason="?") for item in some))
+        assert part.json()["state"] == "received", part.text
+        spent[lines] = [len(announcing), len(receiving)]
+    assert spent[1] == spent[20], spent
+    assert spent[1][0] <= 8
+    assert spent[1][1] <= 20
 
 
 async def bundle_of(shop: Shop, item: Any) -> str:

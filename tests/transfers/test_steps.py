@@ -198,6 +198,12 @@ async def test_what_is_missing_and_what_is_found(shop: Shop) -> None:
         if entry.to_place == "loss"
     ]
     assert gone == [(1, "in_transit", "loss"), (1, "in_transit", "loss")]
+    told = [payload for _, kind, payload in await events(shop, number) if kind == "transfer.received"]
+    assert [[(line["variant_id"], line["quantity"]) for line in payload["missing"]] for payload in told] == [
+        [(str(plate.id), 1)],
+        [(str(plate.id), 1)],
+    ]
+    assert [[line["quantity"] for line in payload["lines"]] for payload in told] == [[6, 1], []]
     again = await step(at.receiver, at.destination, number, "close", {"reason": "lost"})
     assert (again.status_code, again.json()["type"], again.json()["state"]) == (
         409,
