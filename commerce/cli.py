@@ -217,13 +217,19 @@ def export(arguments: argparse.Namespace) -> int:
     path = Path(arguments.output) if arguments.output else None
     form = arguments.format or exporting.form_of_file(path) or "csv"
 
+    part = None if path is None else path.with_name(f"{path.name}.part")
+
     async def work(db: Database, tell: Tell) -> int:
         with contextlib.ExitStack() as stack:
-            out = sys.stdout.buffer if path is None else stack.enter_context(path.open("wb"))
+            if part is not None:
+                stack.callback(part.unlink, missing_ok=True)
+            out = sys.stdout.buffer if part is None else stack.enter_context(part.open("wb"))
             count, until = await exporting.write(
                 db, out, location=arguments.location, since=arguments.since, form=form, tell=lambda n: tell(f"{n} lines")
             )  # fmt: skip
             out.flush()
+            if part is not None and path is not None:
+                part.replace(path)
         print(f"{count} lines; for what changes from here on: --since {until.isoformat()}", file=sys.stderr)
         return 0
 

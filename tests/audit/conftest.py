@@ -18,8 +18,9 @@ from commerce.infra.db import Database
 from commerce.settings import Settings
 from commerce.stock import closings
 from tests.orders.story import cash, make_ready, pickup_code, place, rub, step
+from tests.orders.test_plan import later, linked
 from tests.orders.test_sales import sale
-from tests.supply.story import deliveries
+from tests.supply.story import announced, deliveries
 from tests.support import Client, Item, Shop, Store, clock, unique
 from tests.transfers.moves import create, ends, made_ready, sent, wanted
 from tests.transfers.moves import step as moved
@@ -122,6 +123,7 @@ async def tell(shop: Shop) -> None:
     await correct(shop, store, staff)
     await send(shop)
     await count_shelves(shop)
+    await plan(shop)
 
 
 async def correct(shop: Shop, store: Store, manager: Client) -> None:
@@ -168,6 +170,37 @@ async def send(shop: Shop) -> None:
     number = await made_ready(at, (fork, 2))
     gone = await at.office.post(f"/v1/transfers/{number}/cancel", {"reason": "not needed"})
     assert gone.status_code == 200, gone.text
+
+
+async def plan(shop: Shop) -> None:
+    """Orders whose goods come from elsewhere: on their way, still expected, passed on by a store, the customer asked; a bundle."""
+    warehouse, store = await shop.store(), await shop.store()
+    await linked(shop, store, warehouse)
+    lamp, shade, bulb = await shop.item(price=3_000), await shop.item(price=700), await shop.item(price=90)
+    kit, coming = await shop.bundle({shade: 1, bulb: 2}, price=800), await shop.item(price=50, when_out="backorder")
+    for item in (lamp, shade, bulb):
+        await shop.stock(warehouse, item, 20, unit_cost=30)
+    office = await shop.staff("back_office", channel="back_office")
+    await announced(office, warehouse, (coming, 9, None))
+    manager = await shop.staff("store_manager", store.code)
+    await place(await shop.shopper(), store, (lamp, 2), **later(store))
+    await place(await shop.shopper(), store, (kit, 2), **later(store))
+    await place(await shop.shopper(), store, (coming, 3), **later(store))
+    for item, quantity in ((lamp, 1), (shade, 2), (bulb, 4)):
+        await shop.stock(store, item, quantity, unit_cost=30)
+    passed_on = await place(await shop.shopper(), store, (lamp, 1))
+    for order in (passed_on, await place(await shop.shopper(), store, (kit, 1))):
+        number = order["fulfillments"][0]["number"]
+        gone = await step(manager, store, number, "reject", {"reason": "out_of_stock"})
+        assert (gone.status_code, gone.json()["asked"]) == (200, False), gone.text
+    alone = await shop.item(price=40)
+    await shop.stock(store, alone, 2, unit_cost=30)
+    asked = await place(await shop.shopper(), store, (alone, 2))
+    gone = await step(manager, store, asked["fulfillments"][0]["number"], "reject", {"reason": "recalled"})
+    assert gone.json()["asked"] is True
+    till = await shop.device("till", store.code)
+    sold = await till.post(f"/v1/stores/{store.code}/sales", sale((kit, 1, 800)))
+    assert sold.status_code == 201, sold.text
 
 
 async def count_shelves(shop: Shop) -> None:

@@ -25,6 +25,8 @@ NUMBERED_MOVEMENTS = "the movements of a posting are numbered from 1 without gap
 COSTS = "a variant's average cost lies between the costs received, over all units received"
 COST_AT_SALE = "goods leave at a cost between those received"
 SET_ASIDE = "what is set aside equals the open reservations"
+STANDS_ON = "what is promised of an announcement equals the open reservations that stand on it"
+IN_TRANSIT = "what is in transit is what transfers say is on its way"
 BUCKET = "a live reservation stands on the bucket of its state"
 TOLD = "a physical fact that broke promises, or that the books did not know, was told"
 ADJUSTED = "every booked adjustment has its posting, as of its request; one that waits or was rejected has none"
@@ -250,6 +252,16 @@ GOODS = [
     ("sold for next to nothing", COST_AT_SALE, "UPDATE stock.movements SET unit_cost = 1 WHERE to_place = 'customer'"),
     ("sold at no known cost", HOW_IT_LEFT, "UPDATE stock.movements SET unit_cost = NULL WHERE to_place = 'customer'"),
     ("less is open", SET_ASIDE, "UPDATE stock.reservations SET quantity_open = quantity_open - 1 WHERE quantity_open > 1"),
+    ("promised twice", STANDS_ON, "UPDATE stock.expected SET promised = promised - 1 WHERE promised > 0"),
+    ("promised to nobody", STANDS_ON, "UPDATE stock.reservations SET expected_id = NULL, bucket = 'committed' WHERE bucket = 'promised'"),
+    ("arrived on paper", IN_TRANSIT,
+     "UPDATE stock.expected SET received = received + 1 WHERE kind = 'transfer' AND received + cancelled + promised < quantity"),
+    ("a bundle handed over in part", LEFT, "UPDATE stock.movements SET quantity = quantity - 1 WHERE per_unit > 1 AND to_place = 'customer'"),
+    ("a bundle set aside in part", OWES, "UPDATE stock.reservations SET quantity = quantity - 1, quantity_open = quantity_open - 1"
+     " WHERE per_unit > 1 AND quantity_open > 1"),
+    ("work on goods that are elsewhere", OWES, "UPDATE fulfillment.fulfillments SET state = 'open' WHERE state = 'awaiting_transfer'"),
+    ("passed on twice", UNITS, "UPDATE fulfillment.lines SET passed_on = passed_on - 1 WHERE passed_on > 0"),
+    ("a question nobody asked", UNITS, "UPDATE orders.choices SET state = 'moved', answered_at = now()"),
     ("reserved, not committed", BUCKET, f"UPDATE stock.reservations SET state = 'reserved' WHERE id = {OPEN}"),
     ("a broken promise nobody hears of", TOLD, "DELETE FROM infra.outbox WHERE type = 'stock.promise_broken'"),
     ("a count nobody hears of", TOLD, "DELETE FROM infra.outbox WHERE type = 'stock.count_needed'"),

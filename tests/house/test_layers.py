@@ -24,7 +24,7 @@ NOUNS = {
     "customers": {"identifiers"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
-    "orders": {"books", "counter", "drafts", "numbers", "sales", "views"},
+    "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
     "prices": {"importing"},
     "returns": {"numbers"},
     "supply": {"importing", "numbers"},
