@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from commerce.kernel.errors import Conflict, Forbidden, NotFound, Problem, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
 from commerce.stock.schemas import ShelfBucket, Short
 
 
@@ -280,14 +280,7 @@ class SafetyScope(Unprocessable):
     members_schema = {"n": int, "reason": str}
 
 
-class _AboutUnits(Problem):
-    """A refusal that names lines."""
-
-    def __init__(self, lines: Sequence[msgspec.Struct]) -> None:
-        super().__init__(lines=[msgspec.to_builtins(line) for line in lines])
-
-
-class UnitCodesNeeded(_AboutUnits, Unprocessable):
+class UnitCodesNeeded(Unprocessable):
     code = "unit-codes-needed"
     title = "Name every unit by its code"
     title_ru = "Укажите код каждой единицы"
@@ -300,7 +293,7 @@ class UnitCodesNeeded(_AboutUnits, Unprocessable):
     members_schema = {"lines": list[CodesOfLine]}
 
 
-class TooManyUnitCodes(_AboutUnits, Unprocessable):
+class TooManyUnitCodes(Unprocessable):
     code = "too-many-unit-codes"
     title = "More codes than units"
     title_ru = "Кодов больше, чем единиц"
@@ -311,7 +304,7 @@ class TooManyUnitCodes(_AboutUnits, Unprocessable):
     members_schema = {"lines": list[CodesOfLine]}
 
 
-class UnitCodesNotKept(_AboutUnits, Unprocessable):
+class UnitCodesNotKept(Unprocessable):
     code = "unit-codes-not-kept"
     title = "These goods have no codes of their own"
     title_ru = "У этих товаров нет собственных кодов"
@@ -324,7 +317,7 @@ class UnitCodesNotKept(_AboutUnits, Unprocessable):
     members_schema = {"lines": list[CodesOfLine]}
 
 
-class UnitCodeRepeated(_AboutUnits, Unprocessable):
+class UnitCodeRepeated(Unprocessable):
     code = "unit-code-repeated"
     title = "The same unit twice"
     title_ru = "Одна и та же единица дважды"
@@ -335,7 +328,7 @@ class UnitCodeRepeated(_AboutUnits, Unprocessable):
     members_schema = {"lines": list[UnitNamed]}
 
 
-class UnitAlreadyHere(_AboutUnits, Conflict):
+class UnitAlreadyHere(Conflict):
     code = "unit-already-here"
     title = "The unit stands in stock already"
     title_ru = "Единица уже числится на складе"
@@ -346,7 +339,7 @@ class UnitAlreadyHere(_AboutUnits, Conflict):
     members_schema = {"lines": list[UnitNamed]}
 
 
-class UnitNotHere(_AboutUnits, Conflict):
+class UnitNotHere(Conflict):
     code = "unit-not-here"
     title = "The unit is in no stock"
     title_ru = "Единица не числится на складе"
@@ -357,7 +350,7 @@ class UnitNotHere(_AboutUnits, Conflict):
     members_schema = {"lines": list[UnitNamed]}
 
 
-class UnitTaken(_AboutUnits, Conflict):
+class UnitTaken(Conflict):
     code = "unit-taken"
     title = "The unit lies in a box already"
     title_ru = "Единица уже собрана"
@@ -368,7 +361,7 @@ class UnitTaken(_AboutUnits, Conflict):
     members_schema = {"lines": list[UnitNamed]}
 
 
-class UnitNotPicked(_AboutUnits, Conflict):
+class UnitNotPicked(Conflict):
     code = "unit-not-picked"
     title = "Not the unit that was picked for this customer"
     title_ru = "Для этого покупателя собрана другая единица"
@@ -383,7 +376,7 @@ class UnitNotPicked(_AboutUnits, Conflict):
     members_schema = {"lines": list[UnitNamed]}
 
 
-class UnitNotOut(_AboutUnits, Conflict):
+class UnitNotOut(Conflict):
     code = "unit-not-out"
     title = "This unit cannot come back for this sale"
     title_ru = "Эту единицу нельзя вернуть по этой покупке"

@@ -57,7 +57,7 @@ async def receive(
     """Book goods from a supplier; known unit costs move the variant's average. Raises LevelTooHigh.
 
     Lines with an `expected_id` fulfil what was announced, as far as it is open: reservations standing on it become committed, the oldest
-    first. One statement; nine with an announcement; one more with codes of units. Raises what `units.moved` raises, UnitAlreadyHere.
+    first. One statement; nine with an announcement; one more with codes of units. Raises what `units.arrived` does.
     """
     if any(line.expected_id for line in lines):
         await _receive_expected(tx, actor, cause, location_id, lines, occurred_at, business_date, reason)
@@ -78,7 +78,7 @@ async def receive(
         business_date=business_date, reason=reason,
     )  # fmt: skip
     await booked_or_too_high(tx, cause, outcome)
-    await units.moved(tx, actor, outcome, units.ARRIVES, _arriving(lines, location_id))
+    await units.arrived(tx, actor, outcome, _arriving(lines, location_id))
 
 
 def _arriving(lines: Sequence[ReceiptLine], location_id: UUID) -> list[units.Naming]:
@@ -133,7 +133,7 @@ async def _receive_expected(
         occurred_at=occurred_at, business_date=business_date,
     )  # fmt: skip
     await booked_or_too_high(tx, cause, outcome)
-    await units.moved(tx, actor, outcome, units.ARRIVES, _arriving(lines, location_id))
+    await units.arrived(tx, actor, outcome, _arriving(lines, location_id))
     await expected.write(tx, settled)
     expected.tell(tx, actor, act, location_id, settled)
 
@@ -179,7 +179,7 @@ async def take_back(
         for line in lines
         for part in parts_with_codes(line)
     ]  # fmt: skip
-    await units.moved(tx, actor, outcome, units.COMES_BACK, back)
+    await units.came_back(tx, actor, outcome, back)
 
 
 async def sell(
@@ -223,7 +223,7 @@ async def sell(
         for line in lines
         for part in parts_with_codes(line)
     ]  # fmt: skip
-    await units.moved(tx, actor, outcome, units.SOLD, sold)
+    await units.sold(tx, actor, outcome, sold)
     averages = {variant_id: level.average for (_, variant_id), level in outcome.levels.items()}
     return handed(
         (line.line_id, part.variant_id, line.quantity * part.quantity, part.quantity, averages[part.variant_id])
@@ -358,7 +358,7 @@ async def move(
 ) -> None:
     """Re-grade goods where they stand. From `available` it is a physical fact, which may break promises.
 
-    Raises BelowZero, LevelTooHigh, and for codes of units what `units.moved` raises, UnitNotHere.
+    Raises BelowZero, LevelTooHigh, and for codes of units what `units.moved` does.
     """
     movements = [
         Movement(
@@ -380,7 +380,7 @@ async def move(
         )
         for line in lines
     ]  # fmt: skip
-    await units.moved(tx, actor, outcome, units.MOVES, regraded)
+    await units.moved(tx, actor, outcome, regraded)
 
 
 async def convert(
@@ -398,8 +398,8 @@ async def convert(
     """Some goods become others: an open box, a kit made or broken up. One cause; no promise is broken for it.
 
     What is made costs what was taken (moving averages, in equal shares per unit); unknown when any of it is. Two statements, and one
-    each for the codes of units taken and made. Raises BelowZero, LevelTooHigh, and for codes what `units.moved` raises, UnitNotHere,
-    UnitAlreadyHere.
+    each for the codes of units taken and made. Raises BelowZero, LevelTooHigh, and for codes what `units.moved` and
+    `units.arrived` do.
     """
     averages = {
         row.variant_id: row.average
@@ -425,14 +425,14 @@ async def convert(
     ]  # fmt: skip
     named = any(part.codes for part in (*takes, *makes))
     outcome = await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason, tracked=named)
-    await units.moved(tx, actor, outcome, units.MOVES, _leaving(takes, "conversion"))
+    await units.moved(tx, actor, outcome, _leaving(takes, "conversion"))
     made = [
         units.Naming(
             variant_id=part.variant_id, quantity=part.quantity, codes=part.codes, place=part.bucket, location_id=location_id
         )
         for part in makes
     ]  # fmt: skip
-    await units.moved(tx, actor, outcome, units.MADE, made)
+    await units.arrived(tx, actor, outcome, made, made=True)
 
 
 def _leaving(portions: Sequence[Portion], place: Literal["supplier", "conversion"]) -> list[units.Naming]:
@@ -454,7 +454,7 @@ async def return_to_vendor(
 ) -> None:
     """Goods go back to their supplier; no promise is broken for it. One statement, one more with codes of units.
 
-    Raises BelowZero, and for codes what `units.moved` raises, UnitNotHere.
+    Raises BelowZero, and for codes what `units.moved` does.
     """
     movements = [
         Movement(
@@ -464,7 +464,7 @@ async def return_to_vendor(
     ]  # fmt: skip
     named = any(line.codes for line in lines)
     outcome = await _by_choice(tx, actor, cause, movements, occurred_at, business_date, reason, tracked=named)
-    await units.moved(tx, actor, outcome, units.MOVES, _leaving(lines, "supplier"))
+    await units.moved(tx, actor, outcome, _leaving(lines, "supplier"))
 
 
 AVERAGES = "SELECT variant_id, average FROM stock.costs WHERE variant_id = ANY(CAST(:variant_ids AS uuid[]))"

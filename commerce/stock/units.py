@@ -56,34 +56,23 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """Which units an act may move. `may` is a condition on the unit as it is kept (u) and as it would be (excluded)."""
+    """Which units an act may move: `may` is a condition on the unit as it is kept (u) and as it would be (excluded)."""
 
     may: str
-    gone: type[UnitAlreadyHere | UnitNotHere]
-    taken: type[UnitTaken | UnitNotPicked] = UnitTaken
-    """What is said of a unit that stands in stock, but is somebody else's."""
     unknown_from: UnitPlace | None = None
     """Where a unit comes from that nobody knew."""
-    all: bool = False
-    """Every unit that moves must be named."""
     picks: bool = False
 
 
-ARRIVES = Rule(may="u.location_id IS NULL", gone=UnitAlreadyHere, unknown_from="supplier")
-MADE = Rule(may="u.location_id IS NULL", gone=UnitAlreadyHere, unknown_from="conversion")
-MOVES = Rule(may="u.location_id IS NOT NULL", gone=UnitNotHere)
-SOLD = Rule(may="u.location_id IS NOT NULL", gone=UnitNotHere, all=True)
-PICKS = Rule(may="u.location_id IS NOT NULL AND u.picked_for IS NULL", gone=UnitNotHere, all=True, picks=True)
+ARRIVES = Rule(may="u.location_id IS NULL", unknown_from="supplier")
+MADE = Rule(may="u.location_id IS NULL", unknown_from="conversion")
+MOVES = Rule(may="u.location_id IS NOT NULL")
+PICKS = Rule(may="u.location_id IS NOT NULL AND u.picked_for IS NULL", picks=True)
 HANDED_OVER = Rule(
-    may="u.location_id IS NOT NULL AND (u.picked_for IS NULL OR (u.picked_for = :owner AND u.picked_line = excluded.line_id))",
-    gone=UnitNotHere,
-    taken=UnitNotPicked,
-    all=True,
+    may="u.location_id IS NOT NULL AND (u.picked_for IS NULL OR (u.picked_for = :owner AND u.picked_line = excluded.line_id))"
 )
-PUT_BACK = Rule(may="u.picked_for = :owner", gone=UnitNotHere)
-COMES_BACK = Rule(
-    may="u.place = 'customer' AND u.line_id = excluded.line_id", gone=UnitNotHere, unknown_from="customer", all=True
-)
+PUT_BACK = Rule(may="u.picked_for = :owner")
+COMES_BACK = Rule(may="u.place = 'customer' AND u.line_id = excluded.line_id", unknown_from="customer")
 
 MOVE = """
 WITH named AS MATERIALIZED (
@@ -150,19 +139,55 @@ WHERE m.variant_id = :variant_id AND m.code = :code ORDER BY m.n DESC LIMIT :lim
 """
 
 
-async def moved(tx: Tx, actor: Actor, outcome: Outcome, rule: Rule, namings: Sequence[Naming]) -> None:
-    """The units of an act that has been booked move with it; nothing when it was booked before.
+async def arrived(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Naming], *, made: bool = False) -> None:
+    """Units that came from outside, or were made of others, stand where their goods do now. One statement, none without codes.
 
-    One statement, none when no units have codes and none are named. Raises UnitCodesNeeded, UnitCodesNotKept, TooManyUnitCodes,
-    UnitCodeRepeated, and the act's own refusals.
+    Raises UnitCodesNotKept, TooManyUnitCodes, UnitCodeRepeated, UnitAlreadyHere.
     """
-    if not outcome.posted:
-        return
-    tracked = {variant_id for (_, variant_id), standing in outcome.levels.items() if standing.tracking is not None}
-    if not tracked and not any(naming.codes for naming in namings):
-        return
-    await _complete(tx, rule, tracked, namings)
-    await _move(tx, actor, rule, await _read(tx, namings), posting_id=outcome.posting_id)
+    named = await _some(tx, outcome, namings)
+    refused = (await _move(tx, actor, MADE if made else ARRIVES, named, posting_id=outcome.posting_id)).refused
+    if refused:
+        raise UnitAlreadyHere(lines=await _named(tx, refused))
+
+
+async def moved(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Naming]) -> None:
+    """Units that were read go where their goods went. One statement, none without codes.
+
+    Raises UnitCodesNotKept, TooManyUnitCodes, UnitCodeRepeated, UnitNotHere.
+    """
+    named = await _some(tx, outcome, namings)
+    refused = (await _move(tx, actor, MOVES, named, posting_id=outcome.posting_id)).refused
+    if refused:
+        raise UnitNotHere(lines=await _named(tx, refused))
+
+
+async def sold(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Naming]) -> None:
+    """Units leave with their order lines, all of them named. One statement, none when no units have codes and none are named.
+
+    Raises UnitCodesNotKept, UnitCodesNeeded, UnitCodeRepeated, UnitNotHere.
+    """
+    named = await _all(tx, outcome, namings)
+    refused = (await _move(tx, actor, MOVES, named, posting_id=outcome.posting_id)).refused
+    if refused:
+        raise UnitNotHere(lines=await _named(tx, refused))
+
+
+async def came_back(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Naming]) -> None:
+    """Units that left with these order lines are back, all of them named. One statement, none when no units have codes and none are
+    named; one more when nobody knew some of them: these can only be such as left with the line before codes were kept.
+
+    Raises UnitCodesNotKept, UnitCodesNeeded, UnitCodeRepeated, UnitNotOut.
+    """
+    named = await _all(tx, outcome, namings)
+    done = await _move(tx, actor, COMES_BACK, named, posting_id=outcome.posting_id)
+    unknown = Counter((line_id, key[0]) for key in done.unknown if (line_id := named[key].line_id))
+    left = await _left_unnamed(tx, unknown)
+    wrong = [
+        *done.refused,
+        *(key for key in done.unknown if not (named[key].line_id and left[named[key].line_id, key[0]] >= 0)),
+    ]
+    if wrong:
+        raise UnitNotOut(lines=await _elsewhere(tx, {key: named[key] for key in wrong}))
 
 
 async def pick_units(
@@ -180,9 +205,16 @@ async def pick_units(
         )
         for unit in units if unit.variant_id in known or unit.codes
     ]  # fmt: skip
-    if namings:
-        await _complete(tx, PICKS, known, namings)
-        await _move(tx, actor, PICKS, await _read(tx, namings), owner=owner)
+    if not namings:
+        return
+    await _refuse_unkept(tx, known, namings)
+    await _refuse_incomplete(tx, namings)
+    refused = (await _move(tx, actor, PICKS, await _read(tx, namings), owner=owner)).refused
+    if refused:
+        gone = await _gone(tx, refused)
+        if gone:
+            raise UnitNotHere(lines=await _named(tx, gone))
+        raise UnitTaken(lines=await _named(tx, refused))
 
 
 async def handed_over(
@@ -216,7 +248,8 @@ async def handed_over(
         )
         for variant_id in variants
     ]  # fmt: skip
-    await _complete(tx, HANDED_OVER, tracked, per_variant)
+    await _refuse_unkept(tx, tracked, per_variant)
+    await _refuse_incomplete(tx, per_variant)
     picked = {(unit.variant_id, unit.code): unit.line_id for unit in found.picked}
     in_box = Counter((unit.variant_id, unit.line_id) for unit in found.picked)
     room = {key: max(0, open_units[key] - in_box[key]) for key in wanted}
@@ -234,9 +267,14 @@ async def handed_over(
         if key not in picked:
             room[key[0], line] -= 1
         named[key] = msgspec.structs.replace(naming, line_id=line)
-    if foreign:
-        await _refuse(tx, HANDED_OVER, foreign)
-    await _move(tx, actor, HANDED_OVER, named, owner=owner, posting_id=outcome.posting_id)
+    refused = (
+        foreign or (await _move(tx, actor, HANDED_OVER, named, owner=owner, posting_id=outcome.posting_id)).refused
+    )
+    if refused:
+        gone = await _gone(tx, refused)
+        if gone:
+            raise UnitNotHere(lines=await _named(tx, gone))
+        raise UnitNotPicked(lines=await _named(tx, refused))
 
 
 async def put_back(
@@ -260,7 +298,7 @@ async def put_back(
         )
         for unit in freed
     }
-    await _move(tx, actor, PUT_BACK, named, owner=owner, posting_id=outcome.posting_id, strict=False)
+    await _move(tx, actor, PUT_BACK, named, owner=owner, posting_id=outcome.posting_id)
 
 
 async def check_back(tx: Tx, units: Sequence[NamedUnits]) -> None:
@@ -276,7 +314,8 @@ async def check_back(tx: Tx, units: Sequence[NamedUnits]) -> None:
     ]  # fmt: skip
     if not tracked and not any(naming.codes for naming in namings):
         return
-    await _complete(tx, COMES_BACK, tracked, namings)
+    await _refuse_unkept(tx, tracked, namings)
+    await _refuse_incomplete(tx, [naming for naming in namings if naming.variant_id in tracked])
     named = await _read(tx, namings)
     known = {(row.variant_id, row.code): row for row in await tx.rows(KNOWN, **_keys(named))}
     wrong = [
@@ -295,7 +334,7 @@ async def check_back(tx: Tx, units: Sequence[NamedUnits]) -> None:
         if key not in known and naming.line_id and unknown[naming.line_id, key[0]] > left[naming.line_id, key[0]]
     ]
     if wrong:
-        await _refuse_back(tx, {key: named[key] for key in wrong})
+        raise UnitNotOut(lines=await _elsewhere(tx, {key: named[key] for key in wrong}))
 
 
 async def unit_of(tx: Tx, actor: Actor, *, sku: str, code: str) -> UnitView:
@@ -339,28 +378,61 @@ def parts_named(
     return parts, list(codes)
 
 
-async def _complete(tx: Tx, rule: Rule, tracked: set[UUID], namings: Sequence[Naming]) -> None:
-    """Raises UnitCodesNotKept, UnitCodesNeeded, TooManyUnitCodes."""
-    needed: Counter[UUID] = Counter()
-    given: Counter[UUID] = Counter()
-    wrong: dict[UUID, None] = {}
-    for naming in namings:
-        needed[naming.variant_id] += naming.quantity
-        given[naming.variant_id] += len(naming.codes)
-        exact = rule.all and len(naming.codes) != naming.quantity
-        if naming.variant_id in tracked and (exact or len(naming.codes) > naming.quantity):
-            wrong[naming.variant_id] = None
-    unkept = [variant_id for variant_id in given if given[variant_id] and variant_id not in tracked]
-    if not unkept and not wrong:
-        return
-    variants = await catalog.variants(tx, unkept or list(wrong))
-    lines = [
-        CodesOfLine(sku=variants[variant_id].sku, needed=0 if unkept else needed[variant_id], given=given[variant_id])
-        for variant_id in unkept or wrong
-    ]
-    if unkept:
-        raise UnitCodesNotKept(lines)
-    raise UnitCodesNeeded(lines) if rule.all else TooManyUnitCodes(lines)
+async def _all(tx: Tx, outcome: Outcome, namings: Sequence[Naming]) -> dict[Key, Naming]:
+    """The units of an act that names all of them, none when it was booked before.
+
+    Raises UnitCodesNotKept, UnitCodesNeeded, UnitCodeRepeated."""
+    tracked = _tracked(outcome)
+    if not outcome.posted or not (tracked or any(naming.codes for naming in namings)):
+        return {}
+    await _refuse_unkept(tx, tracked, namings)
+    await _refuse_incomplete(tx, [naming for naming in namings if naming.variant_id in tracked])
+    return await _read(tx, namings)
+
+
+async def _some(tx: Tx, outcome: Outcome, namings: Sequence[Naming]) -> dict[Key, Naming]:
+    """The units of an act that names those that were read, none when it was booked before.
+
+    Raises UnitCodesNotKept, TooManyUnitCodes, UnitCodeRepeated."""
+    if not outcome.posted or not any(naming.codes for naming in namings):
+        return {}
+    await _refuse_unkept(tx, _tracked(outcome), namings)
+    wrong = [naming.variant_id for naming in namings if len(naming.codes) > naming.quantity]
+    if wrong:
+        raise TooManyUnitCodes(lines=await _counted(tx, wrong, namings))
+    return await _read(tx, namings)
+
+
+def _tracked(outcome: Outcome) -> set[UUID]:
+    return {variant_id for (_, variant_id), standing in outcome.levels.items() if standing.tracking is not None}
+
+
+async def _refuse_unkept(tx: Tx, tracked: set[UUID], namings: Sequence[Naming]) -> None:
+    """Raises UnitCodesNotKept."""
+    wrong = [naming.variant_id for naming in namings if naming.codes and naming.variant_id not in tracked]
+    if wrong:
+        lines = await _counted(tx, wrong, namings)
+        raise UnitCodesNotKept(lines=[msgspec.structs.replace(line, needed=0) for line in lines])
+
+
+async def _refuse_incomplete(tx: Tx, namings: Sequence[Naming]) -> None:
+    """Raises UnitCodesNeeded."""
+    wrong = [naming.variant_id for naming in namings if len(naming.codes) != naming.quantity]
+    if wrong:
+        raise UnitCodesNeeded(lines=await _counted(tx, wrong, namings))
+
+
+async def _counted(tx: Tx, variant_ids: Iterable[UUID], namings: Sequence[Naming]) -> list[CodesOfLine]:
+    """How many codes the units of these variants need, and how many were named."""
+    wanted = list(dict.fromkeys(variant_ids))
+    variants = await catalog.variants(tx, wanted)
+    return [
+        CodesOfLine(
+            sku=variants[variant_id].sku, needed=sum(n.quantity for n in namings if n.variant_id == variant_id),
+            given=sum(len(n.codes) for n in namings if n.variant_id == variant_id),
+        )
+        for variant_id in wanted
+    ]  # fmt: skip
 
 
 async def _read(tx: Tx, namings: Sequence[Naming]) -> dict[Key, Naming]:
@@ -377,8 +449,15 @@ async def _read(tx: Tx, namings: Sequence[Naming]) -> dict[Key, Naming]:
                 repeated[key] = None
             named[key] = naming
     if repeated:
-        raise UnitCodeRepeated(await _named(tx, list(repeated)))
+        raise UnitCodeRepeated(lines=await _named(tx, list(repeated)))
     return named
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of the units that an act named: those that may not move, and those that moved and nobody knew before."""
+
+    refused: list[Key]
+    unknown: list[Key]
 
 
 async def _move(
@@ -389,37 +468,18 @@ async def _move(
     *,
     owner: Owner | None = None,
     posting_id: UUID | None = None,
-    strict: bool = True,
-) -> None:
+) -> Done:
+    """Move units as far as the rule lets them; the caller refuses the act when it does not. One statement, none without units."""
     if not named:
-        return
+        return Done([], [])
     rows = await tx.rows(
         MOVE.replace("{may}", rule.may), **_keys(named), places=[naming.place for naming in named.values()],
         location_ids=[naming.location_id for naming in named.values()], lines=[naming.line_id for naming in named.values()],
         picks=rule.picks, owner=owner.id if owner else None, posting_id=posting_id, at=tx.at, unknown_from=rule.unknown_from,
         actor=msgspec.json.encode(actor_record(actor)).decode(),
     )  # fmt: skip
-    if not strict:
-        return
     done = {(row.variant_id, row.code): row.unknown for row in rows}
-    refused = [key for key in named if key not in done]
-    if rule is COMES_BACK:
-        await _came_back(tx, {key: named[key] for key in refused}, {key: named[key] for key in done if done[key]})
-    elif refused:
-        await _refuse(tx, rule, refused)
-
-
-async def _came_back(tx: Tx, refused: Mapping[Key, Naming], unknown: Mapping[Key, Naming]) -> None:
-    """Units that nobody knew can only be such as left with their line before codes were kept. Raises UnitNotOut."""
-    wrong = dict(refused)
-    if unknown:
-        counts = Counter((naming.line_id, variant_id) for (variant_id, _), naming in unknown.items() if naming.line_id)
-        left = await _left_unnamed(tx, counts)
-        wrong |= {
-            key: naming for key, naming in unknown.items() if naming.line_id is None or left[naming.line_id, key[0]] < 0
-        }
-    if wrong:
-        await _refuse_back(tx, wrong)
+    return Done([key for key in named if key not in done], [key for key, unknown in done.items() if unknown])
 
 
 async def _left_unnamed(tx: Tx, lines: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], int]:
@@ -430,29 +490,24 @@ async def _left_unnamed(tx: Tx, lines: Iterable[tuple[UUID, UUID]]) -> dict[tupl
     return {(row.line_id, row.variant_id): int(row.left_over) for row in rows}
 
 
-async def _refuse_back(tx: Tx, wrong: Mapping[Key, Naming]) -> None:
-    """Raises UnitNotOut, which does not say whose order a unit left with."""
+async def _elsewhere(tx: Tx, wrong: Mapping[Key, Naming]) -> list[UnitElsewhere]:
+    """Why units cannot come back for their lines, without saying whose order one left with."""
     left_with = {(row.variant_id, row.code): row.lines for row in await tx.rows(LEFT_WITH, **_keys(wrong))}
     skus = await catalog.variants(tx, sorted({variant_id for variant_id, _ in wrong}))
     lines = []
     for (variant_id, code), naming in wrong.items():
         gone = left_with.get((variant_id, code), [])
-        reason: Literal["never", "back", "other_order"] = (
-            "back" if naming.line_id in gone else "other_order" if gone else "never"
-        )
+        reason: Literal["never", "back", "other_order"] = "other_order" if gone else "never"
+        if naming.line_id in gone:
+            reason = "back"
         lines.append(UnitElsewhere(sku=skus[variant_id].sku, code=code, reason=reason))
-    raise UnitNotOut(lines)
+    return lines
 
 
-async def _refuse(tx: Tx, rule: Rule, refused: Sequence[Key]) -> None:
-    """Raises what the rule says of units that are gone, if any of these is, else what it says of those that are somebody else's."""
-    if rule.gone is UnitAlreadyHere:
-        raise UnitAlreadyHere(await _named(tx, refused))
-    rows = await tx.rows(KNOWN, **_keys(refused))
-    gone = {(row.variant_id, row.code) for row in rows if row.location_id is None}
-    if gone:
-        raise UnitNotHere(await _named(tx, [key for key in refused if key in gone]))
-    raise rule.taken(await _named(tx, refused))
+async def _gone(tx: Tx, refused: Sequence[Key]) -> list[Key]:
+    """Those of the units that are in no stock any more."""
+    gone = {(row.variant_id, row.code) for row in await tx.rows(KNOWN, **_keys(refused)) if row.location_id is None}
+    return [key for key in refused if key in gone]
 
 
 async def _named(tx: Tx, keys: Sequence[Key]) -> list[UnitNamed]:

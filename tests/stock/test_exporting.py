@@ -13,6 +13,7 @@ import pytest
 from commerce import stock
 from commerce.infra.db import Database
 from commerce.stock import closings, exporting, importing
+from commerce.stock.schemas import AdjustmentReason
 from tests.stock.shelves import demand, fresh, fulfillment, safety, shelf
 from tests.support import Item, Shop, Store, clock
 
@@ -41,7 +42,8 @@ async def stocked(shop: Shop) -> tuple[Store, Item, Item]:
     await shop.db.write(
         stock.promise, shop.system, owner=fulfillment(), demands=[demand(store, item, 4)], cause=fresh()
     )
-    for thing, reason in ((item, "damage"), (gone, "theft")):
+    reasons: list[tuple[Item, AdjustmentReason]] = [(item, "damage"), (gone, "theft")]
+    for thing, reason in reasons:
         await shop.db.write(
             stock.adjust, shop.system, cause=fresh("adjustment"), location_id=store.id, variant_id=thing.id, delta=-1, reason=reason,
         )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from commerce import catalog, stock
@@ -110,7 +111,7 @@ async def refusal(work: Awaitable[Any]) -> tuple[int, str, list[dict[str, Any]]]
     """Status, code and lines of what is refused."""
     with pytest.raises(Problem) as refused:
         await work
-    return refused.value.status, refused.value.code, refused.value.members["lines"]
+    return refused.value.status, refused.value.code, msgspec.to_builtins(refused.value.members["lines"])
 
 
 async def known(db: Database, item: Item) -> list[str]:
