@@ -100,7 +100,9 @@ PARAMETERS = {
     "login": "Name by which the member of staff signs in",
     "near": "latitude,longitude in degrees: nearest first",
     "adjustment": "Id of an adjustment",
+    "direction": "`outgoing`: goods that leave the store; `incoming`: goods that come to it; both when left out",
     "task_id": "Id of a count task",
+    "only": "All lines, those nobody counted, or those that differ from the books",
     "session_id": "Id of a session, as listed",
     "sku": "Repeat it for several SKUs",
 }
@@ -122,10 +124,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "merge_carts": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U", "policy": "sum"},
     "refresh_session": {"refresh_token": "rt_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
     "cancel_order": {"reason": "changed_mind"},
-    "pick_fulfillment": {"scans": [{"barcode": "2929850748994"}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
+    "pick_fulfillment": {
+        "scans": [
+            {"barcode": "2929850748994"},
+            {"sku": "HDY101-BLK-50", "quantity": 1},
+            {"sku": "PHN102-GRP-256", "code": "356938035643809"},
+        ]
+    },
     "collect_fulfillment": {
         "code": "048213",
         "tenders": [{"kind": "card_terminal", "amount": {"amount": 759800, "currency": "RUB"}, "reference": "304117"}],
+        "units": [{"sku": "PHN102-GRP-256", "codes": ["356938035643809"]}],
     },
     "reject_fulfillment": {"reason": "out_of_stock", "note": "Коробка пустая"},
     "answer_choice": {"location": "kzn-bauman"},
@@ -135,8 +144,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "occurred_at": "2026-11-21T12:30:00+03:00",
         "lines": [
             {"barcode": "2929850748994", "quantity": 1, "unit_price": {"amount": 129900, "currency": "RUB"}},
+            {
+                "sku": "PHN102-GRP-256",
+                "quantity": 1,
+                "unit_price": {"amount": 1990000, "currency": "RUB"},
+                "codes": ["356938035643809"],
+            },
         ],
-        "tenders": [{"kind": "cash", "amount": {"amount": 129900, "currency": "RUB"}}],
+        "tenders": [{"kind": "cash", "amount": {"amount": 2119900, "currency": "RUB"}}],
         "device_sequence": 1042,
     },
     "accept_return": {
@@ -151,7 +166,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "lines": [{"n": 1, "quantity": 1, "ground": "defect", "condition": "defective"}],
     },
     "book_stock_receipt": {
-        "lines": [{"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000}],
+        "lines": [
+            {"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000},
+            {"sku": "PHN102-GRP-256", "quantity": 2, "unit_cost": 900000, "codes": ["356938035643809", "356938035643817"]},
+        ],
         "note": "Delivery note 1187",
     },
     "save_supplier": {

@@ -65,12 +65,11 @@ async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
         variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
         for variant in found.values() if variant.bundle
     }  # fmt: skip
-    totals = await stock.totals(tx, ids, bundles)
-    announced: dict[UUID, list[stock.Expected]] = {}
     waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
-    if waiting:
-        for plan in await stock.inbound(tx, variant_ids=waiting):
-            announced.setdefault(plan.variant_id, []).append(plan)
+    totals, plans = await stock.outlook(tx, ids, waiting, bundles)
+    announced: dict[UUID, list[stock.Expected]] = {}
+    for plan in plans:
+        announced.setdefault(plan.variant_id, []).append(plan)
     return Goods(tx.at, found, quotes, totals, announced)
 
 

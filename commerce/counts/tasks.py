@@ -60,11 +60,11 @@ async def short_pick(tx: Tx, event: Recorded) -> None:
 
 async def short_transfer(tx: Tx, event: Recorded) -> None:
     """Goods that were said to have left did not arrive: they may still stand where they came from."""
-    await service.ask(
-        tx, system(), location_id=UUID(event.payload["source_id"]),
-        wanted=_units([line for line in event.payload["lines"] if line["what"] == "missing"]), reason="short_transfer",
-        event_id=event.id,
-    )  # fmt: skip
+    if event.payload["missing"]:
+        await service.ask(
+            tx, system(), location_id=UUID(event.payload["source_id"]), wanted=_units(event.payload["missing"]),
+            reason="short_transfer", event_id=event.id,
+        )  # fmt: skip
 
 
 def _units(lines: list[dict[str, Any]]) -> dict[UUID, int]:
@@ -78,6 +78,7 @@ def _units(lines: list[dict[str, Any]]) -> dict[UUID, int]:
 SUBSCRIBERS = [
     Subscriber("counts.goods_unknown", "stock.count_needed", goods_unknown),
     Subscriber("counts.short_pick", "fulfillment.partly_cancelled", short_pick),
+    Subscriber("counts.not_found", "fulfillment.rejected", short_pick),
     Subscriber("counts.nothing_picked", "fulfillment.cancelled", short_pick),
-    Subscriber("counts.short_transfer", "transfer.fell_short", short_transfer),
+    Subscriber("counts.short_transfer", "transfer.received", short_transfer),
 ]

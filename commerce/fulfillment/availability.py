@@ -150,7 +150,7 @@ class _Promises:
         self.waiting = waiting
         self._prepared: dict[UUID, datetime | None] = {}
         self._arrivals: dict[tuple[UUID, UUID], datetime | None] = {}
-        self._sent: dict[tuple[UUID, UUID], Promise | None] = {}
+        self._sent: dict[tuple[UUID, datetime], Promise | None] = {}
         self._delivered: dict[tuple[str, UUID], Promise | None] = {}
 
     def pickup(self, store: Location) -> Promise | None:
@@ -179,18 +179,12 @@ class _Promises:
 
     def ship_to_store(self, store: Location, links: Sequence[Link]) -> Promise | None:
         """From whichever of these sources is there first."""
-        first: tuple[datetime, Link] | None = None
-        for link in links:
-            arrives = self._arrival(link)
-            if arrives is not None and (first is None or arrives < first[0]):
-                first = arrives, link
-        if first is None:
+        arrivals = [arrives for link in links if (arrives := self._arrival(link)) is not None]
+        if not arrivals or not store.may("pickup", self.at):
             return None
-        key = store.id, first[1].source_id
+        key = store.id, min(arrivals)
         if key not in self._sent:
-            may = store.may("pickup", self.at)
-            waiting = self.waiting.get(store.id, 0)
-            self._sent[key] = promises.pickup_promise(store, first[0], waiting) if may else None
+            self._sent[key] = promises.pickup_promise(store, key[1], self.waiting.get(store.id, 0))
         return self._sent[key]
 
     def delivery(self, method: DeliveryMethod, sender: Location, distance: int) -> Promise | None:

@@ -28,11 +28,8 @@ def pickup_promise(location: Location, at: datetime, waiting: int = 0) -> Promis
 
 def prepared_at(location: Location, at: datetime, waiting: int = 0, *, pickup: bool = False) -> datetime | None:
     """When goods are prepared that are asked for at a moment: to be sent, or to be handed out at the counter."""
-    begins = _begin(location, at, pickup)
-    if begins is None:
-        return None
     minutes = location.preparation_minutes + waiting * location.backlog_minutes
-    return schedule.add_open_minutes(location, begins, minutes, pickup=pickup)
+    return schedule.add_open_minutes(location, _begin(location, at), minutes, pickup=pickup)
 
 
 def kept_until(location: Location, ready_at: datetime) -> datetime:
@@ -79,12 +76,9 @@ def on_shelf_at(location: Location, expected_on: date, at: datetime) -> datetime
     return schedule.next_open(location, datetime.combine(day, time(0), tzinfo=location.zone), pickup=False)
 
 
-def _begin(location: Location, at: datetime, pickup: bool) -> datetime | None:
-    opens = schedule.next_open(location, at, pickup=pickup)
-    if opens is None or location.cut_off is None or location.business_date(opens) != location.business_date(at):
-        return opens
+def _begin(location: Location, at: datetime) -> datetime:
+    """From when the work on an order counts: after the day's cut-off, from the next day on."""
     local = at.astimezone(location.zone)
-    if local.time() < time.fromisoformat(location.cut_off):
-        return opens
-    tomorrow = datetime.combine(local.date() + timedelta(days=1), time(0), tzinfo=location.zone)
-    return schedule.next_open(location, tomorrow, pickup=pickup)
+    if location.cut_off is None or local.time() < time.fromisoformat(location.cut_off):
+        return at
+    return datetime.combine(local.date() + timedelta(days=1), time(0), tzinfo=location.zone).astimezone(UTC)

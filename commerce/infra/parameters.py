@@ -1,24 +1,26 @@
 """Bounds of path and query parameters.
 
 Litestar 2.25 reads the bounds of a parameter from annotated_types and from its own markers, not from the msgspec.Meta that our
-bounded types (kernel/text.py) carry: `FromPath[Sku]` would neither check nor document the pattern. This makes it do both, and has
-moments refused that do not say their offset.
+bounded types (kernel/text.py) carry: `FromPath[Sku]` would neither check nor document the pattern. This makes it do both. And it takes
+`null` and numbers for moments, which `Instant` and `moment` do not.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import Annotated, Any
 
-from litestar._signature.model import SignatureModel
+import msgspec
 from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 from msgspec import Meta
 
+from commerce.infra.http import BadInput, Invalid
+
 BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "title", "description")
 
 _from_annotation = FieldDefinition.from_annotation.__func__  # type: ignore[attr-defined]
-_annotation = SignatureModel._create_annotation.__func__  # type: ignore[attr-defined]
 
 
 def _bounds(field: FieldDefinition) -> dict[str, Any]:
@@ -46,15 +48,22 @@ def _with_bounds(cls: type[FieldDefinition], /, annotation: Any, **kwargs: Any) 
     return field
 
 
-def _with_zone(cls: type[SignatureModel], /, field_definition: FieldDefinition, **kwargs: Any) -> Any:
-    annotation = _annotation(cls, field_definition, **kwargs)
-    for meta in field_definition.metadata:
-        if isinstance(meta, Meta) and meta.tz is not None:
-            annotation = Annotated[annotation, Meta(tz=meta.tz)]
-    return annotation
+Instant = Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})]
+"""A moment in the address of a request; what the framework takes for one would be `null` and any number, too."""
+_MOMENT = Annotated[datetime, Meta(tz=True)]
+
+
+def moment(name: str, given: str | None) -> datetime | None:
+    """The moment that a parameter names, with its offset. Raises BadInput."""
+    if given is None:
+        return None
+    try:
+        found: datetime = msgspec.convert(given, _MOMENT)
+    except msgspec.ValidationError as error:
+        raise BadInput(errors=[Invalid(pointer=name, detail=str(error))]) from error
+    return found
 
 
 def read_bounds() -> None:
     """Let every handler registered from now on check and document the bounds of its path and query parameters."""
-    SignatureModel._create_annotation = classmethod(_with_zone)  # type: ignore[assignment,method-assign]
     FieldDefinition.from_annotation = classmethod(_with_bounds)  # type: ignore[assignment,method-assign]

@@ -281,7 +281,7 @@ INVARIANTS = [
     Invariant(2, "what is promised of an announcement equals the open reservations that stand on it", PROMISED),
     Invariant(1, "what is in transit is what transfers say is on its way", IN_TRANSIT),
     Invariant(1, "a unit is where its life has brought it", UNIT_LIVES),
-    Invariant(1, "no posting names more units than it moves, and every unit that a customer gets of those that have codes", UNITS_OF_POSTINGS),
+    Invariant(1, "a posting names no more units than it moves, and all that go to a customer", UNITS_OF_POSTINGS),
     Invariant(1, "no more units stand at a location than goods, but for those that left it unseen", UNITS_STANDING),
     Invariant(8, "a physical fact that broke promises, or that the books did not know, was told", TOLD),
     Invariant(

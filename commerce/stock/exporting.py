@@ -156,9 +156,10 @@ async def _stream(db: Database, what: Wanted, form: Format) -> AsyncIterator[byt
         first = False
 
 
-def form_of(form: Format | None, accept: str) -> Format:
+def form_of(name: str | None, accept: str) -> Format:
     """The format that is asked for, by name or by the Accept header; NDJSON when neither says."""
-    return form or ("csv" if "text/csv" in accept.lower() else "ndjson")
+    csv_wanted = "text/csv" in accept.lower() if name is None else name == "csv"
+    return "csv" if csv_wanted else "ndjson"
 
 
 async def open_export(

@@ -520,20 +520,21 @@ async def _take(
     for _ in range(ATTEMPTS):
         if outcome.posted or outcome.replayed:
             return outcome
-        wanted: dict[Spot, int] = {}
-        for movement in movements:
-            if movement.from_location_id is not None and movement.from_place != "available":
-                there = getattr(outcome.levels[movement.from_location_id, movement.variant_id], movement.from_place)
-                if there < movement.quantity:
-                    raise BelowZero(left=there, bucket=movement.from_place)
-            elif movement.from_location_id is not None:
-                spot = (movement.from_location_id, movement.variant_id)
-                wanted[spot] = wanted.get(spot, 0) + movement.quantity
-        lacking = {spot: quantity - outcome.levels[spot].available for spot, quantity in wanted.items()}
-        lacking = {spot: lack for spot, lack in lacking.items() if lack > 0}
+        below = [
+            (spot, bucket, there, -there - more)
+            for spot, change in ledger.deltas(movements).items()
+            for bucket, more in change.items()
+            if (there := getattr(outcome.levels[spot], bucket)) + more < 0
+        ]
+        lacking = {spot: lack for spot, bucket, _, lack in below if bucket == "available"}
         found = await ledger.on_levels(tx, lacking, cause)
         if found.posted:
             return msgspec.structs.replace(outcome, replayed=True)
+        for _, bucket, there, _ in below:
+            if bucket != "available":
+                raise BelowZero(left=there, bucket=bucket)
+        if not below and known_only:
+            raise LevelTooHigh
         expiries, changes, before, broken = [], [], [], []
         for held in sorted(found.reservations, key=lambda held: taken_in_order(held, tx.at)):
             spot = (held.location_id, held.variant_id)
@@ -559,8 +560,8 @@ async def _take(
             )
         missing = {spot: lack for spot, lack in lacking.items() if lack > 0}
         if missing and known_only:
-            spot = min(missing)
-            raise BelowZero(left=wanted[spot] - missing[spot], bucket="available")
+            spot, there, lack = min((spot, there, lack) for spot, _, there, lack in below if spot in missing)
+            raise BelowZero(left=there + lack - missing[spot], bucket="available")
         before += [
             Movement(variant_id=spot[1], quantity=lack, from_place="loss", to_place="available", to_location_id=spot[0])
             for spot, lack in sorted(missing.items())

@@ -7,12 +7,25 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.stock import ledger
 from commerce.stock.bundles import with_bundles
 from commerce.stock.closings import CLOCKS, WhichClock
-from commerce.stock.schemas import Cause, HistoryEntry, Level, Loss, Owner, OwnerKind, Part, Reservation, StandsOn
+from commerce.stock.schemas import (
+    Cause,
+    Expected,
+    HistoryEntry,
+    Level,
+    Loss,
+    Owner,
+    OwnerKind,
+    Part,
+    Reservation,
+    StandsOn,
+)
 
 LEVELS = """
 SELECT l.location_id, l.variant_id, l.available, l.reserved, l.committed, l.quality_control, l.damaged,
@@ -173,6 +186,33 @@ async def totals(
     return {row.variant_id: row.total for row in await tx.rows(TOTALS, at=tx.at, variant_ids=list(variant_ids))}
 
 
+OUTLOOK = f"""
+SELECT (
+    SELECT json_agg(l) FROM ({LEVELS} WHERE l.variant_id = ANY(CAST(:variant_ids AS uuid[]))) AS l
+) AS levels, (
+    SELECT json_agg(e ORDER BY e.expected_on, e.id) FROM stock.expected e
+    WHERE e.variant_id = ANY(CAST(:waiting AS uuid[])) AND e.received + e.cancelled < e.quantity
+) AS plans
+"""  # noqa: S608
+
+
+async def outlook(
+    tx: Tx, variant_ids: Sequence[UUID], waiting: Sequence[UUID], bundles: Mapping[UUID, Sequence[Part]] | None = None
+) -> tuple[dict[UUID, int], list[Expected]]:
+    """`totals`, and what is still to come of those among them that may be sold before they are there, the soonest first. One statement."""
+    if not waiting:
+        return await totals(tx, variant_ids, bundles), []
+    row = await tx.one(
+        OUTLOOK, at=tx.at, variant_ids=_with_parts(variant_ids, bundles), waiting=list(waiting)
+    )  # fmt: skip
+    found = with_bundles(msgspec.convert(row.levels or [], list[Level]), bundles or {})
+    sums: dict[UUID, int] = {}
+    for level in found:
+        sums[level.variant_id] = sums.get(level.variant_id, 0) + level.ats
+    asked = set(variant_ids)
+    return {key: total for key, total in sums.items() if key in asked}, msgspec.convert(row.plans or [], list[Expected])
+
+
 async def levels_page(tx: Tx, *, location_id: UUID, limit: int, cursor: str | None = None) -> Page[Level]:
     """The levels of one location, in the order of the variants' ids. Raises BadCursor."""
     after = decode_cursor(cursor, UUID)[0] if cursor else None
@@ -219,9 +259,7 @@ GROUP BY owner_id, location_id, bucket
 """
 
 
-async def whereabouts(
-    tx: Tx, *, kind: OwnerKind, ids: Sequence[UUID]
-) -> dict[UUID, dict[tuple[UUID, StandsOn], int]]:
+async def whereabouts(tx: Tx, *, kind: OwnerKind, ids: Sequence[UUID]) -> dict[UUID, dict[tuple[UUID, StandsOn], int]]:
     """Where the goods stand that are set aside for owners: units by (location, bucket). One statement."""
     found: dict[UUID, dict[tuple[UUID, StandsOn], int]] = {}
     for row in await tx.rows(WHEREABOUTS, kind=kind, ids=list(ids)):
@@ -271,7 +309,7 @@ async def units_sold(tx: Tx, *, location_ids: Sequence[UUID], since: date, until
     return {row.location_id: row.units for row in rows}
 
 
-def _period(since: date, until: date) -> dict[str, date | datetime]:
+def _period(since: date, until: date) -> dict[str, Any]:
     """The business dates, and bounds of the moments in them, wherever the location is."""
     return {
         "since": since,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from msgspec import Meta
 from commerce import auth, catalog, locations
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, streams, writes
+from commerce.infra.parameters import Instant, moment
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code, Sku
@@ -66,9 +66,8 @@ Skus = Annotated[list[Sku], Meta(min_length=1, max_length=100, description="Exac
 InState = Annotated[
     AdjustmentState | None, QueryParameter(name="state", required=False, description="Only these; all without")
 ]
-Moment = Annotated[datetime, Meta(tz=True)]
 AsOf = Annotated[
-    Moment | None, QueryParameter(name="as_of", required=False, description="As of this past instant; now without")
+    Instant | None, QueryParameter(name="as_of", required=False, description="As of this past instant; now without")
 ]
 ByClock = Annotated[
     WhichClock,
@@ -77,17 +76,18 @@ ByClock = Annotated[
     ),
 ]
 From = Annotated[
-    Moment | None, QueryParameter(name="from", required=False, description="Not before this instant, by `clock`")
+    Instant | None, QueryParameter(name="from", required=False, description="Not before this instant, by `clock`")
 ]
 Until = Annotated[
-    Moment | None, QueryParameter(name="until", required=False, description="Before this instant, by `clock`")
+    Instant | None, QueryParameter(name="until", required=False, description="Before this instant, by `clock`")
 ]
 Since = Annotated[
-    Moment | None,
+    Instant | None,
     QueryParameter(name="since", required=False, description="What was booked after this instant; all without"),
 ]
+FormatName = Annotated[str, Meta(pattern="^(csv|ndjson)$")]
 Form = Annotated[
-    exporting.Format | None, QueryParameter(name="format", required=False, description="Instead of the Accept header")
+    FormatName | None, QueryParameter(name="format", required=False, description="Instead of the Accept header")
 ]
 ADJUSTMENT = (locations.UnknownLocation, UnknownAdjustment, AdjustmentElsewhere)
 SCANNED = (TooManyUnitCodes, UnitCodesNotKept, UnitCodeRepeated, UnitNotHere)
@@ -346,7 +346,8 @@ async def read_stock_history(
 ) -> Page[MovementView]:
     """Every movement of a variant with its cause and who did it through what, the newest first: as it happened, or as it was booked."""
     return await db.read(
-        shelf.history_of, actor, sku=sku, location=location, clock=clock, since=since, until=until, limit=limit, cursor=cursor
+        shelf.history_of, actor, sku=sku, location=location, clock=clock, since=moment("from", since),
+        until=moment("until", until), limit=limit, cursor=cursor,
     )  # fmt: skip
 
 
@@ -397,7 +398,14 @@ async def list_stock_levels(
 ) -> Page[past.LevelAt]:
     """Levels of all locations that the caller may see, by bucket: now, or as they stood at any past instant."""
     return await db.read(
-        past.levels, actor, as_of=as_of, clock=clock, location=location, skus=sku, limit=limit, cursor=cursor
+        past.levels,
+        actor,
+        as_of=moment("as_of", as_of),
+        clock=clock,
+        location=location,
+        skus=sku,
+        limit=limit,
+        cursor=cursor,
     )
 
 
@@ -417,7 +425,9 @@ async def read_stock_value(
     location: FromQuery[Code | None] = None,
 ) -> past.StockValue:
     """What stock is worth by location and together, at moving average cost and at list price: now, or as of any past instant."""
-    return await db.snapshot(past.value, actor, as_of=as_of, clock=clock, location=location, currency=settings.currency)
+    return await db.snapshot(
+        past.value, actor, as_of=moment("as_of", as_of), clock=clock, location=location, currency=settings.currency
+    )
 
 
 @put(
@@ -494,7 +504,11 @@ async def export_stock(
     """Levels as NDJSON or CSV, by `format` or the Accept header, or how they have changed since an instant; it can be imported again."""
     return _stream(
         await exporting.open_export(
-            db, actor, location=location, since=since, form=exporting.form_of(form, request.headers.get("accept", ""))
+            db,
+            actor,
+            location=location,
+            since=moment("since", since),
+            form=exporting.form_of(form, request.headers.get("accept", "")),
         )
     )
 

@@ -182,10 +182,7 @@ async def came_back(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Na
     done = await _move(tx, actor, COMES_BACK, named, posting_id=outcome.posting_id)
     unknown = Counter((line_id, key[0]) for key in done.unknown if (line_id := named[key].line_id))
     left = await _left_unnamed(tx, unknown)
-    wrong = [
-        *done.refused,
-        *(key for key in done.unknown if not (named[key].line_id and left[named[key].line_id, key[0]] >= 0)),
-    ]
+    wrong = [*done.refused, *(key for key in done.unknown if left.get((named[key].line_id, key[0]), -1) < 0)]
     if wrong:
         raise UnitNotOut(lines=await _elsewhere(tx, {key: named[key] for key in wrong}))
 
@@ -482,7 +479,7 @@ async def _move(
     return Done([key for key in named if key not in done], [key for key, unknown in done.items() if unknown])
 
 
-async def _left_unnamed(tx: Tx, lines: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], int]:
+async def _left_unnamed(tx: Tx, lines: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID | None, UUID], int]:
     keys = list(lines)
     if not keys:
         return {}

@@ -123,6 +123,7 @@ async def tell(shop: Shop) -> None:
     await correct(shop, store, staff)
     await send(shop)
     await count_shelves(shop)
+    await name_units(shop)
     await plan(shop)
 
 
@@ -256,3 +257,34 @@ async def count_shelves(shop: Shop) -> None:
     await counted(await opened(pen), pen, 1)
     sold = await till.post(f"/v1/stores/{store.code}/sales", sale((asked, 2, 100)))
     assert sold.status_code == 201, sold.text
+
+
+async def name_units(shop: Shop) -> None:
+    """Units with codes of their own: on the shelf, sold at a till, brought back, collected, and in a box."""
+    store, phone = await shop.store(), await shop.item(price=3_000, tracking="serial")
+    staff = await shop.staff("store_manager", store.code)
+    delivery = {"lines": [{"sku": phone.sku, "quantity": 6, "unit_cost": 1_000, "codes": ["A", "B", "C"]}]}
+    answer = await staff.post(f"/v1/stores/{store.code}/receipts", delivery)
+    assert answer.status_code == 201, answer.text
+    bought = sale((phone, 2, 3_000))
+    bought["lines"][0]["codes"] = ["A", "X"]
+    sold = await staff.post(f"/v1/stores/{store.code}/sales", bought)
+    assert sold.status_code == 201, sold.text
+    line = {"sku": phone.sku, "quantity": 1, "ground": "defect", "condition": "defective", "codes": ["X"]}
+    back = {"order": sold.json()["order_number"], "refund": {"tender": "cash"}, "lines": [line]}
+    answer = await staff.post(f"/v1/stores/{store.code}/returns", back)
+    assert answer.status_code == 201, answer.text
+    for ready, code in ((True, "B"), (False, "Y")):
+        shopper = await shop.shopper()
+        order = await place(shopper, store, (phone, 1))
+        number = order["fulfillments"][0]["number"]
+        steps: list[tuple[str, Any]] = [("accept", None), ("pick", {"scans": [{"sku": phone.sku, "code": code}]})]
+        for name, body in (*steps, *([("ready", None)] if ready else [])):
+            answer = await step(staff, store, number, name, body)
+            assert answer.status_code == 200, answer.text
+        if ready:
+            collected = {
+                "code": await pickup_code(shopper, order), "tenders": [cash(3_000)], "units": [{"sku": phone.sku, "codes": [code]}],
+            }  # fmt: skip
+            answer = await step(staff, store, number, "collect", collected)
+            assert answer.status_code == 200, answer.text

@@ -122,6 +122,13 @@ TRANSFER_RECORDS = "what staff does with a transfer has its audit record"
 NO_STEP = "every posting of a transfer has its step"
 NO_TRANSFER = "what stands in transit, is planned to, or is set aside for a transfer is on one of its lines"
 
+UNIT_LIVES = "a unit is where its life has brought it"
+UNITS_MOVED = "a posting names no more units than it moves, and all that go to a customer"
+UNITS_STANDING = "no more units stand at a location than goods, but for those that left it unseen"
+UNITS_OUT = "no more units are with a customer than their order line handed over and did not get back"
+UNITS_IN_BOXES = "a unit lies in the box of a fulfillment that still owes it"
+UNITS_STRAY = "a unit is with the customer of an order, or in the box of a fulfillment"
+
 SOLD = "(SELECT posting_id FROM stock.movements WHERE to_place = 'customer' ORDER BY posting_id LIMIT 1)"
 OPEN = "(SELECT id FROM stock.reservations WHERE state = 'committed' ORDER BY id LIMIT 1)"
 BACK_ON_THE_SHELF = f"""
@@ -425,6 +432,30 @@ SUPPLY = [
     ("received by nobody", SUPPLY_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'expected_receipt.receive'"),
     ("a supplier of one version more", SUPPLIER_VERSIONS, "UPDATE supply.suppliers SET version = version + 1"),
 ]  # fmt: skip
+UNITS_OF_THEIR_OWN = [
+    ("a unit that nobody moved", UNIT_LIVES, "UPDATE stock.units SET place = 'damaged' WHERE place = 'available'"),
+    ("a unit in another's box", UNIT_LIVES, "UPDATE stock.units SET picked_for = gen_random_uuid() WHERE picked_for IS NOT NULL"),
+    ("a unit of no past", UNIT_LIVES, "DELETE FROM stock.unit_moves WHERE to_place = 'customer'"),
+    ("a past of no unit", UNIT_LIVES, "DELETE FROM stock.units WHERE place = 'available'"),
+    ("a gap in a unit's life", UNIT_LIVES, "UPDATE stock.unit_moves SET from_place = 'damaged' WHERE n = 2"),
+    ("a unit with another customer", UNIT_LIVES, "UPDATE stock.units SET line_id = gen_random_uuid() WHERE place = 'customer'"),
+    ("sold without its code", UNITS_MOVED, "DELETE FROM stock.unit_moves WHERE to_place = 'customer' AND code = 'X'"),
+    ("more came than was delivered", UNITS_MOVED, "UPDATE stock.movements SET quantity = 2 WHERE posting_id = (SELECT posting_id"
+     " FROM stock.unit_moves WHERE from_place = 'supplier' LIMIT 1)"),
+    ("units that stand elsewhere", UNITS_STANDING, f"UPDATE stock.units u SET location_id = {OTHER_STORE.format('u.location_id')}"
+     " WHERE location_id IS NOT NULL"),
+    ("the shelf has less than its units", UNITS_STANDING, "UPDATE stock.levels l SET available = 0, quality_control = 0, committed = 0"
+     " FROM stock.units u WHERE u.location_id = l.location_id AND u.variant_id = l.variant_id"),
+    ("more units with a customer than he has", UNITS_OUT, "UPDATE orders.lines l SET returned = handed_over FROM stock.units u"
+     " WHERE u.line_id = l.id AND u.place = 'customer'"),
+    ("units of other goods with a customer", UNITS_OUT, "UPDATE stock.units u SET line_id = (SELECT id FROM orders.lines l"
+     " WHERE l.variant_id <> u.variant_id LIMIT 1) WHERE place = 'customer'"),
+    ("a box for what was given up", UNITS_IN_BOXES, "UPDATE fulfillment.lines l SET cancelled = l.quantity FROM stock.units u"
+     " WHERE u.picked_line = l.order_line_id"),
+    ("a box of a line that is not there", UNITS_IN_BOXES, "UPDATE stock.units SET picked_line = gen_random_uuid() WHERE picked_for IS NOT NULL"),
+    ("a customer of no order", UNITS_STRAY, "UPDATE stock.units SET line_id = gen_random_uuid() WHERE place = 'customer'"),
+    ("a box of no fulfillment", UNITS_STRAY, "UPDATE stock.units SET picked_for = gen_random_uuid() WHERE picked_for IS NOT NULL"),
+]  # fmt: skip
 REST = [
     ("two open carts", ONE_CART, "DROP INDEX carts.uq_carts_shopper_id; UPDATE carts.carts SET state = 'open', shopper_id = (SELECT shopper_id FROM carts.carts LIMIT 1)"),
     ("merged into nothing", MERGED, "UPDATE carts.carts SET state = 'merged'"),
@@ -542,7 +573,7 @@ COUNTS = [
     ("a count that is gone", NO_AGGREGATE, "DELETE FROM counts.sessions"),
     ("a task that is gone", NO_AGGREGATE, "DELETE FROM counts.tasks"),
 ]  # fmt: skip
-FAULTS = [*GOODS, *ADJUSTMENTS, *WORK, *MONEY, *ORDERS, *RETURNS, *SUPPLY, *REST, *TRANSFERS, *COUNTS]
+FAULTS = [*GOODS, *ADJUSTMENTS, *WORK, *MONEY, *ORDERS, *RETURNS, *SUPPLY, *REST, *TRANSFERS, *COUNTS, *UNITS_OF_THEIR_OWN]
 
 
 class Undone(Exception):

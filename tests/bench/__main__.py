@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__.partition("\n")[0] if __doc__ else ""
     )
-    top.add_argument("--only", metavar="FLOW", help=f"one of {', '.join(FLOORS)}, or several with commas")
+    top.add_argument(
+        "--only", metavar="FLOW", help=f"one of {', '.join((*FLOORS, *bench.PARTS))}, or several with commas"
+    )
     top.add_argument("--json", metavar="PATH", type=Path, help="write the figures here")
     top.add_argument("--seconds", type=float, default=3.0, help="length of each measurement (3)")
     top.add_argument("--concurrency", default="1,8,32", help="how many at once (1,8,32)")
@@ -41,10 +43,11 @@ def options_of(argv: Sequence[str] | None) -> tuple[bench.Options, Path | None]:
     """What was asked for, and where the JSON goes. Exits with 2 when it does not parse."""
     command_line = parser()
     given = command_line.parse_args(argv)
-    flows = tuple(dict.fromkeys(name.strip() for name in given.only.split(","))) if given.only else tuple(FLOORS)
-    unknown = [name for name in flows if name not in FLOORS]
+    every = (*FLOORS, *bench.PARTS)
+    names = tuple(dict.fromkeys(name.strip() for name in given.only.split(","))) if given.only else every
+    unknown = [name for name in names if name not in every]
     if unknown:
-        command_line.error(f"no flow is called {unknown[0]!r}; there are {', '.join(FLOORS)}")
+        command_line.error(f"no flow is called {unknown[0]!r}; there are {', '.join(every)}")
     try:
         levels = tuple(sorted({int(level) for level in given.concurrency.split(",")}))
     except ValueError:
@@ -58,7 +61,12 @@ def options_of(argv: Sequence[str] | None) -> tuple[bench.Options, Path | None]:
     if given.json is not None and not given.json.absolute().parent.is_dir():
         command_line.error(f"the folder of {given.json} does not exist")
     options = bench.Options(
-        flows=flows, levels=levels, seconds=given.seconds, folder=given.data.absolute(), history=given.history
+        flows=tuple(name for name in names if name in FLOORS),
+        parts=tuple(name for name in names if name in bench.PARTS),
+        levels=levels,
+        seconds=given.seconds,
+        folder=given.data.absolute(),
+        history=given.history,
     )
     return options, given.json
 

@@ -16,17 +16,21 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tests.bench import data, floor
+from tests.bench import data, floor, hot
 from tests.bench.cpu import CpuMeter
 from tests.bench.flows import FLOWS, Shopper, World
 from tests.bench.instance import BenchError, Instance
 from tests.bench.load import LoadClient, Outcome, Plan
 from tests.bench.report import FLOORS, HELLO, PLACE_FLOOR, Report, Sample, percentile
 
-__all__ = ["TITLES", "Options", "run"]
+__all__ = ["PARTS", "TITLES", "Options", "run"]
 
 TITLES = {name: flow.title for name, flow in FLOWS.items()} | {PLACE_FLOOR: "same rows in pgbench"}
 
+PARTS = (hot.HOT,)
+"""What is measured beside the flows and has marks of its own."""
+CARTS = {"place_by_plan": data.far_variants, "hot": data.hot_variant, "spread": data.one_of_many}
+"""What lies in the carts that a flow uses up; otherwise two of all variants."""
 WARM_SECONDS = 1.5
 WARM_CONCURRENCY = 32
 WARM_CARTS = 400
@@ -43,6 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What to measure and for how long."""
 
     flows: Sequence[str]
+    parts: Sequence[str] = ()
+    """Some of PARTS."""
     levels: Sequence[int]
     seconds: float
     folder: Path
@@ -52,7 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(options: Options, console: Console) -> Report:
     """Measure on an instance of its own. Raises BenchError; whatever happens, nothing is left running."""
-    steps = 5 + len(options.levels) * ROUNDS
+    steps = 5 + len(options.levels) * ROUNDS + (1 + 2 * len(options.levels) if hot.HOT in options.parts else 0)
     progress = Progress(
         SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
         console=console, transient=True,
@@ -73,7 +79,11 @@ def run(options: Options, console: Console) -> Report:
             bench.make_history()
             tell("starting the servers")
             instance.start_servers()
-            return bench.measure()
+            if options.flows:
+                bench.measure()
+            if hot.HOT in options.parts:
+                bench.measure_hot()
+            return bench.report
 
 
 class _Run:
@@ -90,6 +100,7 @@ class _Run:
         """Units per second of the flows that use carts up, from their warm-up: how many carts a measurement needs."""
         self.answer = "{}"
         """The stored answer of a real order, so that the floor writes as many bytes."""
+        self.meter = CpuMeter()
         self.report = Report(conditions=_conditions(options))
 
     def make_history(self) -> None:
@@ -97,7 +108,8 @@ class _Run:
         self._pgbench(clients=HISTORY_CLIENTS, each=max(1, self.options.history // HISTORY_CLIENTS))
         asyncio.run(data.refresh_statistics(self.instance))
 
-    def measure(self) -> Report:
+    def measure(self) -> None:
+        """The flows beside their floors."""
         self.meter = CpuMeter(**self.instance.pids())
         floors = {FLOORS[flow] for flow in self.options.flows}
         if PLACE_FLOOR in floors:
@@ -114,22 +126,40 @@ class _Run:
                     if name == PLACE_FLOOR:
                         self._sample_place_floor(sample, level)
                     else:
-                        self._sample(name, sample, level)
+                        self._sample(name, sample, level, self.options.seconds / ROUNDS)
             for name, sample in samples.items():
                 if name in floors:
                     self.report.floors.setdefault(name, {})[level] = sample.figures()
             for flow in self.options.flows:
                 self.report.add_flow(flow, level, samples[flow].figures())
-        return self.report
+
+    def measure_hot(self) -> None:
+        """One hot variant beside many, and what bounds it."""
+        self.meter = CpuMeter(**self.instance.pids())
+        self.tell("warming up")
+        for flow in ("spread", hot.HOT):
+            self._warm_up(flow)
+        levels = [level for level in self.options.levels if level in hot.HOT_CONCURRENCY] or self.options.levels
+        samples, marks = hot.compare(self._sample, levels, seconds=self.options.seconds, tell=self.tell)
+        for flow, by_level in samples.items():
+            for level, sample in by_level.items():
+                self.report.add_flow(flow, level, sample.figures())
+        self.report.comparisons += marks
+        self.report.notes[hot.HOT] = hot.explain(
+            self._sample, self.instance, levels, seconds=self.options.seconds / ROUNDS, tell=self.tell
+        )
 
     def _plan(self, flow: str, *, concurrency: int, seconds: float, carts: int) -> Plan:
-        supplies: list[Shopper] = asyncio.run(self.carts.take_shoppers(carts)) if FLOWS[flow].supplied else []
+        supplies: list[Shopper] = []
+        if FLOWS[flow].supplied:
+            holds = CARTS.get(flow, data.variants_of_cart)
+            supplies = asyncio.run(self.carts.take_shoppers(carts, holds))
         return Plan(
             flow=flow,
             url=self.instance.hello_url if flow == HELLO else self.instance.url,
             concurrency=concurrency,
             seconds=seconds,
-            world=self.world,
+            world=hot.world_of(flow, self.world),
             supplies=supplies,
         )
 
@@ -140,8 +170,7 @@ class _Run:
             raise BenchError(f"No {TITLES[flow]!r} succeeded: {outcome.refused}\n{self.instance.complaints()}")
         self.rates[flow] = outcome.units / outcome.seconds
 
-    def _sample(self, flow: str, sample: Sample, level: int) -> None:
-        seconds = self.options.seconds / ROUNDS
+    def _sample(self, flow: str, sample: Sample, level: int, seconds: float) -> None:
         plan = self._plan(
             flow, concurrency=level, seconds=seconds, carts=ceil(self.rates[flow] * seconds * MORE_CARTS) + level
         )

@@ -1,4 +1,5 @@
-"""The data of the bench: a chain of 20 stores, 300 products, 1,200 variants with prices and plenty of stock everywhere.
+"""The data of the bench: a chain of 20 stores, 300 products, 1,200 variants with prices and plenty of stock everywhere; and a
+warehouse that has 100 variants more, which no store has.
 
 Ids and prices follow from a number, so that place_floor.sql and the load client can name them without asking.
 """
@@ -6,7 +7,7 @@ Ids and prices follow from a number, so that place_floor.sql and the load client
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,11 +28,29 @@ from commerce.settings import Settings
 from tests.bench.flows import Shopper, World
 from tests.bench.instance import Instance
 
-__all__ = ["PRODUCTS", "STORES", "VARIANTS", "Carts", "make", "refresh_statistics"]
+__all__ = [
+    "HOT",
+    "PRODUCTS",
+    "STORES",
+    "VARIANTS",
+    "Carts",
+    "far_variants",
+    "hot_variant",
+    "make",
+    "one_of_many",
+    "refresh_statistics",
+    "variants_of_cart",
+]
 
 PRODUCTS = 300
 PER_PRODUCT = 4
 VARIANTS = PRODUCTS * PER_PRODUCT
+FAR_PRODUCTS = 25
+"""Their variants are in the warehouse only."""
+SPREAD = 1_000
+"""Variants over which orders of one line are spread, to compare with orders of one hot variant."""
+HOT = 7
+"""The hot variant, and the store where everybody wants it."""
 STORES = 20
 CATEGORIES = 6
 IN_STOCK = 1_000_000
@@ -40,6 +59,8 @@ COLORS = (("black", "Чёрный"), ("white", "Белый"))
 SIZES = ("S", "M")
 EVERY_DAY = [{"weekday": day, "opens": "00:00", "closes": "24:00"} for day in range(1, 8)]
 TOKEN_SECONDS = 6 * 3600
+WAREHOUSE = UUID("0c000000-0000-7000-8000-999999999999")
+TRANSIT_HOURS = 24
 
 
 def product_id(number: int) -> UUID:
@@ -83,9 +104,21 @@ def variants_of_cart(number: int) -> tuple[int, int]:
     return first, (first - 1 + VARIANTS // 2) % VARIANTS + 1
 
 
-def total_of_cart(number: int) -> int:
-    """What the n-th cart costs: one of each of its variants."""
-    return sum(price(variant) for variant in variants_of_cart(number))
+def one_of_many(number: int) -> tuple[int]:
+    """The variant in the n-th cart of one line, spread over many."""
+    return (number * 7919 % SPREAD + 1,)
+
+
+def hot_variant(number: int) -> tuple[int]:
+    """The one variant that is in every cart."""
+    return (HOT,)
+
+
+def far_variants(number: int) -> tuple[int, int]:
+    """Two variants that only the warehouse has, for the n-th cart."""
+    half = FAR_PRODUCTS * PER_PRODUCT // 2
+    first = number * 7919 % half
+    return VARIANTS + 1 + first, VARIANTS + 1 + half + first
 
 
 async def make(instance: Instance) -> World:
@@ -97,17 +130,10 @@ async def make(instance: Instance) -> World:
         await db.write(_ground, key)
         for first in range(1, PRODUCTS + 1, 100):
             await db.write(_products, range(first, first + 100))
+        await db.write(_products, range(PRODUCTS + 1, PRODUCTS + FAR_PRODUCTS + 1))
         for number in range(1, STORES + 1):
-            await db.write(
-                stock.receive,
-                system(),
-                cause=stock.Cause("bench_receipt", uuid7()),
-                location_id=store_id(number),
-                lines=[
-                    stock.ReceiptLine(variant_id=variant_id(n), quantity=IN_STOCK, unit_cost=price(n) // 2)
-                    for n in range(1, VARIANTS + 1)
-                ],
-            )
+            await db.write(_receive, store_id(number), range(1, VARIANTS + 1))
+        await db.write(_receive, WAREHOUSE, range(VARIANTS + 1, VARIANTS + FAR_PRODUCTS * PER_PRODUCT + 1))
     finally:
         await db.close()
     return World(
@@ -116,6 +142,18 @@ async def make(instance: Instance) -> World:
         categories=[f"bench-category-{number}" for number in range(1, CATEGORIES + 1)],
         skus=[sku(number) for number in range(1, VARIANTS + 1)],
         stores=[f"bench-{number:02d}" for number in range(1, STORES + 1)],
+    )
+
+
+async def _receive(tx: Tx, location_id: UUID, variants: range) -> None:
+    await stock.receive(
+        tx,
+        system(),
+        cause=stock.Cause("bench_receipt", uuid7()),
+        location_id=location_id,
+        lines=[
+            stock.ReceiptLine(variant_id=variant_id(n), quantity=IN_STOCK, unit_cost=price(n) // 2) for n in variants
+        ],
     )
 
 
@@ -175,13 +213,25 @@ async def _ground(tx: Tx, key: str) -> None:
         }
         for number in range(1, STORES + 1)
     ]  # fmt: skip
-    await tx.execute(location_tables.locations.insert().values(locations))
+    warehouse = locations[0] | {
+        "id": WAREHOUSE, "code": "bench-warehouse", "name": {"en": "Warehouse", "ru": "Склад"}, "kind": "warehouse",
+        "roles": ["receives", "ships"],
+    }  # fmt: skip
+    await tx.execute(location_tables.locations.insert().values([*locations, warehouse]))
+    await tx.execute(
+        location_tables.links.insert().values(
+            [
+                {"location_id": place["id"], "source_id": WAREHOUSE, "transit_hours": TRANSIT_HOURS}
+                for place in locations
+            ]
+        )
+    )
     categories: list[dict[str, Any]] = [
         {
             "id": UUID(int=number), "code": f"bench-category-{number}", "path": [f"bench-category-{number}"],
             "name": {"en": f"Category {number}", "ru": f"Раздел {number}"}, "position": number,
         }
-        for number in range(1, CATEGORIES + 1)
+        for number in range(1, CATEGORIES + 2)
     ]  # fmt: skip
     await tx.execute(catalog_tables.categories.insert().values(categories))
 
@@ -199,7 +249,7 @@ async def _products(tx: Tx, numbers: Sequence[int]) -> None:
                 "en": "Soft, warm, and washable at thirty degrees. Knitted in one piece, so that no seam rubs.",
                 "ru": "Мягкий, тёплый, стирается при тридцати градусах. Связан целиком, поэтому швы не натирают.",
             },
-            category_id=UUID(int=number % CATEGORIES + 1),
+            category_id=UUID(int=number % CATEGORIES + 1 if number <= PRODUCTS else CATEGORIES + 1),
             options=[
                 {"code": "color", "name": {"en": "Color", "ru": "Цвет"}},
                 {"code": "size", "name": {"en": "Size", "ru": "Размер"}},
@@ -247,14 +297,14 @@ async def _products(tx: Tx, numbers: Sequence[int]) -> None:
 
 
 class Carts:
-    """Makes open carts of two lines, each of its own shopper, as fast as the database takes them."""
+    """Makes open carts, each of its own shopper, as fast as the database takes them. Of two lines, unless told otherwise."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._next = 1
 
-    async def take(self, count: int) -> range:
-        """The numbers of `count` fresh carts."""
+    async def take(self, count: int, holds: Callable[[int], Sequence[int]] = variants_of_cart) -> range:
+        """The numbers of `count` fresh carts, each with one of each variant that its number `holds`."""
         numbers = range(self._next, self._next + count)
         at = datetime.now(UTC)
         connection = await asyncpg.connect(self._instance.urls.database_url)
@@ -276,7 +326,7 @@ class Carts:
                     [
                         (cart_id(n), variant_id(v), sku(v), 1, price(v), at, "site", at)
                         for n in numbers
-                        for v in variants_of_cart(n)
+                        for v in holds(n)
                     ],
                 )  # fmt: skip
         finally:
@@ -284,14 +334,16 @@ class Carts:
         self._next = numbers.stop
         return numbers
 
-    async def take_shoppers(self, count: int) -> list[Shopper]:
+    async def take_shoppers(
+        self, count: int, holds: Callable[[int], Sequence[int]] = variants_of_cart
+    ) -> list[Shopper]:
         """The owners of `count` fresh carts with their access tokens."""
-        return [self._shopper(number) for number in await self.take(count)]
+        return [self._shopper(number, holds(number)) for number in await self.take(count, holds)]
 
-    def _shopper(self, number: int) -> Shopper:
+    def _shopper(self, number: int, variants: Sequence[int]) -> Shopper:
         actor = Actor(kind="shopper", subject=shopper_id(number), channel="site")
         token = tokens.issue(actor, secret_key=self._instance.secret_key, at=datetime.now(UTC), seconds=TOKEN_SECONDS)
-        return Shopper(token, [sku(variant) for variant in variants_of_cart(number)], total_of_cart(number))
+        return Shopper(token, [sku(variant) for variant in variants], sum(map(price, variants)))
 
 
 async def _copy(

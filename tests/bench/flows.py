@@ -108,9 +108,22 @@ async def put_and_read_cart(step: Step) -> None:
 
 
 async def place(step: Step) -> None:
-    """Order the two lines of a cart made beforehand for collection in a store, to be paid there."""
+    """Order the lines of a cart made beforehand for collection in a store, to be paid there."""
     shopper: Shopper = step.supply
     await _place(step, shopper.token, shopper.total)
+
+
+async def place_by_plan(step: Step) -> None:
+    """The same for what the store does not have: it is sent there from the warehouse."""
+    shopper: Shopper = step.supply
+    await _place(step, shopper.token, shopper.total, later=True)
+
+
+async def availability(step: Step) -> None:
+    """Where 24 variants are, in the 20 stores that are nearest to a point."""
+    asked = "&".join(f"sku={sku}" for sku in step.random.sample(step.world.skus, 24))
+    near = f"{55 + step.random.random():.4f},{37 + step.random.random():.4f}"
+    await step.ask("GET", f"/v1/availability?{asked}&near={near}&limit=20", 200, token=step.world.key)
 
 
 async def full_flow(step: Step) -> None:
@@ -123,10 +136,10 @@ async def full_flow(step: Step) -> None:
     await _place(step, token, cart["subtotal"]["amount"])
 
 
-async def _place(step: Step, token: str, total: int) -> None:
+async def _place(step: Step, token: str, total: int, *, later: bool = False) -> None:
     body = {
         "expected_total": {"amount": total, "currency": "RUB"},
-        "pickup": {"location": step.random.choice(step.world.stores)},
+        "pickup": {"location": step.random.choice(step.world.stores)} | ({"later": True} if later else {}),
         "contact": {"name": "Анна Петрова", "email": "anna.petrova@example.com", "phone": "+79161234567"},
     }
     await step.ask("POST", "/v1/orders", 201, token=token, body=body, key=True)
@@ -138,5 +151,9 @@ FLOWS = {
     "product_page": Flow("product with availability in every store", product_page),
     "put_and_read_cart": Flow("put a cart line + read the cart", put_and_read_cart, supplied=True),
     "place": Flow("place a click-and-collect order", place, supplied=True),
+    "place_by_plan": Flow("place what a warehouse sends to the store", place_by_plan, supplied=True),
     "full_flow": Flow("new shopper -> cart -> order (5 requests)", full_flow),
+    "hot": Flow("place, all of them one variant in one store", place, supplied=True),
+    "spread": Flow("place, spread over 1,000 variants", place, supplied=True),
+    "availability": Flow("availability of 24 variants in 20 stores", availability),
 }

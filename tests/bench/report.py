@@ -16,6 +16,7 @@ __all__ = [
     "HELLO",
     "MARKS",
     "PLACE_FLOOR",
+    "Comparison",
     "Figures",
     "Mark",
     "Report",
@@ -33,6 +34,7 @@ FLOORS = {
     "product_page": HELLO,
     "put_and_read_cart": HELLO,
     "place": PLACE_FLOOR,
+    "place_by_plan": PLACE_FLOOR,
     "full_flow": PLACE_FLOOR,
 }
 """What each flow is compared with."""
@@ -115,6 +117,26 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool
 
 
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure held against a limit: a ratio of two of the same run, or one with a limit of its own."""
+
+    part: str
+    title: str
+    unit: str
+    concurrency: int
+    measured: float
+    beside: float | None
+    """What it is divided by; None when it stands alone."""
+    value: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the mark is kept."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
 def multiple_of(figures: Figures, floor: Figures | None) -> float | None:
     """How many times the floor's CPU a unit takes; None without a usable floor."""
     if floor is None or floor.cpu_ms <= 0 or not figures.units:
@@ -144,10 +166,13 @@ class Report(msgspec.Struct, kw_only=True):
     flows: dict[str, dict[int, Figures]] = msgspec.field(default_factory=dict)
     refusals: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     """Flow -> unexpected answer -> how often."""
+    comparisons: list[Comparison] = msgspec.field(default_factory=list)
+    notes: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Part -> sentences that explain its figures."""
 
     def add_flow(self, name: str, concurrency: int, figures: Figures) -> None:
-        """Keep the figures of a flow with their multiple of the floor at the same concurrency."""
-        floor = self.floors.get(FLOORS[name], {}).get(concurrency)
+        """Keep the figures of a flow with their multiple of the floor at the same concurrency, if it has one."""
+        floor = self.floors.get(FLOORS.get(name, ""), {}).get(concurrency)
         figures = msgspec.structs.replace(figures, floor_multiple=multiple_of(figures, floor))
         self.flows.setdefault(name, {})[concurrency] = figures
 
@@ -159,10 +184,11 @@ class Report(msgspec.Struct, kw_only=True):
     @property
     def passed(self) -> bool:
         """Every mark holds and no request was refused."""
-        return not self.refusals and all(verdict.holds for verdict in self.verdicts.values())
+        marks = [*self.verdicts.values(), *self.comparisons]
+        return not self.refusals and all(mark.holds for mark in marks)
 
     def to_json(self) -> str:
-        """`{"conditions", "floors", "flows", "marks", "refused"}`; concurrency is a key in text; figures are rounded."""
+        """`{"conditions", "floors", "flows", "marks", "comparisons", "notes", "refused"}`; concurrency is a key in text."""
 
         def plain(figures: Figures) -> dict[str, Any]:
             values = msgspec.to_builtins(figures)
@@ -187,6 +213,14 @@ class Report(msgspec.Struct, kw_only=True):
                 "floors": by_level(self.floors),
                 "flows": by_level(self.flows),
                 "marks": marks,
+                "comparisons": [
+                    {
+                        name: round(value, 3) if isinstance(value, float) else value
+                        for name, value in {**msgspec.to_builtins(comparison), "holds": comparison.holds}.items()
+                    }
+                    for comparison in self.comparisons
+                ],
+                "notes": self.notes,
                 "refused": self.refusals,
             },
             indent=2,
@@ -220,7 +254,8 @@ class Report(msgspec.Struct, kw_only=True):
                     last = position == len(levels) - 1
                     label = (name, "[dim]floor[/]" if name in FLOORS.values() else "", "")[min(position, 2)]
                     table.add_row(label, *_cells(concurrency, figures), end_section=last)
-        console.print(table)
+        if self.flows:
+            console.print(table)
         verdicts = self.verdicts
         if verdicts:
             marks = Table(title="Marks", title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -238,9 +273,34 @@ class Report(msgspec.Struct, kw_only=True):
                     titles[verdict.floor],
                 )
             console.print(marks)
+        if self.comparisons:
+            console.print(_comparisons(self.comparisons))
+        for part, sentences in self.notes.items():
+            console.print(f"[bold]{part}[/]", *(f"  {sentence}" for sentence in sentences), sep="\n", highlight=False)
         for flow, answers in self.refusals.items():
             for answer, count in answers.items():
                 console.print(f"[bold red]refused[/] {titles[flow]}: {count} x {answer}", highlight=False)
+
+
+def _comparisons(comparisons: Iterable[Comparison]) -> Table:
+    table = Table(
+        title="Marks of stock", title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column("", no_wrap=True)
+    for heading in ("at once", "measured", "beside", "", "mark", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for comparison in comparisons:
+        ratio = comparison.beside is not None
+        table.add_row(
+            comparison.title,
+            str(comparison.concurrency),
+            f"{comparison.measured:,.2f} {comparison.unit}",
+            f"{comparison.beside:,.2f} {comparison.unit}" if ratio else "",
+            f"{comparison.value:.2f} x" if ratio else "",
+            f"{'>=' if comparison.at_least else '<='} {comparison.limit:g} {'x' if ratio else comparison.unit}",
+            "[green]holds[/]" if comparison.holds else "[bold red]missed[/]",
+        )
+    return table
 
 
 def _cells(concurrency: int, figures: Figures) -> list[str]:

@@ -92,6 +92,10 @@ class World:
         self.supplier = unique("supplier")
         self.call("PUT", f"/v1/suppliers/{self.supplier}", {"name": {"ru": "Поставщик"}})
         expected, transfer = self._expected(), self._transfer(0)
+        self.coded, self.unit = unique("SKU").upper(), unique("SN")
+        self._save({**self.variant, "sku": self.coded, "tracking": "serial"})
+        delivery = {"lines": [{"sku": self.coded, "quantity": 2, "codes": [self.unit]}]}
+        self.call("POST", f"{self.at_store}/receipts", delivery)
         self.things: dict[str, str] = {
             "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
             "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
@@ -117,7 +121,11 @@ class World:
             "receipt": receipt, "channel": "site", "legal_entity": "own", "category": "things", "tax_class": "standard",
             "return_policy": "standard", "customer": self.person, "currency": "RUB", "supplier": self.supplier,
         }  # fmt: skip
+        for path in ("/v1/stock/{sku}/units", "/v1/stock/{sku}/units/{unit}"):
+            self.things[f"{path} sku"] = self.coded
+        self.things["unit"] = self.unit
         self.queries: dict[str, dict[str, Any]] = {
+            "find_stock_unit": {"code": self.unit},
             "scan": {"data": self.barcode},
             "find_customer": {"email": self.email},
             "list_availability": {"sku": [ground.item.sku], "location": [ground.store.code], "on": "2099-01-01"},

@@ -102,20 +102,20 @@ async def test_only_goods_that_were_not_found_ask_for_a_count(shop: Shop) -> Non
 
 
 async def test_a_transfer_that_fell_short_asks_at_its_source(shop: Shop) -> None:
-    """Through the event alone: what is missing may still stand where it came from; what was left behind is known to."""
+    """Through the event alone: what is missing may still stand where it came from."""
     from commerce.counts import tasks as subscribers
 
     store, item, other = await shop.store(), await shop.item(), await shop.item()
     manager = await shop.staff("store_manager", store.code)
-    line = {"fulfillment_id": str(uuid7()), "order_line_id": str(uuid7())}
+    line = {"line_id": str(uuid7())}
     event = outbox.Recorded(
-        id=uuid7(), type="transfer.fell_short", aggregate="transfer", aggregate_id=uuid7(), version=3, channel="till",
+        id=uuid7(), type="transfer.received", aggregate="transfer", aggregate_id=uuid7(), version=3, channel="till",
         payload={
             "source_id": str(store.id),
-            "lines": [
-                {**line, "variant_id": str(item.id), "quantity": 2, "what": "missing"},
-                {**line, "variant_id": str(item.id), "quantity": 1, "what": "missing"},
-                {**line, "variant_id": str(other.id), "quantity": 1, "what": "left_behind"},
+            "lines": [{**line, "variant_id": str(other.id), "quantity": 1}],
+            "missing": [
+                {**line, "variant_id": str(item.id), "quantity": 2},
+                {**line, "variant_id": str(item.id), "quantity": 1},
             ],
         },
     )  # fmt: skip

@@ -131,9 +131,7 @@ UNREACHABLE = {
     "book_sale": {"stock-below-zero"},  # a sale takes what the books lack from promises or corrects the books
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
-    "convert_stock": {"unit-not-out", "unit-taken"},  # nothing comes back
     "merge_carts": {"cart-closed", "unknown-cart"},  # names no cart: each shopper's open one
-    "move_stock": {"unit-already-here", "unit-not-out", "unit-taken"},  # nothing arrives or comes back
     "place_order": {"cart-closed"},  # holds the lock of the open cart
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
@@ -142,13 +140,11 @@ UNREACHABLE = {
         "unknown-location",
         "wrong-step",
     },  # the order's own, locked
-    "return_stock_to_vendor": {"unit-already-here", "unit-not-out", "unit-taken"},  # nothing arrives or comes back
     "save_product": {"unknown-product"},  # reads back what it has just written
+    "reject_fulfillment": {"stock-below-zero", "stock-level-too-high"},  # writes off no more than it has just seen free, under the lock
     "close_transfer": {"not-expected", "stock-level-too-high"},  # what its own dispatch announced is lost: nothing comes in
+    "import_stock": {"stock-level-too-high"},  # what it books as a fact takes goods away
     "receive_transfer": {"not-expected"},  # what its own dispatch announced
-    "receive_expected_receipt": {"unit-not-here", "unit-not-out"},  # what arrives was not here
-    "cancel_transfer": {"unit-already-here", "unit-not-here", "unit-not-out"},  # gives back goods, names no unit
-    "dispatch_transfer": {"unit-already-here", "unit-not-here", "unit-not-out"},  # gives back goods, names no unit
 }
 """Refusals of shared helpers that an operation cannot meet, and why. The walk follows names, not values."""
 

@@ -197,6 +197,9 @@ async def test_a_store_that_cannot_passes_the_work_on(db: Database, shop: Shop) 
     works = {work["number"]: work for work in (await seen(customer, order))["fulfillments"]}
     assert (works[number]["state"], works[body["successor"]]["state"]) == ("rejected", "awaiting_transfer")
     assert (await step(staff, store, number, "reject", {"reason": "other"})).status_code == 409
+    await news(shop)
+    tasks = (await staff.get(f"/v1/stores/{store.code}/count-tasks")).json()["items"]
+    assert [(task["sku"], task["reason"], task["quantity"]) for task in tasks] == [(item.sku, "short_pick", 2)]
     await bring(shop, warehouse, store, await transfer_of(shop, store))
     assert (await seen(customer, order))["fulfillments"][1]["state"] == "open"
 

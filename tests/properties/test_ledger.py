@@ -539,10 +539,20 @@ def program(bench: Bench) -> type[RuleBasedStateMachine]:
             there, variant = self.ids(spot)
 
             async def set_safety(tx: Tx) -> int:
-                return await tx.execute(
+                touched = await tx.execute(
                     "UPDATE stock.levels SET safety_stock = :q WHERE location_id = :l AND variant_id = :v",
                     q=quantity, l=there, v=variant,
                 )  # fmt: skip
+                if touched:
+                    await tx.execute(
+                        """
+                        INSERT INTO stock.safety_rules (id, location_id, variant_id, quantity, changed_by, changed_at)
+                        VALUES (gen_random_uuid(), :l, :v, :q, '{}', :at)
+                        ON CONFLICT (location_id, variant_id, category_code) DO UPDATE SET quantity = excluded.quantity
+                        """,
+                        q=quantity, l=there, v=variant, at=tx.at,
+                    )  # fmt: skip
+                return touched
 
             if bench.run(bench.db.write(set_safety)):
                 self.model.shelf(spot).safety = quantity
