@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from commerce import locations, stock
+from commerce import locations, stock, transfers
 from commerce.fulfillment import delivery, promises
 from commerce.fulfillment.delivery import DeliveryMethod
 from commerce.fulfillment.schemas import Promise
@@ -116,7 +116,7 @@ async def survey(
     """Who could send what is wanted: for a pickup, the store itself and what it is linked to; for a delivery, all who ship.
 
     `exclude` names locations that have turned it down, `may_wait` the variants that may be promised from what is announced. With
-    `methods`, who is out of reach of all of them is refused. Five statements at most; one more for the rule `clear_old_stock`.
+    `methods`, who is out of reach of all of them is refused. Six statements at most; one more for the rule `clear_old_stock`.
     """
     links: dict[UUID, Link] = {}
     if pickup is not None:
@@ -140,6 +140,7 @@ async def survey(
     midnights = [
         datetime.combine(places[i].business_date(tx.at), time(0), tzinfo=places[i].zone).astimezone(UTC) for i in ids
     ]
+    sent = await transfers.loads(tx, location_ids=ids, since=midnights)
     work = {
         row.location_id: row
         for row in await tx.rows(WORK, locations=ids, since=midnights, states=list(COUNTED))
@@ -165,7 +166,11 @@ async def survey(
         elif refusal is None and methods is not None and all(method.days_to(distance) is None for method in methods):
             refusal = "out_of_reach"
         link = links.get(place_id)
-        capacity = None if collects or place.daily_capacity is None else place.daily_capacity - work[place_id].today
+        capacity = (
+            None
+            if collects or place.daily_capacity is None
+            else place.daily_capacity - work[place_id].today - sent[place_id][0]
+        )
         candidates.append(
             Candidate(
                 location_id=place_id, code=place.code, refusal=refusal, stock=supplies.get(place_id, {}),
@@ -177,5 +182,5 @@ async def survey(
         )  # fmt: skip
     return Survey(
         candidates=candidates, places=places, links=links, pickup=pickup,
-        waiting={place_id: row.waiting for place_id, row in work.items()},
+        waiting={place_id: row.waiting + sent[place_id][1] for place_id, row in work.items()},
     )  # fmt: skip

@@ -18,8 +18,8 @@ from commerce.fulfillment.errors import (
     BadDeliveryMethod,
     BadDryRun,
     BadPromise,
-    BundleIncomplete,
     BadSourcingRules,
+    BundleIncomplete,
     DateIsPast,
     DeliveryMethodChanged,
     NotInFulfillment,
@@ -56,6 +56,7 @@ At = Annotated[
     Annotated[list[Code], Meta(max_length=300)] | None,
     QueryParameter(name="location", required=False, description="Only at these; repeat it for several"),
 ]
+Purpose = Annotated[Scope, Meta(description="What the sources are for: pickups or deliveries")]
 STEP = (locations.UnknownLocation, UnknownFulfillment, OtherStore, WrongStep)
 
 
@@ -225,7 +226,7 @@ async def set_sourcing_rules(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     if_match: NamedDependency[int | None],
-    kind: FromPath[Scope],
+    kind: FromPath[Purpose],
     data: JSONBody[SetRules],
 ) -> RulesView:
     """Choose the sources of orders by other rules from now on: tiers of weighted rules, and what may be done."""

@@ -27,7 +27,7 @@ RuleName = Literal[
 ]  # fmt: skip
 EXACT_WORK = 8 * 2**8 * 6
 """Locations × sets of locations × things wanted, up to which all sets are tried."""
-NODES = 20_000
+NODES = 10_000
 """Steps of the branch and bound for what competes for the same units."""
 EVALUATIONS = 40
 """Sets of locations tried by the local improvement."""

@@ -154,13 +154,14 @@ class Tx:
     A statement is a Core expression over the rooms' tables, or constant SQL with `:names`.
     """
 
-    __slots__ = ("_after_commit", "_connection", "_deferred", "_queue", "at")
+    __slots__ = ("_after_commit", "_before_commit", "_connection", "_deferred", "_queue", "at")
 
     def __init__(self, connection: Connection, at: datetime) -> None:
         self._connection = connection
         self.at = at
         self._queue: dict[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]] = {}
         self._deferred: list[tuple[str, list[Any]]] = []
+        self._before_commit: list[Callable[[], Awaitable[None]]] = []
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
 
     async def execute(
@@ -221,6 +222,13 @@ class Tx:
         """
         self._deferred.append(_prepared(statement, values))
 
+    def before_commit(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run the last step of the verb once the queue has been sent, just before the commit: for the one that locks what many want.
+
+        Its refusal undoes everything, `kept` or not. What it queues is sent after it.
+        """
+        self._before_commit.append(step)
+
     def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
         """Run an effect that may be lost (a live notice to open screens) once the transaction is committed."""
         self._after_commit.append(effect)
@@ -229,12 +237,12 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo what the block wrote, the queue included, when it raises."""
         kept = {key: list(rows) for key, rows in self._queue.items()}
-        deferred = list(self._deferred)
+        deferred, steps = list(self._deferred), list(self._before_commit)
         try:
             async with self._connection.transaction():
                 yield
         except BaseException:
-            self._queue, self._deferred = kept, deferred
+            self._queue, self._deferred, self._before_commit = kept, deferred, steps
             raise
 
     async def flush(self, once: Once | None = None, answer: bytes | None = None) -> None:
@@ -452,6 +460,10 @@ class Database:
                     await transaction.commit()
                     raise
                 await tx.flush(once, msgspec.json.encode(result) if once is not None else None)
+                if tx._before_commit:
+                    for step in tx._before_commit:
+                        await step()
+                    await tx.flush()
                 await transaction.commit()
             except BaseException:
                 if not connection.is_closed() and connection.is_in_transaction():

@@ -25,15 +25,19 @@ async def place(
     announce: service.Announce | None,
 ) -> OrderView:
     """Place an order off the shelf of its store; by plan, in a transaction of its own that holds no level yet, when the shelf is short and
-    the customer takes it later too. Raises what `service.place` raises."""
+    the customer takes it later too. Raises what `service.place` raises; what is short with the stores that have it and the date when
+    this one could."""
     try:
         return await db.write_once(
             once, OrderView, service.place, actor, command=command, version=version, announce=announce
         )
-    except service.ShelfShort:
-        return await db.write_once(
-            once, OrderView, service.place_by_plan, actor, command=command, version=version, announce=announce
-        )
+    except service.ShelfShort as short:
+        if not command.pickup.later:
+            await db.read(service.explain, short=short)
+            raise
+    return await db.write_once(
+        once, OrderView, service.place_by_plan, actor, command=command, version=version, announce=announce
+    )
 
 
 async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, command: BookSale) -> SaleView:

@@ -73,10 +73,6 @@ class Charged(Struct, frozen=True, kw_only=True):
     kind: AdjustmentKind
 
 
-class ShelfShort(Exception):
-    """The shelf does not have it, and the customer takes it later too: to be placed by plan, with no level locked yet."""
-
-
 class Drafted(Struct, frozen=True, kw_only=True):
     """An order to be, from a locked cart."""
 
@@ -86,6 +82,14 @@ class Drafted(Struct, frozen=True, kw_only=True):
     places: Mapping[str, Location]
     promise: fulfillment.Promise
     cart_id: UUID
+
+
+class ShelfShort(stock.InsufficientStock):
+    """The shelf does not have it. What else can be said or done is looked up when no level is locked any more."""
+
+    def __init__(self, refusal: stock.InsufficientStock, drafted: Drafted) -> None:
+        super().__init__(refusal.short)
+        self.drafted = drafted
 
 
 async def place(
@@ -100,32 +104,42 @@ async def place(
     """Order what is in the open cart for collection in a store, paid there, off that store's shelf. `version` is the cart's, from If-Match.
 
     Cart locked, lines priced from the list at this moment, goods committed at once, all in this transaction, whatever the
-    number of lines. Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered, ContactNeeded,
-    stock.InsufficientStock with the stores that have it and the date when this one could; ShelfShort instead when a later date will do.
+    number of lines. The goods are the last step before the commit, when the order is written: a level that everybody wants is locked
+    no longer than that (decisions/0017). Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered,
+    ContactNeeded, stock.InsufficientStock.
     """
     drafted = await _draft(tx, actor, command, version, charged)
     order, location = drafted.order, drafted.location
     pickup = _open(tx, actor, drafted, drafted.promise)
     await carts.close(tx, actor, drafted.cart_id, announce=announce)
-    try:
-        await stock.promise(
-            tx, actor, owner=stock.Owner("fulfillment", pickup.id), cause=stock.Cause("order_placed", pickup.id),
-            business_date=location.business_date(tx.at),
-            demands=[
-                stock.Demand(
-                    line_id=line.id, location_id=location.id, variant_id=line.variant_id, quantity=line.quantity,
-                    components=line.parts,
-                )
-                for line in order.lines
-            ],
-        )  # fmt: skip
-    except stock.InsufficientStock as refusal:
-        if command.pickup.later:
-            raise ShelfShort from refusal
-        refusal.members["lines"] = await _shortage(tx, refusal, order.lines, location)
-        refusal.members["later"] = await sources.later_promise(tx, wanted=_to_source(drafted, tx.at), location=location)
-        raise
+
+    async def promise() -> None:
+        try:
+            await stock.promise(
+                tx, actor, owner=stock.Owner("fulfillment", pickup.id), cause=stock.Cause("order_placed", pickup.id),
+                business_date=location.business_date(tx.at),
+                demands=[
+                    stock.Demand(
+                        line_id=line.id, location_id=location.id, variant_id=line.variant_id, quantity=line.quantity,
+                        components=line.parts,
+                    )
+                    for line in order.lines
+                ],
+            )  # fmt: skip
+        except stock.InsufficientStock as refusal:
+            raise ShelfShort(refusal, drafted) from refusal
+
+    tx.before_commit(promise)
     return _placed_view(drafted, pickup)
+
+
+async def explain(tx: Tx, *, short: ShelfShort) -> None:
+    """Name in the refusal the stores that have what is short, and the date when the chosen one could."""
+    drafted = short.drafted
+    short.members["lines"] = await _shortage(tx, short, drafted.order.lines, drafted.location)
+    short.members["later"] = await sources.later_promise(
+        tx, wanted=_to_source(drafted, tx.at), location=drafted.location
+    )
 
 
 async def place_by_plan(

@@ -96,7 +96,8 @@ async def secure(
             async with tx.savepoint():
                 await stock.promise(
                     tx, actor, owner=stock.Owner("fulfillment", owner_id), demands=demands,
-                    cause=stock.Cause("order_placed", owner_id), business_date=location.business_date(tx.at),
+                    cause=stock.Cause("order_placed", owner_id),
+                    keep_safety=not rules.options.may_use_safety, business_date=location.business_date(tx.at),
                 )  # fmt: skip
         except stock.InsufficientStock as refusal:
             lost = refusal

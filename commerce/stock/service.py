@@ -30,15 +30,16 @@ async def promise(
     owner: Owner,
     demands: Sequence[Demand],
     cause: Cause,
+    keep_safety: bool = True,
     business_date: date | None = None,
 ) -> None:
     """Commit goods to a placed order at once: available -> committed, all lines or none.
 
-    Demands may name several locations; one with an `expected_id` stands on what is announced there. Reclaims expired reservations,
-    and leaves the safety stock alone. One statement; one more when something stands on an announcement, two when something is short.
-    Raises InsufficientStock.
+    Demands may name several locations, and leave the safety stock alone unless `keep_safety` is false; one with an `expected_id`
+    stands on what is announced there. Reclaims expired reservations. One statement; one more when something stands on an announcement,
+    two when something is short. Raises InsufficientStock.
     """
-    await _set_aside(tx, actor, owner, demands, cause, "committed", None, business_date)
+    await _set_aside(tx, actor, owner, demands, cause, "committed", None, business_date, keep_safety)
 
 
 async def reserve(
@@ -55,40 +56,33 @@ async def reserve(
     await _set_aside(tx, actor, owner, demands, cause, "reserved", expires_at, business_date)
 
 
+NOT_YET_HIS = ("reserved", "expired", "short")
+"""States of what is reserved, or was until it expired or a physical fact took it."""
+
+
 async def commit(tx: Tx, actor: Actor, *, owner: Owner, cause: Cause, business_date: date | None = None) -> None:
-    """What is reserved for the owner becomes committed: reserved -> committed. What has expired and was given up is taken
-    again from `available`, if it is still there. Two statements. Raises InsufficientStock."""
+    """What is reserved for the owner becomes committed: reserved -> committed. What has expired and was given up, or was taken by a
+    physical fact, is taken again from `available`, if it is still there. Two statements. Raises InsufficientStock."""
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
             return
-        changes = []
-        for held in found.reservations:
-            if held.state == "reserved":
-                changes.append(
-                    Change(
-                        seen=held,
-                        state="committed",
-                        bucket="committed",
-                        quantity_open=held.quantity_open,
-                        quantity_lost=held.quantity_lost,
-                    )
-                )
-            elif held.state == "expired":
-                changes.append(
-                    Change(
-                        seen=held,
-                        state="committed",
-                        bucket="committed",
-                        quantity_open=held.quantity_lost,
-                        quantity_lost=0,
-                    )
-                )
-        if not changes:
+        mine = [held for held in found.reservations if held.bucket == "reserved" and held.state in NOT_YET_HIS]
+        if not mine:
             return
+        changes = [
+            Change(
+                seen=held,
+                state="committed",
+                bucket="committed",
+                quantity_open=held.quantity_open + held.quantity_lost,
+                quantity_lost=0,
+            )
+            for held in mine
+        ]
         movements = [
-            within(c.seen, "available" if c.seen.state == "expired" else "reserved", "committed", c.quantity_open)
-            for c in changes
+            *(within(held, "reserved", "committed", held.quantity_open) for held in mine if held.quantity_open),
+            *(within(held, "available", "committed", held.quantity_lost) for held in mine if held.quantity_lost),
         ]
         outcome = await ledger.book(
             tx,
@@ -105,13 +99,13 @@ async def commit(tx: Tx, actor: Actor, *, owner: Owner, cause: Cause, business_d
             # Still as seen, and under the lock: what does not fit is what has to be taken again.
             wanted = [
                 Demand(
-                    line_id=c.seen.line_id,
-                    location_id=c.seen.location_id,
-                    variant_id=c.seen.variant_id,
-                    quantity=c.quantity_open,
+                    line_id=held.line_id,
+                    location_id=held.location_id,
+                    variant_id=held.variant_id,
+                    quantity=held.quantity_lost,
                 )
-                for c in changes
-                if c.seen.state == "expired"
+                for held in mine
+                if held.quantity_lost
             ]
             reclaimed = await _reclaim(tx, wanted, outcome.levels, cause, spared=owner)
             if reclaimed is None:
@@ -406,6 +400,7 @@ async def _set_aside(
     bucket: Literal["reserved", "committed"],
     expires_at: datetime | None,
     business_date: date | None,
+    keep_safety: bool = True,
 ) -> None:
     pieces = [
         (demand, part.variant_id, demand.quantity * part.quantity, part.quantity)
@@ -441,7 +436,7 @@ async def _set_aside(
         for demand, variant_id, quantity, per_unit in pieces
     ]
     act = Act(cause=cause, movements=movements)
-    outcome = await ledger.book(tx, actor, [act], begins=begins, keep_safety=True, business_date=business_date)
+    outcome = await ledger.book(tx, actor, [act], begins=begins, keep_safety=keep_safety, business_date=business_date)
     if outcome.replayed:
         return
     if not outcome.posted:
@@ -450,7 +445,7 @@ async def _set_aside(
             for demand, variant_id, quantity, _ in pieces
             if demand.expected_id is None
         ]
-        reclaimed = await _reclaim(tx, shelf, outcome.levels, cause)
+        reclaimed = await _reclaim(tx, shelf, outcome.levels, cause, keep_safety=keep_safety)
         if reclaimed is None:
             return
         outcome = await ledger.book(
@@ -459,7 +454,7 @@ async def _set_aside(
             [act, *(act for act, _ in reclaimed)],
             changes=[change for _, change in reclaimed],
             begins=begins,
-            keep_safety=True,
+            keep_safety=keep_safety,
             business_date=business_date,
         )
         if not outcome.posted:
@@ -493,6 +488,7 @@ async def _reclaim(
     levels: Mapping[Spot, Standing],
     cause: Cause,
     spared: Owner | None = None,
+    keep_safety: bool = True,
 ) -> list[tuple[Act, Change]] | None:
     """Expired reservations to give back so that the demands fit, under the lock of their levels; None when the cause has been
     posted meanwhile. Raises InsufficientStock."""
@@ -503,7 +499,11 @@ async def _reclaim(
     for spot, spot_demands in wanted.items():
         level = levels[spot]
         # What is reclaimed fills up the safety stock first: it is no more for sale than what stands there already.
-        lack = sum(demand.quantity for demand in spot_demands) - (level.available - level.safety_stock)
+        lack = (
+            sum(demand.quantity for demand in spot_demands)
+            - level.available
+            + (level.safety_stock if keep_safety else 0)
+        )
         if lack > 0:
             lacking[spot] = lack
     reclaimed = await _expiries(tx, lacking, cause, spared)

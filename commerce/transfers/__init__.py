@@ -18,7 +18,7 @@ from commerce.transfers.events import (
     TransferReceived,
 )
 from commerce.transfers.freight import cancel_for_order, open_for_order
-from commerce.transfers.queries import of_owner
+from commerce.transfers.queries import loads, of_owner
 from commerce.transfers.schemas import Opened, OrderFreight, OwnedLine, OwnedTransfer
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "TransferReady",
     "TransferReceived",
     "cancel_for_order",
+    "loads",
     "of_owner",
     "open_for_order",
 ]

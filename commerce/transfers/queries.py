@@ -54,6 +54,13 @@ WHERE (CAST(:states AS text[]) IS NULL OR t.state = ANY(CAST(:states AS text[]))
   AND (CAST(:before_at AS timestamptz) IS NULL OR (t.created_at, t.id) < (CAST(:before_at AS timestamptz), CAST(:before_id AS uuid)))
 ORDER BY t.created_at DESC, t.id DESC LIMIT CAST(:most AS bigint)
 """  # noqa: S608
+LOADS = """
+SELECT w.location_id,
+    (SELECT count(*) FROM transfers.transfers t WHERE t.source_id = w.location_id AND t.order_number IS NOT NULL
+        AND t.state <> 'cancelled' AND t.created_at >= w.since) AS today,
+    (SELECT count(*) FROM transfers.transfers t WHERE t.source_id = w.location_id AND t.state = 'ready') AS waiting
+FROM unnest(CAST(:locations AS uuid[]), CAST(:since AS timestamptz[])) AS w(location_id, since)
+"""
 OF_OWNERS = """
 SELECT t.id, t.number, t.state, t.source_id, t.destination_id, t.expected_on, t.dispatched_at, l.owner_id, l.order_line_id,
        l.variant_id, l.quantity - l.cancelled - l.freed AS quantity,
@@ -212,3 +219,9 @@ async def _page(
         ),
         lambda row: (row.created_at, row.id),
     )  # fmt: skip
+
+
+async def loads(tx: Tx, *, location_ids: Sequence[UUID], since: Sequence[datetime]) -> dict[UUID, tuple[int, int]]:
+    """What sources have to send: transfers opened for orders since a moment of each, and those ready to leave. One statement."""
+    rows = await tx.rows(LOADS, locations=list(location_ids), since=list(since))
+    return {row.location_id: (row.today, row.waiting) for row in rows}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -151,8 +152,8 @@ class Caller:
     async def before(self, connection: Connection, statement: str) -> None:
         self._pid = connection.get_server_pid()
         self.statements.append(statement)
-        if self._free:
-            return
+        if self._free or statement.startswith("BEGIN"):
+            return  # a transaction sees nothing by its beginning
         self._standing.set()
         await self._let.acquire()
 
@@ -229,29 +230,48 @@ async def every_interleaving(observer: asyncpg.Connection, scene: Scene, *, most
     ends: Counter[tuple[str, ...]] = Counter()
     schedule: list[int] = []
     for _ in range(most):
-        works, check = await scene()
-        callers = [Caller(observer, outcome(work)) for work in works]
         taken: list[tuple[int, list[int]]] = []
-        while True:
-            ready = [n for n, caller in enumerate(callers) if await caller.stop() == "stands"]
-            if not ready:
-                if all(caller.task.done() for caller in callers):
-                    break
-                await asyncio.sleep(PATIENCE)  # who was let go by a commit needs a moment
-                continue
+
+        def next_turn(ready: list[int], taken: list[tuple[int, list[int]]] = taken) -> int:
             wished = schedule[len(taken)] if len(taken) < len(schedule) else ready[0]
             turn = wished if wished in ready else ready[0]
             taken.append((turn, [n for n in ready if n > turn]))
-            await callers[turn].step()
-        found = await asyncio.gather(*(caller.task for caller in callers))
-        await check(found)
-        ends[tuple(found)] += 1
+            return turn
+
+        ends[await _played(observer, scene, next_turn)] += 1
         while taken and not taken[-1][1]:
             taken.pop()
         if not taken:
             return ends
         schedule = [turn for turn, _ in taken[:-1]] + [taken[-1][1][0]]
     raise AssertionError(f"more than {most} interleavings")
+
+
+async def some_interleavings(
+    observer: asyncpg.Connection, scene: Scene, *, seed: int, runs: int
+) -> Counter[tuple[str, ...]]:
+    """Orders drawn at random, the same ones every time: where all are too many."""
+    dice = random.Random(seed)
+    ends: Counter[tuple[str, ...]] = Counter()
+    for _ in range(runs):
+        ends[await _played(observer, scene, dice.choice)] += 1
+    return ends
+
+
+async def _played(
+    observer: asyncpg.Connection, scene: Scene, next_turn: Callable[[list[int]], int]
+) -> tuple[str, ...]:
+    works, check = await scene()
+    callers = [Caller(observer, outcome(work)) for work in works]
+    while not all(caller.task.done() for caller in callers):
+        ready = [n for n, caller in enumerate(callers) if await caller.stop() == "stands"]
+        if ready:
+            await callers[next_turn(ready)].step()
+        else:
+            await asyncio.sleep(PATIENCE)  # who was let go by a commit needs a moment
+    found = tuple([await caller.task for caller in callers])
+    await check(found)
+    return found
 
 
 class Killed(BaseException):

@@ -110,7 +110,11 @@ def test_a_sender_works_in_its_own_hours_not_in_those_of_its_counter() -> None:
     assert prepared_at(place, local(10, "12:00"), pickup=True) == local(10, "16:00")
 
 
-TUESDAY_AND_FRIDAY = (Departure(weekday=2, at="18:00"), Departure(weekday=5, at="07:00"), Departure(weekday=2, at="06:00"))
+TUESDAY_AND_FRIDAY = (
+    Departure(weekday=2, at="18:00"),
+    Departure(weekday=5, at="07:00"),
+    Departure(weekday=2, at="06:00"),
+)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,12 @@ def test_without_departures_it_leaves_when_it_is_ready_and_without_any_left_neve
 
 def link(transit_hours: int = 20, departures: tuple[Departure, ...] | None = None) -> Link:
     return Link(
-        location_id=uuid7(), source_id=uuid7(), priority=0, transit_hours=transit_hours, departures=departures, cost_amount=0
+        location_id=uuid7(),
+        source_id=uuid7(),
+        priority=0,
+        transit_hours=transit_hours,
+        departures=departures,
+        cost_amount=0,
     )
 
 

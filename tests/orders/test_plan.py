@@ -274,3 +274,4 @@ async def test_what_a_source_leaves_behind_comes_from_the_next(db: Database, sho
     assert (await levels_at(db, item, second, store)) == [(1, 2, 0, 0), (0, 1, 0, 0)]
     await bring(shop, second, store, await transfer_of(shop, store))
     assert [work["state"] for work in (await seen(customer, order))["fulfillments"]] == ["open", "open"]
+

@@ -126,16 +126,17 @@ class Model:
             self.held.append(Held(owner, line, spot, state, quantity, quantity, 0, expires, state))
 
     def commit(self, owner: stock.Owner, at: datetime) -> None:
-        mine = [held for held in self.of(owner) if held.state in ("reserved", "expired")]
+        mine = [
+            held for held in self.of(owner) if held.bucket == "reserved" and held.state in ("reserved", "expired", "short")
+        ]
         again: dict[Spot, int] = {}
         for held in mine:
-            if held.state == "expired":
+            if held.lost:
                 again[held.spot] = again.get(held.spot, 0) + held.lost
         self.make_room(again, at, owner)
         for held in mine:
-            if held.state == "expired":
-                self.shelf(held.spot).available -= held.lost
-                held.open, held.lost = held.lost, 0
+            self.shelf(held.spot).available -= held.lost
+            held.open, held.lost = held.open + held.lost, 0
             held.state = held.bucket = "committed"
 
     def release(self, owner: stock.Owner, asked: dict[UUID, int] | None) -> dict[UUID, int]:

@@ -541,3 +541,20 @@ def acts_on(shop: Shop, store: Store, items: list[Item]) -> list[tuple[str, Act]
 async def _refused(work: Awaitable[Any]) -> None:
     with pytest.raises(Problem):
         await work
+
+
+async def test_safety_stock_is_promised_only_when_asked_for(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    await shop.stock(store, item, 3)
+    await safety(shop, store, item, 2)
+    owner, demands = fulfillment(), [demand(store, item, 2)]
+    with pytest.raises(stock.InsufficientStock) as refused:
+        await db.write(stock.promise, shop.system, owner=owner, demands=demands, cause=fresh())
+    assert [short.left for short in refused.value.short] == [1]
+    await db.write(stock.promise, shop.system, owner=owner, demands=demands, cause=fresh(), keep_safety=False)
+    assert await shelf(db, store, item) == (1, 0, 2)
+    with pytest.raises(stock.InsufficientStock) as refused:
+        await db.write(
+            stock.promise, shop.system, owner=owner, demands=[demand(store, item, 2)], cause=fresh(), keep_safety=False
+        )
+    assert [short.left for short in refused.value.short] == [1]
