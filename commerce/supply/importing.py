@@ -180,7 +180,7 @@ def _fault(line: SupplyLine, head: SupplyLine, variant: catalog.Variant | None) 
 
 async def run(
     db: Database, actor: Actor, path: Path, *, currency: str, dry_run: bool = False, errors: ErrorReport | None = None,
-    tell: Tell | None = None,
+    tell: Tell | None = None, all_or_nothing: bool = False,
 ) -> Report:  # fmt: skip
     """Import a file of expected receipts; unit costs are in minor units of the shop's one currency. Raises importing.ImportRefused."""
     del currency
@@ -191,5 +191,5 @@ async def run(
     )  # fmt: skip
     return await importing.run(
         db, actor, kind="supply", reader=reader, parse=deliveries(parse), load=loader(importing.fingerprint(path)),
-        dry_run=dry_run, errors=errors, tell=tell,
+        dry_run=dry_run, all_or_nothing=all_or_nothing, errors=errors, tell=tell,
     )  # fmt: skip

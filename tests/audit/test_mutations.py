@@ -499,7 +499,7 @@ ADJUSTMENTS = [
     ("another decided it", ADJUSTMENT_RECORDS, "UPDATE stock.adjustments SET decided_by = requested_by WHERE version = 2"),
     ("decided at another time", ADJUSTMENT_RECORDS, "UPDATE stock.adjustments SET decided_at = decided_at + interval '1 day' WHERE version = 2"),
     ("asked for at another time", ADJUSTMENT_RECORDS, "UPDATE stock.adjustments SET requested_at = requested_at - interval '1 day'"),
-    ("an adjustment is gone", NO_AGGREGATE, "DELETE FROM stock.adjustments WHERE state = 'waiting'"),
+    ("what waits for a manager is gone", NO_AGGREGATE, "DELETE FROM stock.adjustments WHERE state = 'waiting'"),
     ("a posting of no adjustment", NO_DOCUMENT, "DELETE FROM stock.adjustments WHERE state = 'booked'"),
 ]  # fmt: skip
 TRANSFERS = [

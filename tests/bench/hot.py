@@ -89,7 +89,7 @@ def sentences(level: int, hot: Sample, stages: Stages, quick: Sample, spread: Sa
     units = max(1, hot.units)
     held = hot.seconds * stages.held_share / units * 1000
     flow = {
-        "booking": "the posting's statement", "api": "the API between two statements", "queue": "the statement of the queued rows",
+        "booking": "the posting's statement", "api": "the API's turn between posting and commit",
         "commit": "the commit with its WAL flush",
     }  # fmt: skip
     parts = ", ".join(f"{flow[stage]} {stages.share(stage):.0%}" for stage in HELD)

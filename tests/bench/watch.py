@@ -26,9 +26,9 @@ LOOK = """
 SELECT state, wait_event_type, left(query, 60) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'commerce-api' AND backend_type = 'client backend'
 """
-HELD = ("booking", "api", "queue", "commit")
-"""Stages of a connection whose level is locked, in their order: the rest of the posting's own statement; the API, which has the
-answer and has not sent the next statement yet; the statement that writes all queued rows; the commit."""
+HELD = ("booking", "api", "commit")
+"""Stages of a connection whose level is locked, in their order: the posting's own statement; the API, which has the answer and has
+not sent the commit yet; the commit."""
 
 Seen = tuple[str | None, str | None, str | None]
 """State of a backend, type of what it waits for, and the beginning of its statement."""
@@ -46,11 +46,9 @@ def stage_of(seen: Seen) -> str | None:
             return "commit"
         if first == "WITH" and statement[1].startswith("delta"):
             return "booking"
-        if first == "WITH" and statement[1] == "q0":
-            return "queue"
         return "before"
     if state == "idle in transaction":
-        return "api" if first == "WITH" and (statement[1].startswith("delta") or statement[1] == "q0") else "before"
+        return "api" if first == "WITH" and statement[1].startswith("delta") else "before"
     return None
 
 

@@ -6,7 +6,7 @@ The model knows nothing of SQL, locks or postings. A spot is (number of the stor
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -309,9 +309,7 @@ class Model:
             if held.bucket in ("reserved", "committed") and store in (None, self.found(held, store)[0])
         ]
 
-    def hand_over(
-        self, owner: stock.Owner, asked: dict[UUID, int], store: int | None, at: datetime
-    ) -> dict[UUID, int]:
+    def hand_over(self, owner: stock.Owner, asked: dict[UUID, int], store: int | None, at: datetime) -> dict[UUID, int]:
         """A line leaves whole: all components of a bundle, in as many units."""
         mine, asked = self.here(owner, store), {line: units for line, units in asked.items() if units}
         wanted = {h.key: asked[h.line] * h.per_unit for h in self.of(owner) if h.line in asked}
@@ -419,36 +417,30 @@ class Model:
     def split(self, held: Held, units: int, seen: set[int]) -> Held:
         """The part of a reservation on a plan that is settled; `seen` are those that were settled before in the same act."""
         part = self.part(held, units, units == held.open and not held.lost and id(held) not in seen)
-        if part is held:
-            part.quantity = units if id(held) in seen else held.quantity
         seen.add(id(held))
         return part
 
     def settle(self, plan: Plan, quantity: int, bucket: str | None, seen: set[int]) -> None:
         """Units of a plan are there, or will never be: for sale they serve those who waited, the oldest first; otherwise they come
         out of what nobody was promised, and then out of promises, the newest first."""
-        standing, left = self.standing(plan), quantity
-        if bucket == "available":
-            for held in standing:
-                units = min(left, held.open)
-                if units:
-                    left -= units
-                    part = self.split(held, units, seen)
-                    part.state = part.bucket = "committed"
-                    if held.bucket == "promised" or part.plan is None:
-                        pass
-            self.put(plan.spot, "available", left)
-        else:
-            left -= min(left, plan.open - self.promised(plan))
-            for held in standing[::-1]:
-                units = min(left, held.open)
-                if units:
-                    left -= units
-                    part = self.split(held, units, seen)
-                    part.bucket = "committed"
+        serves = bucket == "available"
+        standing = self.standing(plan)
+        left = quantity if serves else quantity - min(quantity, plan.open - self.promised(plan))
+        free = quantity
+        """Units that are not committed on their way."""
+        for held in standing if serves else standing[::-1]:
+            units = min(left, held.open)
+            if units:
+                left -= units
+                free -= units if held.bucket == "in_transit_committed" else 0
+                part = self.split(held, units, seen)
+                part.state = part.bucket = "committed"
+                if not serves:
                     self.lose(part, units)
-            assert left == 0
-            self.put(plan.spot, bucket, quantity)
+        assert serves or left == 0
+        self.put(plan.spot, bucket, left if serves else quantity)
+        if plan.travels:
+            self.shelf(plan.spot).in_transit -= free
         if bucket is None:
             plan.cancelled += quantity
         else:
@@ -459,20 +451,13 @@ class Model:
         seen: set[int] = set()
         if travelled:
             for plan_id in {one.plan for one in came if one.plan}:
-                plan = self.plans[plan_id]
-                if sum(one.quantity for one in came if one.plan == plan_id) > plan.open or plan.spot[0] != store:
+                if sum(one.quantity for one in came if one.plan == plan_id) > self.plans[plan_id].open:
                     raise Refused("not-expected")
         for one in came:
-            planned = self.plans[one.plan] if one.plan else None
-            units = min(one.quantity, planned.open) if planned else 0
-            if planned and units:
-                free = self.shelf(planned.spot).in_transit
-                if travelled:
-                    standing = self.on(planned.spot, "in_transit_committed")
-                self.settle(planned, units, one.bucket, seen)
-                if travelled:
-                    carried = standing - self.on(planned.spot, "in_transit_committed")
-                    self.shelf(planned.spot).in_transit = free - (units - carried)
+            plan = self.plans[one.plan] if one.plan else None
+            units = min(one.quantity, plan.open) if plan else 0
+            if plan:
+                self.settle(plan, units, one.bucket, seen)
             self.put((store, one.item), one.bucket, one.quantity - units)
 
     def give_up(self, changes: list[tuple[UUID, int, date | None]]) -> bool:
@@ -527,7 +512,3 @@ class Model:
                 max(0, shelf.available - self.safety.get(spot, 0) + expired),
             )  # fmt: skip
         return found
-
-
-Expected = Callable[[], object]
-"""What the model does and answers."""
