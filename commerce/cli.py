@@ -256,7 +256,7 @@ def compare(arguments: argparse.Namespace) -> int:
                 errors=report, tell=lambda _, so_far: tell(f"{so_far.lines} lines"),
             )  # fmt: skip
         if errors is None:
-            for fault in report.first:
+            for fault in sorted(report.first, key=lambda fault: fault.line):
                 where = f"line {fault.line}: {fault.field}: " if fault.field else f"line {fault.line}: "
                 print(where + fault.reason, file=sys.stderr)
             if found.faults > len(report.first):
@@ -405,3 +405,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"commerce: {error.filename}: {error.strerror}.", file=sys.stderr)
+        return 2

@@ -168,7 +168,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "book_stock_receipt": {
         "lines": [
             {"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000},
-            {"sku": "PHN102-GRP-256", "quantity": 2, "unit_cost": 900000, "codes": ["356938035643809", "356938035643817"]},
+            {
+                "sku": "PHN102-GRP-256",
+                "quantity": 2,
+                "unit_cost": 900000,
+                "codes": ["356938035643809", "356938035643817"],
+            },
         ],
         "note": "Delivery note 1187",
     },

@@ -225,7 +225,8 @@ class Tx:
     def before_commit(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run the last step of the verb once the queue has been sent, just before the commit: for the one that locks what many want.
 
-        Its refusal undoes everything, `kept` or not. What it queues is sent after it.
+        Its refusal undoes everything, `kept` or not. What it queues is sent after it. The commit lets the locks go before it is on
+        disk; the caller is answered, and `after_commit` runs, when it is (decisions/0018).
         """
         self._before_commit.append(step)
 
@@ -247,6 +248,9 @@ class Tx:
 
     async def flush(self, once: Once | None = None, answer: bytes | None = None) -> None:
         """Send the queue, and the stored answer of an idempotent request, as one data-modifying statement."""
+        await self._flush(once, answer)
+
+    async def _flush(self, once: Once | None, answer: bytes | None, *, early: bool = False) -> None:
         fragments: list[str] = []
         arguments: list[Any] = []
         for (table, columns), rows in self._queue.items():
@@ -264,6 +268,10 @@ class Tx:
                 f" WHERE principal = ${n + 2}::uuid AND operation = ${n + 3}::text AND key = ${n + 4}::text"
             )
             arguments.extend((answer.decode(), once.principal, once.operation, once.key))
+            if early:
+                fragments[-1] += f" RETURNING {COMMIT_EARLY}"
+        elif early:
+            await self._connection.execute(f"SELECT {COMMIT_EARLY}")
         if not fragments:
             return
         if len(fragments) == 1:
@@ -280,6 +288,12 @@ VALUES (:principal, :operation, :key, :hash, :at)
 ON CONFLICT (principal, operation, key) DO UPDATE SET key = excluded.key
 RETURNING k.hash, k.answer
 """
+
+
+COMMIT_EARLY = "set_config('synchronous_commit', 'off', true)"
+"""The commit of this transaction shall not wait for the disk: what it locked is free as soon as others can see what it wrote."""
+ON_DISK = "SELECT pg_logical_emit_message(true, 'commerce', '')"
+"""A commit that says nothing and waits for the disk (and the replica): everything committed before it is there, too."""
 
 
 class Connection(_Driver):
@@ -447,6 +461,7 @@ class Database:
                     stored = await _claim(tx, once)
                     if stored is not None:
                         await transaction.rollback()
+                        await connection.fetch(ON_DISK)
                         replayed: R = None if returns is type(None) else msgspec.json.decode(stored, type=returns)  # type: ignore[assignment]
                         return replayed
                 try:
@@ -459,12 +474,14 @@ class Database:
                     await tx.flush()
                     await transaction.commit()
                     raise
-                await tx.flush(once, msgspec.json.encode(result) if once is not None else None)
-                if tx._before_commit:
-                    for step in tx._before_commit:
-                        await step()
-                    await tx.flush()
+                early = bool(tx._before_commit)
+                await tx._flush(once, msgspec.json.encode(result) if once is not None else None, early=early)
+                for step in tx._before_commit:
+                    await step()
+                await tx.flush()
                 await transaction.commit()
+                if early:
+                    await connection.fetch(ON_DISK)
             except BaseException:
                 if not connection.is_closed() and connection.is_in_transaction():
                     await transaction.rollback()

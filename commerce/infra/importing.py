@@ -447,7 +447,7 @@ async def command(
         await db.close()
     console.print(as_text(report, dry_run=dry_run), highlight=False, markup=False, soft_wrap=True)
     if errors_path is None:
-        for fault in errors.first:
+        for fault in sorted(errors.first, key=lambda fault: fault.line):
             where = f"line {fault.line}: {fault.field}: " if fault.field else f"line {fault.line}: "
             console.print(where + fault.reason, highlight=False, markup=False, soft_wrap=True)
         if report.faults > len(errors.first):

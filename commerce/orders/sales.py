@@ -126,7 +126,9 @@ def _goods(index: int, line: books.Line, asked: SaleLineIn, *, tracked: bool) ->
         raise UnknownArticles(
             lines=[{"index": index, "sku": sku, "barcode": None, "reason": "not_in_bundle"} for sku in strangers]
         )
-    codes = asked.codes or ([asked.barcode] if tracked and asked.barcode and catalog.unit_on_label(asked.barcode) else [])
+    codes = asked.codes or (
+        [asked.barcode] if tracked and asked.barcode and catalog.unit_on_label(asked.barcode) else []
+    )
     return stock.SaleLine(
         line_id=line.id, variant_id=line.variant_id, quantity=line.quantity, components=parts, codes=tuple(codes)
     )

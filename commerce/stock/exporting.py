@@ -72,6 +72,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     places: dict[UUID, str]
     since: datetime | None
     until: datetime
+    skus: dict[UUID, str] = {}
+    """Those that have been looked up: most variants come again at the next location."""
 
 
 class Export(Struct, frozen=True, kw_only=True):
@@ -117,7 +119,11 @@ async def _changes(tx: Tx, what: Wanted, after: UUID) -> tuple[list[Exported], U
 
 
 async def _lines(tx: Tx, what: Wanted, rows: Sequence[Any]) -> list[Exported]:
-    variants = await catalog.variants(tx, list({row.variant_id for row in rows}))
+    new = {row.variant_id for row in rows} - what.skus.keys()
+    if new:
+        what.skus.update(
+            (variant_id, known.sku) for variant_id, known in (await catalog.variants(tx, list(new))).items()
+        )
     absolute = what.since is None
     found = []
     for row in rows:
@@ -125,7 +131,7 @@ async def _lines(tx: Tx, what: Wanted, rows: Sequence[Any]) -> list[Exported]:
         found.append(
             Exported(
                 location=what.places[row.location_id],
-                sku=variants[row.variant_id].sku,
+                sku=what.skus[row.variant_id],
                 quantity=buckets["available"] + buckets["reserved"] + buckets["committed"],
                 mode="absolute" if absolute else "delta",
                 on_hand=past.on_hand(buckets),

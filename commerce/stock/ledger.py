@@ -147,16 +147,19 @@ change AS MATERIALIZED (
     SELECT * FROM unnest(
         CAST(:change_ids AS uuid[]), CAST(:states_seen AS text[]), CAST(:opens_seen AS integer[]), CAST(:losts_seen AS integer[]),
         CAST(:states AS text[]), CAST(:buckets AS text[]), CAST(:opens AS integer[]), CAST(:losts AS integer[]),
-        CAST(:quantities AS integer[]), CAST(:change_locations AS uuid[]), CAST(:change_plans AS uuid[])
-    ) AS c(id, state_seen, open_seen, lost_seen, state, bucket, quantity_open, quantity_lost, quantity, location_id, expected_id)
+        CAST(:quantities AS integer[]), CAST(:change_locations AS uuid[]), CAST(:change_plans AS uuid[]),
+        CAST(:buckets_seen AS text[]), CAST(:locations_seen AS uuid[])
+    ) AS c(id, state_seen, open_seen, lost_seen, state, bucket, quantity_open, quantity_lost, quantity, location_id, expected_id,
+        bucket_seen, location_seen)
 ), held AS MATERIALIZED (
-    SELECT r.id, r.state, r.quantity_open, r.quantity_lost FROM stock.reservations r JOIN change c ON c.id = r.id
+    SELECT r.id, r.state, r.quantity_open, r.quantity_lost, r.bucket, r.location_id FROM stock.reservations r JOIN change c ON c.id = r.id
     WHERE (SELECT count(*) FROM locked) >= 0
     ORDER BY r.id FOR NO KEY UPDATE OF r
 )"""
 _AS_SEEN = """
 (SELECT count(*) FROM held h JOIN change c
-    ON c.id = h.id AND c.state_seen = h.state AND c.open_seen = h.quantity_open AND c.lost_seen = h.quantity_lost)
+    ON c.id = h.id AND c.state_seen = h.state AND c.open_seen = h.quantity_open AND c.lost_seen = h.quantity_lost
+        AND c.bucket_seen = h.bucket AND c.location_seen = h.location_id)
     = (SELECT count(*) FROM change)"""
 _FITS = """
 fits AS MATERIALIZED (
@@ -395,6 +398,8 @@ async def book(
             "states_seen": [change.seen.state for change in ordered],
             "opens_seen": [change.seen.quantity_open for change in ordered],
             "losts_seen": [change.seen.quantity_lost for change in ordered],
+            "buckets_seen": [change.seen.bucket for change in ordered],
+            "locations_seen": [change.seen.location_id for change in ordered],
             "states": [change.state for change in ordered],
             "buckets": [change.bucket for change in ordered],
             "opens": [change.quantity_open for change in ordered],

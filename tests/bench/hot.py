@@ -26,7 +26,7 @@ SPREAD = "spread"
 LIMIT = 0.8
 """The hot variant's orders per second, as a share of the spread ones'."""
 HOT_CONCURRENCY = (8, 32)
-ROUNDS = 6
+ROUNDS = 12
 """Short and interleaved, and each begins with the one that ended the round before."""
 
 Measure = Callable[[str, Sample, int, float], None]

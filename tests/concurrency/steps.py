@@ -141,13 +141,16 @@ class Caller:
         self.statements: list[str] = []
         self._observer = observer
         self._free = False
+        self._waits = False
         self._pid: int | None = None
         self._sent = 0
         self._let = asyncio.Semaphore(0)
         self._standing = asyncio.Event()
+        self._moved = asyncio.Event()
         context = copy_context()
         context.run(WATCH.set, self)
         self.task: asyncio.Task[Any] = asyncio.create_task(work, context=context)
+        self.task.add_done_callback(lambda _: self._moved.set())
 
     async def before(self, connection: Connection, statement: str) -> None:
         self._pid = connection.get_server_pid()
@@ -155,6 +158,7 @@ class Caller:
         if self._free or statement.startswith("BEGIN"):
             return  # a transaction sees nothing by its beginning
         self._standing.set()
+        self._moved.set()
         await self._let.acquire()
 
     async def after(self, connection: Connection, statement: str) -> None:
@@ -167,11 +171,13 @@ class Caller:
                 return "ended"
             if self._standing.is_set():
                 return "stands"
-            standing = asyncio.ensure_future(self._standing.wait())
-            await asyncio.wait({self.task, standing}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-            standing.cancel()
-            if not self.task.done() and not self._standing.is_set() and await self._blocked():
+            if self._waits and await self._blocked():
                 return "waits"
+            self._waits = False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), PATIENCE)
+            self._moved.clear()
+            self._waits = not self.task.done() and not self._standing.is_set() and await self._blocked()
 
     async def step(self) -> Stands:
         """Let one statement go."""
@@ -216,9 +222,9 @@ async def every_switch(observer: asyncpg.Connection, scene: Scene) -> Counter[tu
                 stands = await leader.step()
             await other.run()
             await leader.run()
-            found = await asyncio.gather(*(caller.task for caller in callers))
+            found = tuple([await caller.task for caller in callers])
             await check(found)
-            ends[tuple(found)] += 1
+            ends[found] += 1
             if stands == "ended":
                 break
             at += 1

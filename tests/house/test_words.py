@@ -20,7 +20,14 @@ ACROSS = {"audit"}
 """Files that may read other rooms' tables: the invariants."""
 READERS = {"storefront", "events"}
 """Rooms on top that only read: the shop window (decision 0007), and the feed of infra's outbox."""
-APPEND_ONLY = {"payments.receipts", "stock.postings", "stock.movements", "stock.unit_moves", "orders.entries", "infra.audit_records"}
+APPEND_ONLY = {
+    "payments.receipts",
+    "stock.postings",
+    "stock.movements",
+    "stock.unit_moves",
+    "orders.entries",
+    "infra.audit_records",
+}
 
 
 def test_rooms_have_no_clock_of_their_own() -> None:

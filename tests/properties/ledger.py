@@ -215,16 +215,17 @@ class Model:
                 )
 
     def commit(self, owner: stock.Owner, at: datetime) -> None:
-        mine = [held for held in self.of(owner) if held.state in ("reserved", "expired")]
+        mine = [
+            held for held in self.of(owner) if held.bucket == "reserved" and held.state in ("reserved", "expired", "short")
+        ]
         again: dict[Spot, int] = {}
         for held in mine:
-            if held.state == "expired":
+            if held.lost:
                 again[held.spot] = again.get(held.spot, 0) + held.lost
         self.make_room(again, at, owner)
         for held in mine:
-            if held.state == "expired":
-                self.shelf(held.spot).available -= held.lost
-                held.open, held.lost = held.lost, 0
+            self.shelf(held.spot).available -= held.lost
+            held.open, held.lost = held.open + held.lost, 0
             held.state = held.bucket = "committed"
 
     def release(
@@ -370,19 +371,18 @@ class Model:
         for spot, lack in lacking.items():
             if known_only and self.on(spot, "reserved") + self.on(spot, "committed") < lack:
                 raise Refused("stock-below-zero")
-        for spot, lack in lacking.items():
+        for spot, units in lacking.items():
+            lack = units
             on_it = [h for h in self.held[::-1] if h.spot == spot and h.open and h.bucket in ("reserved", "committed")]
             for held in sorted(on_it, key=lambda h: 0 if h.expired(at) else 1 if h.state == "reserved" else 2):
-                if lack <= 0:
-                    break
-                if held.expired(at):
+                if lack > 0 and held.expired(at):
                     lack -= held.open
                     self.expire(held)
-                    continue
-                taken = min(lack, held.open)
-                lack -= taken
-                self.shelf(spot).available += taken
-                self.lose(held, taken)
+                elif lack > 0:
+                    taken = min(lack, held.open)
+                    lack -= taken
+                    self.shelf(spot).available += taken
+                    self.lose(held, taken)
             self.shelf(spot).available += max(0, lack)
         self.carry(moves)
 
@@ -446,7 +446,7 @@ class Model:
         else:
             plan.received += quantity
 
-    def come(self, store: int, came: list[Came], travelled: bool, at: datetime) -> None:
+    def come(self, store: int, came: list[Came], travelled: bool) -> None:
         """Goods of plans, and others, in one act: of a supplier's plan as much as is open, the rest is simply more."""
         seen: set[int] = set()
         if travelled:
@@ -503,7 +503,7 @@ class Model:
 
     def levels(self, at: datetime) -> dict[Spot, tuple[int, ...]]:
         """What every level must show."""
-        found = {}
+        found: dict[Spot, tuple[int, ...]] = {}
         for spot, shelf in self.shelves.items():
             expired = sum(held.open for held in self.held if held.spot == spot and held.open and held.expired(at))
             found[spot] = (

@@ -509,7 +509,7 @@ def program(bench: Bench) -> type[RuleBasedStateMachine]:
         @precondition(lambda self: self.on_the_shelf_of(0) or self.on_the_shelf_of(1))
         @rule(which=pick, share=pick, both=st.booleans())
         def dispatch(self, which: int, share: int, both: bool) -> None:
-            source = 0 if which % 4 and self.on_the_shelf_of(0) or not self.on_the_shelf_of(1) else 1
+            source = 0 if (which % 4 and self.on_the_shelf_of(0)) or not self.on_the_shelf_of(1) else 1
             there = self.on_the_shelf_of(source)
             owners = {there[which % len(there)], *([there[(which + 1) % len(there)]] if both else [])}
             free: dict[tuple[stock.Owner, UUID, int], int] = {}

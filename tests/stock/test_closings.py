@@ -19,6 +19,11 @@ from tests.support import Item, Shop, Store, clock
 
 pytestmark = pytest.mark.usefixtures("audited")
 
+CLEAN: dict[str, list[dict[str, Any]]] = {
+    "every stock level equals the sum of all movements there ever were": [],
+    "every closing equals the movements recorded up to it": [],
+}
+
 
 async def now(db: Database) -> datetime:
     """The server's moment, behind everything that is committed."""
@@ -70,7 +75,7 @@ async def test_a_late_sale_is_seen_by_the_clock_that_is_asked(db: Database, shop
     for which in closings.CLOCKS:
         seen = [(at, (await as_of(db, store, item, at, which))[0]) for at, _ in expected[which]]
         assert seen == expected[which], which
-    assert await full_audit(settings) == dict.fromkeys(await full_audit(settings), [])
+    assert await full_audit(settings) == CLEAN
 
 
 async def test_what_was_booked_before_it_happened(db: Database, shop: Shop) -> None:
@@ -141,7 +146,7 @@ async def test_a_closing_is_made_in_chunks_and_goes_on_where_it_stopped(
     assert begun.now
     step = await db.write(closings.take_in)
     assert step == closings.Step(movements=2, last=False)
-    assert await full_audit(settings) == dict.fromkeys(await full_audit(settings), [])
+    assert await full_audit(settings) == CLEAN
     again = await db.write(closings.begin, until=until)
     assert again == closings.Begun(number=begun.number, position=begun.position, now=False)
     await shop.stock(store, items[0], 1)
@@ -151,7 +156,7 @@ async def test_a_closing_is_made_in_chunks_and_goes_on_where_it_stopped(
     assert await rows(db, begun.number, store) == {item.id: 15 for item in items}
     repeated = await closings.close(db, until=until)
     assert repeated == closings.Closing(number=begun.number, position=begun.position, made=False, movements=0)
-    assert await full_audit(settings) == dict.fromkeys(await full_audit(settings), [])
+    assert await full_audit(settings) == CLEAN
 
 
 async def rows(db: Database, number: int, store: Store) -> dict[UUID, int]:

@@ -13,7 +13,6 @@ from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.kernel.ids import uuid7
 from commerce.stock import safety
-from tests.stock.shelves import fresh
 from tests.support import Client, Item, Shop, Store, unique
 from tests.support_statements import count_statements
 
@@ -48,18 +47,9 @@ async def of(db: Database, store: Store, item: Item) -> int | None:
     return await db.read(read)
 
 
-async def made(db: Database, store: Store, item: Item, shop: Shop) -> None:
-    """A level, made by a delivery, and resolved in the same transaction."""
-    from commerce import stock
-
-    async def work(tx: Tx) -> None:
-        await stock.receive(
-            tx, shop.system, cause=fresh("receipt"), location_id=store.id,
-            lines=[stock.ReceiptLine(variant_id=item.id, quantity=10)],
-        )  # fmt: skip
-        await safety.resolve(tx, [(store.id, item.id)])
-
-    await db.write(work)
+async def made(shop: Shop, store: Store, item: Item) -> None:
+    """A level, made by a delivery."""
+    await shop.stock(store, item, 10)
 
 
 async def put(planner: Client, *rules: dict[str, Any]) -> dict[str, Any]:
@@ -101,8 +91,8 @@ async def test_the_most_specific_rule_wins(db: Database, shop: Shop, planner: Cl
     store, other, item = await shop.store(), await shop.store(), await shop.item()
     kitchen, cups = await categories(db, shop, "kitchen", "cups")
     await put_into(db, item, cups)
-    await made(db, store, item, shop)
-    await made(db, other, item, shop)
+    await made(shop, store, item)
+    await made(shop, other, item)
     assert (await of(db, store, item), await of(db, other, item)) == (0, 0)
     rules: list[tuple[dict[str, Any], int, int]] = [
         ({"location": store.code, "quantity": 1}, 1, 0),
@@ -121,7 +111,7 @@ async def test_the_most_specific_rule_wins(db: Database, shop: Shop, planner: Cl
     }  # fmt: skip
     late = await shop.item()
     await put_into(db, late, cups)
-    await made(db, store, late, shop)
+    await made(shop, store, late)
     assert await of(db, store, late) == 5
     cleared = [rule | {"quantity": None} for rule, *_ in reversed(rules)]
     for n, rule in enumerate(cleared):
@@ -135,7 +125,7 @@ async def test_goods_that_move_to_another_category_take_its_rule(db: Database, s
     store, item = await shop.store(), await shop.item()
     kitchen, cups = await categories(db, shop, "kitchen", "cups")
     (gifts,) = await categories(db, shop, "gifts")
-    await made(db, store, item, shop)
+    await made(shop, store, item)
     await put(planner, {"category": kitchen, "quantity": 2}, {"location": store.code, "category": gifts, "quantity": 7})
     await outbox.drain(db, parts.subscribers())
     for category, expected in ((cups, 2), (gifts, 7), (kitchen, 2)):
@@ -157,7 +147,7 @@ async def test_a_large_change_goes_on_behind_the_request(
 ) -> None:
     store, items = await shop.store(), [await shop.item(price=None) for _ in range(5)]
     for item in items:
-        await made(db, store, item, shop)
+        await made(shop, store, item)
     monkeypatch.setattr(safety, "CHUNK", 2)
     monkeypatch.setattr(safety, "AT_ONCE", 2)
     answer = await put(planner, {"location": store.code, "quantity": 3})
