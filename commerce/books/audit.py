@@ -94,7 +94,8 @@ GOODS = [
         2,
         "what a fulfillment still owes is set aside for it at its store, or known to be lost there",
         """
-        SELECT f.number, l.order_line_id, l.quantity, d.per_unit, r.began, l.quantity - l.handed_over - l.cancelled - l.passed_on AS outstanding,
+        SELECT f.number, l.order_line_id, l.quantity, d.per_unit, r.began,
+            l.quantity - l.handed_over - l.cancelled - l.passed_on AS outstanding,
             r.kept, r.elsewhere
         FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id AND f.kind <> 'carry_out'
         JOIN (""" + PARTS + """) d ON d.line_id = l.order_line_id

@@ -12,7 +12,8 @@ INVARIANTS = [
         SELECT f.number, f.state, sum(l.quantity - l.handed_over - l.cancelled - l.passed_on) AS outstanding
         FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id
         GROUP BY f.id
-        HAVING (sum(l.quantity - l.handed_over - l.cancelled - l.passed_on) = 0) <> (f.state IN ('collected', 'delivered', 'cancelled', 'rejected'))
+        HAVING (sum(l.quantity - l.handed_over - l.cancelled - l.passed_on) = 0)
+                <> (f.state IN ('collected', 'delivered', 'cancelled', 'rejected'))
             OR (f.state = 'cancelled' AND sum(l.handed_over) > 0)
             OR (f.closed_at IS NULL) = (f.state IN ('collected', 'delivered', 'cancelled', 'rejected'))
         """,

@@ -179,7 +179,8 @@ fits AS MATERIALIZED (
     SELECT count(*) AS acts, count(*) = cardinality(CAST(:act_ids AS uuid[])) AS yes FROM posting
 ), moved AS (
     INSERT INTO stock.movements
-        (posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, per_unit, occurred_at)
+        (posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, per_unit,
+         occurred_at)
     SELECT m.posting_id, m.n, m.variant_id, m.quantity, m.from_place, m.from_location_id, m.to_place, m.to_location_id,
            CASE WHEN m.to_place = 'customer'
                 THEN (SELECT c.average FROM stock.costs c WHERE c.variant_id = m.variant_id) ELSE m.unit_cost END,
@@ -188,7 +189,8 @@ fits AS MATERIALIZED (
         CAST(:move_postings AS uuid[]), CAST(:move_ns AS integer[]), CAST(:move_variants AS uuid[]), CAST(:move_quantities AS integer[]),
         CAST(:move_froms AS text[]), CAST(:move_from_locations AS uuid[]), CAST(:move_tos AS text[]), CAST(:move_to_locations AS uuid[]),
         CAST(:move_costs AS bigint[]), CAST(:move_lines AS uuid[]), CAST(:move_per_units AS integer[])
-    ) AS m(posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, per_unit), booked
+    ) AS m(posting_id, n, variant_id, quantity, from_place, from_location_id, to_place, to_location_id, unit_cost, line_id, per_unit),
+        booked
     WHERE booked.yes
 ), changed AS (
     UPDATE stock.levels l SET {sums}
@@ -492,7 +494,7 @@ async def lock(tx: Tx, spots: Iterable[Spot]) -> dict[Spot, Standing]:
             row.safety_stock,
             None,
             False,
-        )  # fmt: skip
+        )
         for row in rows
     }
 
