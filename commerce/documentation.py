@@ -63,8 +63,8 @@ variant's unit (pieces when it has none); lists in pages: pass `next_cursor` as 
 
 TAGS = {
     "shop": "What a customer sees and does in any channel: catalog, prices, availability, cart, orders, returns.",
-    "store": "What staff and devices do in one store: pickups, till sales, returns, stock. Limited to their own locations.",
-    "back office": "Products, prices, locations, staff, clients and devices of the whole chain, and the feed of events.",
+    "store": "What staff and devices do in one place: pickups, sales, returns, stock, transfers, counts. Limited to their locations.",
+    "back office": "Of the whole chain: products, prices, locations, staff, devices; stock, plans, sourcing; the feed of events.",
     "auth": "Tokens: anonymous shoppers, customers, staff; sessions and signing out.",
     "system": "For whoever keeps the application running.",
 }

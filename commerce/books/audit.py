@@ -426,6 +426,32 @@ STRAYS = [
     ),
     Invariant(
         2,
+        "what is set aside elsewhere for a fulfillment is to be brought by a transfer, once the news was heard",
+        """
+        WITH waiting AS (
+            SELECT CAST(jsonb_array_elements_text(o.payload -> 'fulfillment_ids') AS uuid) AS id FROM infra.outbox o
+            WHERE o.type = 'transfer.fell_short' AND (
+                o.published_no IS NULL
+                OR EXISTS (SELECT 1 FROM infra.deliveries d WHERE d.event_id = o.id AND d.delivered_at IS NULL))
+        )
+        SELECT r.number, r.line_id, r.variant_id, r.location_id, r.units, t.to_send
+        FROM (
+            SELECT f.number, f.location_id AS destination_id, r.owner_id, r.line_id, r.variant_id, r.location_id, sum(r.quantity_open) AS units
+            FROM stock.reservations r JOIN fulfillment.fulfillments f ON f.id = r.owner_id
+            WHERE r.owner_kind = 'fulfillment' AND r.quantity_open > 0 AND r.location_id <> f.location_id
+            GROUP BY f.number, f.location_id, r.owner_id, r.line_id, r.variant_id, r.location_id
+        ) r LEFT JOIN (
+            SELECT t.source_id, t.destination_id, l.owner_id, l.order_line_id, l.variant_id, sum(l.quantity - l.cancelled) AS to_send
+            FROM transfers.transfers t JOIN transfers.lines l ON l.transfer_id = t.id
+            WHERE t.state IN ('draft', 'ready') AND l.owner_id IS NOT NULL
+            GROUP BY t.source_id, t.destination_id, l.owner_id, l.order_line_id, l.variant_id
+        ) t ON t.owner_id = r.owner_id AND t.order_line_id = r.line_id AND t.variant_id = r.variant_id
+            AND t.source_id = r.location_id AND t.destination_id = r.destination_id
+        WHERE r.units > coalesce(t.to_send, 0) AND r.owner_id NOT IN (SELECT id FROM waiting)
+        """,
+    ),
+    Invariant(
+        2,
         "what stands in transit, is planned to, or is set aside for a transfer is on one of its lines",
         """
         SELECT 'level' AS what, l.location_id AS id, l.variant_id, l.in_transit + l.in_transit_committed AS quantity FROM stock.levels l

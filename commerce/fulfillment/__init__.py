@@ -40,6 +40,7 @@ from commerce.fulfillment.service import (
     renew_codes,
     require_rejectable,
     settle_risk,
+    settle_waiting,
     state_of,
 )
 from commerce.fulfillment.sourcing import Plan, Reason, Rules, Wanted, plan, texts_of
@@ -89,6 +90,7 @@ __all__ = [
     "require_rejectable",
     "rules_of",
     "settle_risk",
+    "settle_waiting",
     "state_of",
     "steps_of",
     "store_plan",

@@ -207,8 +207,15 @@ def _json(value: Any) -> str:
 
 def _check(command: SaveDeliveryMethod) -> None:
     if not command.name:
-        raise BadDeliveryMethod(field="name", reason="give it in at least one language")
+        raise BadDeliveryMethod(
+            field="name", reason="give it in at least one language", reason_ru="укажите хотя бы на одном языке"
+        )
     if any(later.up_to_km <= earlier.up_to_km for earlier, later in pairwise(command.bands)):
-        raise BadDeliveryMethod(field="bands", reason="each must reach further than the one before it")
+        raise BadDeliveryMethod(
+            field="bands", reason="each must reach further than the one before it",
+            reason_ru="каждая зона должна быть дальше предыдущей",
+        )  # fmt: skip
     if len(set(command.weekdays)) < len(command.weekdays):
-        raise BadDeliveryMethod(field="weekdays", reason="name each weekday once")
+        raise BadDeliveryMethod(
+            field="weekdays", reason="name each weekday once", reason_ru="назовите каждый день недели один раз"
+        )

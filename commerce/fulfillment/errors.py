@@ -114,13 +114,10 @@ class BadDryRun(Unprocessable):
     detail_ru = "Укажите либо `pickup` — магазин выдачи, либо `to` — точку доставки."
 
 
-class BadDeliveryMethod(Unprocessable):
+class BadDeliveryMethod(Contradictory):
     code = "bad-delivery-method"
     title = "These data of the delivery method contradict themselves"
     title_ru = "Данные способа доставки противоречивы"
-    detail = "{field}: {reason}."
-    detail_ru = "{field}: {reason}."
-    members_schema = {"field": str, "reason": str}
 
 
 class DeliveryMethodChanged(Stale):

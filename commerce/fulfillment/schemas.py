@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from commerce import catalog, stock
+from commerce.kernel.clock import in_utc
 from commerce.kernel.text import NO_NUL, Quantity, Reason, Sku
 
 State = Literal[
@@ -163,6 +164,9 @@ class PromiseAgain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     from_at: Annotated[datetime, Meta(tz=True)]
     until_at: Annotated[datetime, Meta(tz=True)]
     reason: Reason
+
+    def __post_init__(self) -> None:
+        in_utc(self.until_at)
 
 
 class FulfillmentLineView(Struct, frozen=True, kw_only=True):

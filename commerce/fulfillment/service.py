@@ -213,6 +213,14 @@ async def settle_risk(tx: Tx, *, fulfillment: Fulfillment) -> None:
         fulfillment.at_risk = bool(await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id]))
 
 
+async def settle_waiting(tx: Tx, *, fulfillment: Fulfillment) -> None:
+    """After the caller has given up units that a locked fulfillment was waiting for, and before he records why: it waits no more when
+    the rest is there. One statement, none when nothing was coming."""
+    if fulfillment.coming:
+        where = await stock.whereabouts(tx, kind="fulfillment", ids=[fulfillment.id])
+        fulfillment.state = state_of(fulfillment.location_id, where.get(fulfillment.id, {}))
+
+
 def hand_over(
     tx: Tx, actor: Actor, *, fulfillment: Fulfillment, quantities: Mapping[UUID, int], hand_over_id: UUID
 ) -> None:
@@ -314,8 +322,7 @@ async def pass_on(
         return reject(tx, actor, fulfillment=fulfillment, reason=reason)
     for line in fulfillment.lines:
         line.passed_on += given.get(line.order_line_id, 0)
-    where = (await stock.whereabouts(tx, kind="fulfillment", ids=[fulfillment.id])).get(fulfillment.id, {})
-    fulfillment.state = state_of(fulfillment.location_id, where)
+    await settle_waiting(tx, fulfillment=fulfillment)
     _change(
         tx, actor, fulfillment, events.FulfillmentPassedOn, "passed_on", {"reason": reason, "lines": _by_line(given)},
         reason=reason, units=_by_line(given),

@@ -17,6 +17,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Meta
 
 from commerce.infra.http import BadInput, Invalid
+from commerce.kernel.clock import in_utc
 
 BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "title", "description")
 
@@ -58,10 +59,9 @@ def moment(name: str, given: str | None) -> datetime | None:
     if given is None:
         return None
     try:
-        found: datetime = msgspec.convert(given, _MOMENT)
-    except msgspec.ValidationError as error:
+        return in_utc(msgspec.convert(given, _MOMENT))
+    except ValueError as error:
         raise BadInput(errors=[Invalid(pointer=name, detail=str(error))]) from error
-    return found
 
 
 def read_bounds() -> None:

@@ -98,6 +98,23 @@ class Unprocessable(Problem):
     status = 422
 
 
+class Contradictory(Unprocessable):
+    """Data that contradict themselves: which field, and why, in both languages; the member `reason` is the English one."""
+
+    detail = "{field}: {reason}."
+    detail_ru = "{field}: {reason}."
+    members_schema = {"field": str, "reason": str}
+
+    def __init__(self, *, field: str, reason: str, reason_ru: str) -> None:
+        super().__init__(field=field, reason=reason)
+        self.reason_ru = reason_ru
+
+    def text(self, language: str) -> tuple[str, str]:
+        if language != "ru":
+            return super().text(language)
+        return self.title_ru, _filled(self.detail_ru, {**self.members, "reason": self.reason_ru})
+
+
 class PreconditionRequired(Problem):
     status = 428
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from commerce.kernel.clock import in_utc
 from commerce.kernel.errors import Malformed
 
 T = TypeVar("T")
@@ -47,7 +49,8 @@ def decode_cursor(cursor: str, *types: Any) -> tuple[Any, ...]:
         parts = msgspec.json.decode(raw, type=list[msgspec.Raw])
         if len(parts) != len(types):
             raise BadCursor
-        return tuple(msgspec.json.decode(part, type=kind) for part, kind in zip(parts, types, strict=True))
+        found = [msgspec.json.decode(part, type=kind) for part, kind in zip(parts, types, strict=True)]
+        return tuple(in_utc(part) if isinstance(part, datetime) else part for part in found)
     except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError) as error:
         raise BadCursor from error
 

@@ -112,6 +112,7 @@ async def cancel_at_store(
     await recall(tx, actor, work, units, command.reason)
     await release(tx, actor, work, location, units, command.reason)
     await fulfillment.settle_risk(tx, fulfillment=work)
+    await fulfillment.settle_waiting(tx, fulfillment=work)
     fulfillment.cancel(tx, actor, fulfillment=work, reason=command.reason, note=command.note, quantities=units)
     give_up(tx, actor, order, units, command.reason)
     outbox.audit(

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
-from commerce import catalog, fulfillment, locations, stock
+from commerce import catalog, fulfillment, locations, stock, transfers
 from commerce.infra import outbox
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
@@ -33,7 +33,7 @@ from commerce.orders.schemas import (
     RejectFulfillment,
     UnitsOfSku,
 )
-from commerce.orders.service import give_up, owned, pickup_at, recall, release
+from commerce.orders.service import freight_of, give_up, owned, pickup_at, recall, release
 from commerce.orders.tables import choices
 
 OPEN_CHOICES = """
@@ -62,10 +62,10 @@ async def reject(
     variants = await catalog.variants(tx, [line.variant_id for line in order.lines])
     await recall(tx, actor, work, None, command.reason)
     came_from_here = not work.coming
-    await release(tx, actor, work, location, None, command.reason)
+    given = await release(tx, actor, work, location, None, command.reason)
     units = fulfillment.reject(tx, actor, fulfillment=work, reason=command.reason, note=command.note)
     if came_from_here and command.reason in NOT_THERE:
-        await _write_down(tx, actor, work, location, command.reason)
+        await _write_down(tx, actor, work, location, given, command.reason)
     wanted = [
         sources.Wanted(line=line, quantity=units[line.id], may_wait=variants[line.variant_id].may_wait(tx.at))
         for line in order.lines if line.id in units
@@ -100,14 +100,15 @@ async def fell_short(
     reason: str,
 ) -> None:
     """A transfer does not bring what a fulfillment waits for: units by (line, variant) `behind` at its source, or `gone` on the
-    way. They come from elsewhere, or the customer is asked. Nothing when they are not wanted any more."""
+    way. They come from elsewhere, or the customer is asked. Nothing when they are not wanted any more, when they were made up, or
+    when the store has begun: it sees what is at risk."""
     order_id = await fulfillment.order_of(tx, fulfillment_id)
     order = await books.lock_by_id(tx, order_id=order_id) if order_id is not None else None
     if order is None:
         return
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
     work = next(one for one in works if one.id == fulfillment_id)
-    if not work.coming:
+    if not (work.coming or work.state == "open"):
         return
     places = await locations.by_ids(tx, [work.location_id])
     location = places[work.location_id]
@@ -116,18 +117,19 @@ async def fell_short(
     date = location.business_date(tx.at)
     owner = stock.Owner("fulfillment", work.id)
     lacking: dict[UUID, int] = {}
-    for units, place in ((behind, source_id), (gone, work.location_id)):
-        for whole, lines in (
-            (True, _lines_of(order, units, bundles=True)),
-            (False, _lines_of(order, units, bundles=False)),
-        ):
-            if lines:
-                await stock.release(
-                    tx, actor, owner=owner, cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=lines,
-                    location_id=None if whole else place, reason=reason, business_date=date,
-                )  # fmt: skip
-            for line_id, quantity in lines.items():
-                lacking[line_id] = lacking.get(line_id, 0) + quantity
+    await transfers.lock_for_order(tx, owner=work.id)
+    for units, place in await _still_lacking(tx, owner, behind, source_id, gone, work.location_id):
+        lines = _lines_of(order, units)
+        given_up = await stock.give_up(
+            tx, actor, owner=owner, cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=lines, first_at=place, reason=reason,
+            business_date=date,
+        )  # fmt: skip
+        await transfers.cancel_for_order(tx, actor, owner=work.id, lines=freight_of(given_up or ()), reason=reason)
+        for line_id, quantity in lines.items():
+            lacking[line_id] = lacking.get(line_id, 0) + quantity
+    if not lacking:
+        return
+    await fulfillment.settle_risk(tx, fulfillment=work)
     given = await fulfillment.pass_on(tx, actor, fulfillment=work, units=lacking, reason=reason)
     wanted = [
         sources.Wanted(line=line, quantity=given[line.id], may_wait=variants[line.variant_id].may_wait(tx.at))
@@ -136,7 +138,7 @@ async def fell_short(
     if not wanted:
         return
     opened = None
-    if rules.options.after_rejection == "resource":
+    if rules.options.after_rejection == "resource" and location.may("pickup", tx.at):
         opened = await _open_elsewhere(
             tx, actor, order=order, wanted=wanted, location=location, replaces=work.id, n=len(works) + 1,
             exclude=frozenset({source_id}), reason="resourced",
@@ -145,20 +147,50 @@ async def fell_short(
         _ask(tx, actor, order, work, given, reason)
 
 
-def _lines_of(order: Order, units: Mapping[tuple[UUID, UUID], int], *, bundles: bool) -> dict[UUID, int]:
+async def _still_lacking(
+    tx: Tx,
+    owner: stock.Owner,
+    behind: Mapping[tuple[UUID, UUID], int],
+    source_id: UUID,
+    gone: Mapping[tuple[UUID, UUID], int],
+    location_id: UUID,
+) -> list[tuple[dict[tuple[UUID, UUID], int], UUID]]:
+    """What the news says, as far as it still holds, each with its place: the customer may have given units up since, or the store may
+    have made up for them. Behind is what is lost at the source, or stands there with nothing to bring it."""
+    lost: dict[UUID, dict[tuple[UUID, UUID], int]] = {source_id: {}, location_id: {}}
+    stays: dict[tuple[UUID, UUID], int] = {}
+    for held in await stock.reservations_of(tx, owner):
+        key = held.line_id, held.variant_id
+        if held.location_id in lost:
+            lost[held.location_id][key] = lost[held.location_id].get(key, 0) + held.quantity_lost
+        if held.location_id == source_id:
+            stays[key] = stays.get(key, 0) + held.quantity_open + held.quantity_lost
+    for transfer in await transfers.of_owner(tx, [owner.id]):
+        for line in transfer.lines if transfer.source_id == source_id else ():
+            key = line.order_line_id, line.variant_id
+            stays[key] = stays.get(key, 0) - line.to_send
+    left = {key: max(units, lost[source_id].get(key, 0)) for key, units in stays.items()}
+    found = [
+        ({key: min(quantity, known.get(key, 0)) for key, quantity in units.items()}, place)
+        for units, known, place in ((behind, left, source_id), (gone, lost[location_id], location_id))
+    ]
+    return [(units, place) for units, place in found if any(units.values())]
+
+
+def _lines_of(order: Order, units: Mapping[tuple[UUID, UUID], int]) -> dict[UUID, int]:
     """Units by line from units by (line, variant): a bundle lacks as soon as one component does, and gives up all of them."""
     found: dict[UUID, int] = {}
     for line in order.lines:
-        if bool(line.components) == bundles:
-            each = {part.variant_id: part.quantity for part in line.parts} or {line.variant_id: 1}
-            short = max((-(-units.get((line.id, variant_id), 0) // n) for variant_id, n in each.items()), default=0)
-            if short:
-                found[line.id] = short
+        each = {part.variant_id: part.quantity for part in line.parts} or {line.variant_id: 1}
+        short = max((-(-units.get((line.id, variant_id), 0) // n) for variant_id, n in each.items()), default=0)
+        if short:
+            found[line.id] = short
     return found
 
 
 async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) -> ChoiceAnswered:
-    """The customer's answer, or staff's for him: another store (or the same one, later), or he does not want it any more.
+    """The customer's answer, or for him that of staff of the stores that could not do it: another store (or the same one, later), or
+    he does not want it any more.
 
     Raises UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock.
     """
@@ -174,6 +206,12 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     asked = await tx.rows(OPEN_CHOICES, order=order.id)
     if not asked:
         raise NothingToChoose
+    works = await fulfillment.lock_of_order(tx, order_id=order.id)
+    if actor.kind == "staff":
+        concerned = {row.fulfillment_id for row in asked}
+        places = await locations.by_ids(tx, sorted({work.location_id for work in works if work.id in concerned}))
+        if not all(actor.may("orders.cancel", place.code) for place in places.values()):
+            raise OrderNotAllowed(permission="orders.cancel")
     units = units_of(asked)
     opened: fulfillment.Fulfillment | None = None
     if command.cancel:
@@ -181,7 +219,6 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
         give_up(tx, actor, order, units, "customer_cancelled")
     else:
         assert command.location is not None  # noqa: S101
-        works = await fulfillment.lock_of_order(tx, order_id=order.id)
         location, _ = pickup_at(await locations.by_codes(tx, [command.location]), command.location, tx.at)
         variants = await catalog.variants(tx, [line.variant_id for line in order.lines])
         wanted = [
@@ -226,11 +263,16 @@ def named(order: Order, units: Mapping[UUID, int]) -> list[UnitsOfSku]:
     return [UnitsOfSku(sku=line.sku, quantity=units[line.id]) for line in order.lines if units.get(line.id)]
 
 
-async def _write_down(tx: Tx, actor: Actor, work: fulfillment.Fulfillment, location: Location, reason: str) -> None:
+async def _write_down(
+    tx: Tx, actor: Actor, work: fulfillment.Fulfillment, location: Location, given: Sequence[stock.GivenUp], reason: str
+) -> None:
+    """What was set aside on this shelf and just became free; what it had lost already is not lost twice."""
     goods: dict[UUID, int] = {}
-    for line in work.lines:
-        for variant_id, each in [(p.variant_id, p.quantity) for p in line.components or ()] or [(line.variant_id, 1)]:
-            goods[variant_id] = goods.get(variant_id, 0) + line.passed_on * each
+    for part in given:
+        if part.freed and part.location_id == location.id:
+            goods[part.variant_id] = goods.get(part.variant_id, 0) + part.freed
+    if not goods:
+        return
     await stock.not_there(
         tx, actor, cause=stock.Cause("fulfillment_rejected", work.id), location_id=location.id, goods=goods,
         fate=NOT_THERE[reason], business_date=location.business_date(tx.at), reason=reason,

@@ -262,7 +262,7 @@ async def answer_choice(
     status_code=201,
     responses=writes(
         locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, TooManyUnits,
-        SaleElsewhere, SaleIdReused, ExternalIdTaken, payments.CardNumberRefused, payments.RegisterElsewhere, *NAMED,
+        SaleElsewhere, SaleIdReused, ExternalIdTaken, payments.CardNumberRefused, payments.RegisterElsewhere, stock.LevelTooHigh, *NAMED,
     ),
 )  # fmt: skip
 async def book_sale(

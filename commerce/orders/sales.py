@@ -49,7 +49,8 @@ async def book(
     A second booking of the id fails on the order's unique `client_sale_id`: `flow.book_sale` answers the first then.
 
     Raises BadMoment, UnknownArticles, TooManyUnits, NoSuchCustomer, WrongTender, AmountTooLarge, payments.CardNumberRefused,
-    payments.RegisterElsewhere, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitNotHere.
+    payments.RegisterElsewhere, stock.LevelTooHigh, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated,
+    stock.UnitNotHere.
     """
     if not tx.at - OLDEST <= command.occurred_at <= tx.at + AHEAD:
         raise BadMoment

@@ -474,22 +474,45 @@ async def release(
     location: Location,
     units: Mapping[UUID, int] | None,
     reason: str,
-) -> None:
+) -> list[stock.GivenUp]:
     """Free what is still set aside for a fulfillment, or would be if it were not lost: all of it, or units by line. The last
-    locks of a verb; two statements."""
-    await stock.release(
+    locks of a verb; two statements. Of some units it is known only now which of them were to be sent: four when goods may come."""
+    given = await stock.give_up(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("fulfillment_cancelled", uuid7()), lines=units,
         last_at=location.id, reason=reason, business_date=location.business_date(tx.at),
-    )  # fmt: skip
+    ) or []  # fmt: skip
+    if units is not None and may_be_sent(work):
+        await transfers.cancel_for_order(tx, actor, owner=work.id, lines=freight_of(given), reason=reason)
+    return given
+
+
+def freight_of(given: Sequence[stock.GivenUp]) -> list[transfers.OrderFreight]:
+    """What need not be sent any more: what stood, or was lost, where it was to leave, and what travels."""
+    return [
+        transfers.OrderFreight(
+            order_line_id=part.line_id, variant_id=part.variant_id, quantity=part.units,
+            **({"line_id": part.expected_id} if part.bucket == "in_transit_committed" else {"source_id": part.location_id}),
+        )
+        for part in given
+    ]  # fmt: skip
 
 
 async def recall(
     tx: Tx, actor: Actor, work: fulfillment.Fulfillment, units: Mapping[UUID, int] | None, reason: str
 ) -> None:
-    """What was to be sent for a fulfillment stays where it is, and what travels is nobody's: before its stock is released. Two
-    statements, none when nothing is coming."""
-    if work.coming:
-        await transfers.cancel_for_order(tx, actor, owner=work.id, lines=_freight(work, units), reason=reason)
+    """What was to be sent for a fulfillment stays where it is, and what travels is nobody's: before its stock is released. Of some
+    units by line only `release` finds out which. Two statements, none when nothing may come."""
+    if not may_be_sent(work):
+        return
+    if units is None:
+        await transfers.cancel_for_order(tx, actor, owner=work.id, reason=reason)
+    else:
+        await transfers.lock_for_order(tx, owner=work.id)
+
+
+def may_be_sent(work: fulfillment.Fulfillment) -> bool:
+    """Whether transfers may have something to bring for a fulfillment; of what it has lost, that can be at their source."""
+    return work.coming or work.at_risk
 
 
 def is_asked(order: Order, works: Sequence[fulfillment.Fulfillment]) -> bool:
@@ -501,16 +524,6 @@ OPEN_CHOICES = "SELECT id, units FROM orders.choices WHERE order_id = :order AND
 END_CHOICES = """
 UPDATE orders.choices SET state = 'cancelled', answered_at = CAST(:at AS timestamptz) WHERE id = ANY(CAST(:ids AS uuid[]))
 """
-
-
-def _freight(work: fulfillment.Fulfillment, units: Mapping[UUID, int] | None) -> list[transfers.OrderFreight] | None:
-    if units is None:
-        return None
-    return [
-        transfers.OrderFreight(order_line_id=line.order_line_id, variant_id=variant_id, quantity=units[line.order_line_id] * each)
-        for line in work.lines if line.order_line_id in units
-        for variant_id, each in [(p.variant_id, p.quantity) for p in line.components or ()] or [(line.variant_id, 1)]
-    ]  # fmt: skip
 
 
 async def renew_code(tx: Tx, actor: Actor, *, number: str) -> CodeRenewed:

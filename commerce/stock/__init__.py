@@ -69,6 +69,7 @@ from commerce.stock.schemas import (
     Expected,
     ExpectedChange,
     Freight,
+    GivenUp,
     HandedOver,
     HistoryEntry,
     Level,
@@ -89,7 +90,7 @@ from commerce.stock.schemas import (
     UnitCodes,
     UnitsNamed,
 )
-from commerce.stock.service import commit, hand_over, promise, promise_again, release, reserve, sweep
+from commerce.stock.service import commit, give_up, hand_over, promise, promise_again, release, reserve, sweep
 from commerce.stock.shelf import refuse_bundles
 from commerce.stock.travel import arrive, dispatch
 from commerce.stock.units import check_back, parts_named, pick_units
@@ -110,6 +111,7 @@ __all__ = [
     "Expected",
     "ExpectedChange",
     "Freight",
+    "GivenUp",
     "HandedOver",
     "HistoryEntry",
     "InsufficientStock",
@@ -161,6 +163,7 @@ __all__ = [
     "dispatch",
     "expect",
     "expected_of",
+    "give_up",
     "hand_over",
     "history",
     "inbound",

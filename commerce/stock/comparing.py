@@ -22,6 +22,7 @@ from commerce.infra import importing
 from commerce.infra.db import Database, Tx
 from commerce.infra.importing import ErrorReport, Fault, Item, Line, Reader, present
 from commerce.kernel.actor import Actor
+from commerce.kernel.clock import in_utc
 from commerce.kernel.text import Code, Sku
 from commerce.stock import closings, past
 from commerce.stock.closings import WhichClock
@@ -84,6 +85,10 @@ class CompareStock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     whole: bool = False
     as_of: Annotated[datetime, Meta(tz=True, description="When the snapshot was taken; now without")] | None = None
     clock: WhichClock = "occurred"
+
+    def __post_init__(self) -> None:
+        if self.as_of is not None:
+            in_utc(self.as_of)
 
 
 class Difference(Struct, frozen=True, kw_only=True):

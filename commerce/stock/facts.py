@@ -198,7 +198,7 @@ async def sell(
     PromiseBroken names; what the books did not know at all is corrected, and CountNeeded published. Units with codes must all be
     named, and none may have left before. One statement; three when `available` is short; one more when units have codes.
 
-    Raises UnitCodesNeeded, UnitCodesNotKept, UnitCodeRepeated, UnitNotHere.
+    Raises UnitCodesNeeded, UnitCodesNotKept, UnitCodeRepeated, UnitNotHere; LevelTooHigh for more units than a level can tell.
     """
     movements = [
         Movement(
@@ -515,6 +515,8 @@ async def _take(
     tracked: bool = False,
 ) -> Outcome:
     """Take goods from `available` as a physical fact: what is lacking comes from expired reservations, live ones, nowhere."""
+    if any(abs(change) > ledger.LIMIT for level in ledger.deltas(movements).values() for change in level.values()):
+        raise LevelTooHigh
     act = Act(cause=cause, movements=movements, reason=reason)
     outcome = await ledger.book(tx, actor, [act], tracked=tracked, occurred_at=occurred_at, business_date=business_date)
     for _ in range(ATTEMPTS):

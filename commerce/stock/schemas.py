@@ -301,6 +301,24 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     expected_id: UUID | None = None
 
 
+class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner gave up of one reservation, where it stood: units that were `freed`, and lost ones that were `forgone`."""
+
+    line_id: UUID
+    variant_id: UUID
+    location_id: UUID
+    bucket: StandsOn
+    expected_id: UUID | None
+    per_unit: int
+    freed: int
+    forgone: int
+
+    @property
+    def units(self) -> int:
+        """All of them."""
+        return self.freed + self.forgone
+
+
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """A positive quantity of one variant from one place to another."""
 

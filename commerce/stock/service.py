@@ -20,7 +20,7 @@ from commerce.stock.errors import InsufficientStock
 from commerce.stock.ledger import ATTEMPTS, Act, Change, NewReservation, Spot, Standing
 from commerce.stock.lines import handed, handed_over, posted_per_line
 from commerce.stock.portions import bucket_of, changed, portions, reservation_short, within
-from commerce.stock.schemas import Cause, Demand, HandedOver, Movement, Owner, Reservation, Short
+from commerce.stock.schemas import Cause, Demand, GivenUp, HandedOver, Movement, Owner, Reservation, Short
 
 
 async def promise(
@@ -135,19 +135,44 @@ async def release(
     reason: str | None = None,
     business_date: date | None = None,
 ) -> dict[UUID, int]:
+    """Give back what is set aside for the owner, as `give_up` does. Answers the quantity given back per line; lines that have nothing
+    left are absent. Two statements."""
+    given = await give_up(
+        tx, actor, owner=owner, cause=cause, lines=lines, location_id=location_id, last_at=last_at, reason=reason,
+        business_date=business_date,
+    )  # fmt: skip
+    if given is None:
+        return await posted_per_line(tx, cause, "available")
+    return units_of_lines((part.line_id, part.variant_id, part.freed, part.per_unit) for part in given if part.freed)
+
+
+async def give_up(
+    tx: Tx,
+    actor: Actor,
+    *,
+    owner: Owner,
+    cause: Cause,
+    lines: Mapping[UUID, int] | None = None,
+    location_id: UUID | None = None,
+    last_at: UUID | None = None,
+    first_at: UUID | None = None,
+    reason: str | None = None,
+    business_date: date | None = None,
+) -> list[GivenUp] | None:
     """Give back what is set aside for the owner, all of it or up to a quantity per line: reserved or committed -> available.
 
     With a `location_id` only what stands there, or is lost. What is committed `last_at` a location is given back after what is still
-    on its way to it, and that before what has not left elsewhere.
+    on its way to it, and that before what has not left elsewhere. What stands or was lost `first_at` a location goes before
+    everything else.
 
     What the owner gives up is first what he has lost already: nothing moves for those units, he only wants them no more. Units with
     codes in his box beyond what he keeps go back to the shelf, those picked last first: one more statement.
-    Answers the quantity given back per line; lines that have nothing left are absent. Two statements.
+    Answers what was given up of each reservation; None when the cause has been posted before. Two statements.
     """
     for _ in range(ATTEMPTS):
         found = await ledger.of_owner(tx, owner, cause)
         if found.posted:
-            return await posted_per_line(tx, cause, "available")
+            return None
         # The newest first: what was added last is given back first.
         newest = [
             held
@@ -158,16 +183,23 @@ async def release(
             newest.sort(
                 key=lambda held: 0 if held.bucket == "in_transit_committed" else 1 + (held.location_id == last_at)
             )
+        groups = [newest]
+        if first_at is not None:
+            newest.sort(key=lambda held: held.bucket != "in_transit_committed")
+            groups = [[held for held in newest if (held.location_id == first_at) == there] for there in (True, False)]
         left = units_held(newest, lines)
-        forgone = portions(newest, left, lambda held: held.quantity_lost)
-        freed = portions(newest, left, lambda held: held.quantity_open)
+        forgone: dict[UUID, int] = {}
+        freed: dict[UUID, int] = {}
+        for group in groups:
+            forgone |= portions(group, left, lambda held: held.quantity_lost)
+            freed |= portions(group, left, lambda held: held.quantity_open)
         changes = [
             changed(held, open_less=freed.get(held.id, 0), lost_less=forgone.get(held.id, 0), end="released")
             for held in newest
             if held.id in freed or held.id in forgone
         ]
         if not changes:
-            return {}
+            return []
         movements = [
             within(
                 held,
@@ -193,9 +225,13 @@ async def release(
             await expected.take(tx, plans)
             given_up = {held.id: freed.get(held.id, 0) + forgone.get(held.id, 0) for held in newest}
             await units.put_back(tx, actor, outcome, owner, found, given_up)
-            return units_of_lines(
-                (held.line_id, held.variant_id, freed[held.id], held.per_unit) for held in newest if held.id in freed
-            )
+            return [
+                GivenUp(
+                    line_id=held.line_id, variant_id=held.variant_id, location_id=held.location_id, bucket=held.bucket,
+                    expected_id=held.expected_id, per_unit=held.per_unit, freed=freed.get(held.id, 0), forgone=forgone.get(held.id, 0),
+                )
+                for held in newest if given_up[held.id]
+            ]  # fmt: skip
     raise Busy(retry_after_seconds=1)
 
 

@@ -98,13 +98,10 @@ class StaleSupply(Stale):
     members_schema = {"seen": int, "version": int}
 
 
-class BadSupply(Unprocessable):
+class BadSupply(Contradictory):
     code = "bad-supply"
     title = "These data contradict themselves"
     title_ru = "Данные поставки противоречивы"
-    detail = "{field}: {reason}."
-    detail_ru = "{field}: {reason}."
-    members_schema = {"field": str, "reason": str}
 
 
 class MoreThanAnnounced(Unprocessable):

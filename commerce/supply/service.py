@@ -192,16 +192,25 @@ def check_day(tx: Tx, location: Location, expected_on: date) -> None:
     """Whether a location can receive on a day that lies ahead. Raises BadSupply, LocationCannotReceive."""
     today = location.business_date(tx.at)
     if expected_on < today:
-        raise BadSupply(field="expected_on", reason=f"{expected_on} has passed at {location.code}")
+        raise BadSupply(
+            field="expected_on", reason=f"{expected_on} has passed at {location.code}",
+            reason_ru=f"{expected_on} в {location.code} уже прошло",
+        )
     if expected_on > today + AHEAD:
-        raise BadSupply(field="expected_on", reason="nothing is announced for more than ten years ahead")
+        raise BadSupply(
+            field="expected_on", reason="nothing is announced for more than ten years ahead",
+            reason_ru="поставки планируют не более чем на десять лет вперёд",
+        )
     evening = datetime.combine(expected_on, time(23, 59), location.zone)
     why = location.refusal("receives", max(tx.at, evening))
     if why in ("no_role", "closed"):
         raise stock.LocationCannotReceive(location=location.code)
     if why is not None:
-        state = "not open yet" if why == "not_open_yet" else "paused"
-        raise BadSupply(field="expected_on", reason=f"{location.code} is {state} on {expected_on}")
+        state, state_ru = ("not open yet", "ещё не открыто") if why == "not_open_yet" else ("paused", "приостановлено")
+        raise BadSupply(
+            field="expected_on", reason=f"{location.code} is {state} on {expected_on}",
+            reason_ru=f"{expected_on} место {location.code} {state_ru}",
+        )  # fmt: skip
 
 
 async def begin(
@@ -261,7 +270,10 @@ async def change(
     more += [(variants[goods.sku].id, goods.quantity, goods.unit_cost) for goods in command.added]
     known = len(announcement.lines)
     if known + len(more) > LINES_AT_MOST:
-        raise BadSupply(field="lines", reason=f"an expected receipt has at most {LINES_AT_MOST} lines")
+        raise BadSupply(
+            field="lines", reason=f"an expected receipt has at most {LINES_AT_MOST} lines",
+            reason_ru=f"в поставке не больше {LINES_AT_MOST} строк",
+        )
     new = [
         Line(id=uuid7(), n=n, variant_id=variant_id, quantity=quantity, unit_cost=unit_cost)
         for n, (variant_id, quantity, unit_cost) in enumerate(more, known + 1)
@@ -327,7 +339,10 @@ async def receive(
     new = announcement.lines[known:]
     gone = _missed(announcement, variants, command.reason, command.short) if command.close else {}
     if not command.close and (command.reason or command.short):
-        raise BadSupply(field="close", reason="reasons for what is short belong to `close: true`")
+        raise BadSupply(
+            field="close", reason="reasons for what is short belong to `close: true`",
+            reason_ru="причины недостачи передают вместе с `close: true`",
+        )
     receipt_id, step_id = uuid7(), uuid7()
     done = _settle(tx, announcement)
     if not done:
@@ -483,11 +498,18 @@ def _new_quantities(
     for wanted in command.lines:
         line = by_n.get(wanted.n)
         if line is None or line.unannounced or wanted.n in seen:
-            why = "stands twice" if wanted.n in seen else "is not part of what was announced"
-            raise BadSupply(field="lines", reason=f"line {wanted.n} {why}")
+            twice = wanted.n in seen
+            raise BadSupply(
+                field="lines",
+                reason=f"line {wanted.n} {'stands twice' if twice else 'is not part of what was announced'}",
+                reason_ru=f"строка {wanted.n} {'указана дважды' if twice else 'не входит в поставку'}",
+            )
         seen.add(wanted.n)
         if wanted.quantity < line.received:
-            raise BadSupply(field="lines", reason=f"{line.received} of line {wanted.n} have come already")
+            raise BadSupply(
+                field="lines", reason=f"{line.received} of line {wanted.n} have come already",
+                reason_ru=f"по строке {wanted.n} уже пришло {line.received}",
+            )
         less = line.quantity - line.cancelled - wanted.quantity
         if less > 0:
             line.cancelled += less
@@ -502,9 +524,15 @@ async def _arrivals(tx: Tx, goods: Sequence[ArrivedGoods]) -> list[Arrival]:
     """What the command names, in units. One statement. Raises UnknownSkus, BundleHasNoStock, BadSupply."""
     for n, line in enumerate(goods):
         if (line.sku is None) == (line.barcode is None):
-            raise BadSupply(field=f"lines/{n}", reason="name either a sku or a barcode")
+            raise BadSupply(
+                field=f"lines/{n}", reason="name either a sku or a barcode",
+                reason_ru="укажите либо артикул, либо штрихкод",
+            )
         if line.quantity + line.damaged == 0:
-            raise BadSupply(field=f"lines/{n}", reason="nothing came of it: leave it out")
+            raise BadSupply(
+                field=f"lines/{n}", reason="nothing came of it: leave it out",
+                reason_ru="ничего не пришло: не передавайте эту строку",
+            )
     by_sku, by_scan = await catalog.articles(
         tx,
         skus=[line.sku for line in goods if line.sku is not None],
@@ -524,9 +552,15 @@ async def _arrivals(tx: Tx, goods: Sequence[ArrivedGoods]) -> list[Arrival]:
             variant=hit.variant, good=line.quantity * hit.quantity, damaged=line.damaged * hit.quantity, command=line
         )
         if (line.codes and not line.quantity) or (line.damaged_codes and not line.damaged):
-            raise BadSupply(field=f"lines/{n}", reason="codes are named of units that did not come")
+            raise BadSupply(
+                field=f"lines/{n}", reason="codes are named of units that did not come",
+                reason_ru="указаны коды единиц, которые не пришли",
+            )
         if arrival.units > MOST:
-            raise BadSupply(field=f"lines/{n}", reason=f"more than {MOST} units in one line")
+            raise BadSupply(
+                field=f"lines/{n}", reason=f"more than {MOST} units in one line",
+                reason_ru=f"больше {MOST} единиц в одной строке",
+            )
         found.append(arrival)
     if unknown:
         raise stock.UnknownSkus(unknown)
@@ -593,7 +627,10 @@ def _filled(own: Sequence[Line], arrival: Arrival, bucket: Bucket) -> list[Porti
             if not taken + beyond:
                 continue
             if line.received + taken + line.over + beyond > LIMIT:
-                raise BadSupply(field="lines", reason=f"more than {LIMIT} units of {arrival.variant.sku}")
+                raise BadSupply(
+                    field="lines", reason=f"more than {LIMIT} units of {arrival.variant.sku}",
+                    reason_ru=f"больше {LIMIT} единиц {arrival.variant.sku}",
+                )
             line.received += taken
             line.over += beyond
             if into == "damaged":

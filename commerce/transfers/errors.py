@@ -129,6 +129,15 @@ class TransferInPast(Unprocessable):
     members_schema = {"expected_on": str, "today": str}
 
 
+class TransferTooFarOff(Unprocessable):
+    code = "transfer-too-far-off"
+    title = "The expected date is too far off"
+    title_ru = "Ожидаемая дата слишком далеко"
+    detail = "{expected_on} lies beyond {latest}: goods are planned for ten years ahead at most. Check the year."
+    detail_ru = "{expected_on} позже {latest}: товар планируют не более чем на десять лет вперёд. Проверьте год."
+    members_schema = {"expected_on": str, "latest": str}
+
+
 class NotInTransfer(Unprocessable):
     code = "not-in-transfer"
     title = "Not part of this transfer"

@@ -7,14 +7,16 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from commerce import stock
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.locations import Location
 from commerce.transfers import events, queries, service
 from commerce.transfers.numbers import new_number
-from commerce.transfers.schemas import Line, Opened, OrderFreight, Transfer
+from commerce.transfers.schemas import Line, Opened, OrderFreight, State, Transfer
 
+NEVER_CAME = "goods_never_came"
 LOCK_OWNED = f"""
 SELECT {queries.HEAD} FROM transfers.transfers t
 WHERE t.id IN (SELECT l.transfer_id FROM transfers.lines l WHERE l.owner_id = ANY(CAST(:owners AS uuid[])))
@@ -59,17 +61,26 @@ def open_for_order(
     return Opened(made.id, made.number)
 
 
+LIVE: tuple[State, ...] = ("draft", "ready", "in_transit", "partially_received")
+
+
+async def lock_for_order(tx: Tx, *, owner: UUID) -> None:
+    """Lock what is to bring goods for a fulfillment: before its stock is given up, when only that tells which units stay behind. One
+    statement, two when there is something."""
+    await _locked(tx, [owner], LIVE)
+
+
 async def cancel_for_order(
     tx: Tx, actor: Actor, *, owner: UUID, lines: Sequence[OrderFreight] | None = None, reason: str = "order"
 ) -> list[OrderFreight]:
     """The order gives up goods of its fulfillment `owner`: all, or so many units of these lines. Two statements.
 
     What is on its way travels on and is nobody's; what has not left stays where it is, and a transfer with nothing else to send is
-    cancelled. What travels is given up first, as `stock.release` does too. The caller holds the fulfillment's lock and releases what
-    is set aside for it afterwards. Answers what was given up here.
+    cancelled. The caller holds the fulfillment's lock. All is given up here before its stock is released; of some units stock knows
+    which, and lines name them: after `lock_for_order` and the release. Answers what was given up here.
     """
-    found = await _locked(tx, [owner], ["draft", "ready", "in_transit", "partially_received"])
-    left = None if lines is None else _by_line(lines)
+    found = await _locked(tx, [owner], LIVE)
+    left = None if lines is None else [[freight, freight.quantity] for freight in lines]
     given_up: dict[tuple[UUID, UUID], int] = {}
     for transfer in sorted(found, key=lambda one: (one.dispatched_at is None, one.id)):
         touched: list[dict[str, Any]] = []
@@ -80,8 +91,7 @@ async def cancel_for_order(
             travels = transfer.dispatched_at is not None
             units = max(0, line.on_the_way - line.freed) if travels else line.wanted
             if left is not None:
-                units = min(units, left.get(key, 0))
-                left[key] = left.get(key, 0) - units
+                units = _take(left, transfer, line, units)
             if not units:
                 continue
             if travels:
@@ -99,12 +109,46 @@ async def cancel_for_order(
 
 
 async def goods_arrived(tx: Tx, actor: Actor, *, owners: Sequence[UUID]) -> None:
-    """Drafts that waited for goods of these fulfillments at their source are ready once all of them have come in."""
+    """Drafts that waited for goods of these fulfillments at their source are ready once nothing more is to come.
+
+    TransferFellShort tells what never came, so that its order gives it up; a draft with nothing to send is cancelled.
+    """
     for transfer in await _locked(tx, owners, ["draft"]):
-        if transfer.order_number is not None and await service.goods_are_in(tx, transfer):
+        if transfer.order_number is None:
+            continue
+        there = await _there(tx, transfer)
+        if there is None:
+            continue
+        short = []
+        for line in transfer.lines:
+            key = (line.owner_id, line.order_line_id, line.variant_id)
+            units = min(line.wanted, there.get(key, 0))
+            there[key] = there.get(key, 0) - units
+            short.append((line, line.wanted - units, "left_behind"))
+        behind = [{"line_id": line.id, "quantity": units} for line, units, _ in short if units]
+        if any(units < line.wanted for line, units, _ in short):
             transfer.state, transfer.ready_at = "ready", tx.at
-            service.record(tx, actor, transfer, "ready", {})
+            service.record(tx, actor, transfer, "ready", {"left_behind": behind} if behind else {})
             service.publish(tx, actor, transfer, events.TransferReady, service.owners_of(transfer))
+        else:
+            transfer.state, transfer.closed_at, transfer.cancel_reason = "cancelled", tx.at, NEVER_CAME
+            service.record(tx, actor, transfer, "cancelled", {"reason": NEVER_CAME, "left_behind": behind})
+            service.publish(tx, actor, transfer, events.TransferCancelled)
+        service.fell_short(tx, actor, transfer, short)
+
+
+async def _there(tx: Tx, transfer: Transfer) -> dict[tuple[UUID | None, UUID | None, UUID], int] | None:
+    """Units that stand committed at the source by (owner, order line, variant); None while any are only announced there."""
+    there: dict[tuple[UUID | None, UUID | None, UUID], int] = {}
+    for owner_id in service.owners_of(transfer):
+        for held in await stock.reservations_of(tx, stock.Owner("fulfillment", owner_id)):
+            if held.location_id != transfer.source_id or not held.quantity_open:
+                continue
+            if held.bucket == "promised":
+                return None
+            key = (owner_id, held.line_id, held.variant_id)
+            there[key] = there.get(key, 0) + held.quantity_open
+    return there
 
 
 def _give_up(tx: Tx, actor: Actor, transfer: Transfer, owner: UUID, touched: list[dict[str, Any]], reason: str) -> None:
@@ -129,9 +173,18 @@ async def _locked(tx: Tx, owners: Sequence[UUID], states: Sequence[str]) -> list
     return [queries.transfer_of(head, lines[head.id]) for head in heads]
 
 
-def _by_line(lines: Sequence[OrderFreight]) -> dict[tuple[UUID, UUID], int]:
-    units: dict[tuple[UUID, UUID], int] = {}
-    for line in lines:
-        key = (line.order_line_id, line.variant_id)
-        units[key] = units.get(key, 0) + line.quantity
+def _take(left: list[list[Any]], transfer: Transfer, line: Line, most: int) -> int:
+    """As many units of a line as are to be given up of it, at most so many; `left` (freight, units) is counted down."""
+    units = 0
+    for entry in left:
+        freight: OrderFreight = entry[0]
+        if (freight.order_line_id, freight.variant_id) != (line.order_line_id, line.variant_id):
+            continue
+        if freight.line_id is not None and freight.line_id != line.id:
+            continue
+        if freight.source_id is not None and (transfer.dispatched_at is not None or freight.source_id != transfer.source_id):
+            continue
+        taken = min(most - units, entry[1])
+        entry[1] -= taken
+        units += taken
     return units

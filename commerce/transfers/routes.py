@@ -36,6 +36,7 @@ from commerce.transfers.errors import (
     TransferOnItsWay,
     TransferServesOrder,
     TransferToItself,
+    TransferTooFarOff,
     TransferTooMuch,
     TransferWrongStep,
     UnknownTransfer,
@@ -59,7 +60,7 @@ States = Annotated[list[State], Meta(max_length=6)]
 Named = Annotated[
     States | None, QueryParameter(name="state", required=False, description="Repeat it for several; all without")
 ]
-MADE = (UnknownSkus, BundleHasNoStock, TransferTooMuch, TransferInPast)
+MADE = (UnknownSkus, BundleHasNoStock, TransferTooMuch, TransferInPast, TransferTooFarOff)
 CREATED = (UnknownLocation, TransferToItself, TransferNotYours, DestinationCannotReceive, *MADE)
 STEP = (UnknownLocation, UnknownTransfer, TransferElsewhere, TransferChanged, TransferWrongStep)
 
@@ -207,7 +208,7 @@ async def ready_transfer(
     guards=[auth.at_store("stock.transfer")], status_code=200,
     responses=writes(
         *STEP, NotInTransfer, TransferTooMuch, DispatchedTooMany, ShortReasonMissing, NothingLeaves, TransferInPast,
-        NotSetAside, LevelTooHigh,
+        TransferTooFarOff, NotSetAside, LevelTooHigh,
     ),
 )  # fmt: skip
 async def dispatch_transfer(

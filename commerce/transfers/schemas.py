@@ -123,11 +123,14 @@ class CloseTransfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class OrderFreight(Struct, frozen=True, kw_only=True):
-    """Units of an order's line that are to travel; a component's of a bundle."""
+    """Units of an order's line that are to travel; a component's of a bundle. `source_id` and `line_id` say which of them when it
+    matters: those that have not left there, or those on their way with this line of a transfer."""
 
     order_line_id: UUID
     variant_id: UUID
     quantity: int
+    source_id: UUID | None = None
+    line_id: UUID | None = None
 
 
 class Opened(Struct, frozen=True):

@@ -40,6 +40,7 @@ from commerce.transfers.errors import (
     TransferOnItsWay,
     TransferServesOrder,
     TransferToItself,
+    TransferTooFarOff,
     TransferTooMuch,
     TransferWrongStep,
     UnknownTransfer,
@@ -88,6 +89,8 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:cancelled AS int[]), CAST(:freed AS int[
     AS w(id, cancelled, freed, dispatched, received, quality_control, damaged, missing, surplus, short_reason, discrepancy_reason, remark)
 WHERE l.id = w.id
 """
+AHEAD = timedelta(days=3650)
+"""How far ahead goods are planned."""
 COUNTED = (
     "cancelled", "freed", "dispatched", "received", "quality_control", "damaged", "missing", "surplus", "short_reason",
     "discrepancy_reason", "remark",
@@ -131,7 +134,7 @@ async def create(tx: Tx, actor: Actor, *, command: CreateTransfer) -> TransferVi
     """A draft between two locations; one of them is the actor's.
 
     Raises UnknownLocation, TransferToItself, TransferNotYours, DestinationCannotReceive, stock.UnknownSkus, stock.BundleHasNoStock,
-    TransferTooMuch, TransferInPast.
+    TransferTooMuch, TransferInPast, TransferTooFarOff.
     """
     return await _create(
         tx, actor, source=command.source, destination=command.destination, kind=command.kind, wanted=command.lines,
@@ -188,7 +191,7 @@ async def change(
     """Other lines of a draft; another date or note of a draft or of what is ready. Nothing happens when nothing differs.
 
     Raises UnknownTransfer, TransferNotYours, TransferChanged, TransferWrongStep, TransferServesOrder, stock.UnknownSkus,
-    stock.BundleHasNoStock, TransferTooMuch, TransferInPast.
+    stock.BundleHasNoStock, TransferTooMuch, TransferInPast, TransferTooFarOff.
     """
     transfer = await _locked(tx, number, if_match)
     places = await _places(tx, transfer)
@@ -272,7 +275,7 @@ async def dispatch(
     units are free again; an order's stay committed to it at the source, and TransferFellShort tells.
 
     Raises UnknownLocation, UnknownTransfer, TransferElsewhere, TransferChanged, TransferWrongStep, NotInTransfer, TransferTooMuch,
-    DispatchedTooMany, ShortReasonMissing, NothingLeaves, TransferInPast, NotSetAside, stock.LevelTooHigh.
+    DispatchedTooMany, ShortReasonMissing, NothingLeaves, TransferInPast, TransferTooFarOff, NotSetAside, stock.LevelTooHigh.
     """
     transfer, places, source = await _at(tx, code, number, if_match, "source", "ready")
     destination = places[transfer.destination_id]
@@ -680,11 +683,13 @@ def _require_receiver(tx: Tx, destination: Location) -> None:
 
 
 async def _expected_on(tx: Tx, transfer: Transfer, destination: Location, given: date | None) -> date:
-    """The day given, or else the one that follows from the link between both ends. Raises TransferInPast."""
+    """The day given, or else the one that follows from the link between both ends. Raises TransferInPast, TransferTooFarOff."""
     today = destination.business_date(tx.at)
     if given is not None:
         if given < today:
             raise TransferInPast(expected_on=given.isoformat(), today=today.isoformat())
+        if given > today + AHEAD:
+            raise TransferTooFarOff(expected_on=given.isoformat(), latest=(today + AHEAD).isoformat())
         return given
     for link in (await locations.links_of(tx, [destination.id])).get(destination.id, ()):
         if link.source_id == transfer.source_id:

@@ -76,7 +76,7 @@ async def test_staff_signs_in_through_a_client(shop: Shop, audited: None) -> Non
     actor = read[0]
     assert (actor.kind, actor.channel, actor.location, actor.known) == ("staff", "call_center", None, True)
     assert actor.permissions["fulfillments.work"] == (store.code,)
-    assert not actor.may("stock.adjust")
+    assert not actor.may("stock.approve")
     record = await row_of(shop, audit_records, action="staff.signed_in", target_id=body["session_id"])
     assert (record.subject, record.channel) == (actor.subject, "call_center")
     me = Client(shop.http, body["access_token"])

@@ -19,8 +19,12 @@ from rich.console import Console
 
 from commerce.embedded import EmbeddedError
 from tests.bench import bench
+from tests.bench.chain import LOCATIONS
 from tests.bench.instance import ROOT, BenchError
 from tests.bench.report import FLOORS
+
+
+LEAST_LEVELS, MOST_LEVELS = 50 * LOCATIONS, 99_999 * LOCATIONS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--seconds", type=float, default=3.0, help="length of each measurement (3)")
     top.add_argument("--concurrency", default="1,8,32", help="how many at once (1,8,32)")
     top.add_argument("--history", type=int, default=5000, help="orders made before anything is measured (5000)")
+    top.add_argument(
+        "--levels", default="50000,5000000", help="levels of the small and the large chain (50000,5000000)"
+    )
     top.add_argument("--data", type=Path, default=ROOT / ".bench", help="folder of the temporary servers (.bench)")
     return top
 
@@ -48,6 +55,12 @@ def options_of(argv: Sequence[str] | None) -> tuple[bench.Options, Path | None]:
     unknown = [name for name in names if name not in every]
     if unknown:
         command_line.error(f"no flow is called {unknown[0]!r}; there are {', '.join(every)}")
+    try:
+        small, large = map(int, given.levels.split(","))
+    except ValueError:
+        small = large = 0
+    if not MOST_LEVELS >= large > small >= LEAST_LEVELS:
+        command_line.error(f"--levels takes two numbers, from {LEAST_LEVELS} to {MOST_LEVELS}, e.g. 50000,5000000")
     try:
         levels = tuple(sorted({int(level) for level in given.concurrency.split(",")}))
     except ValueError:
@@ -67,6 +80,7 @@ def options_of(argv: Sequence[str] | None) -> tuple[bench.Options, Path | None]:
         seconds=given.seconds,
         folder=given.data.absolute(),
         history=given.history,
+        chain_levels=(small, large),
     )
     return options, given.json
 

@@ -16,19 +16,23 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tests.bench import data, floor, hot
+from tests.bench import data, floor, hot, scale
+from tests.bench.chain import LARGE, LOCATIONS, SMALL, Chain
 from tests.bench.cpu import CpuMeter
 from tests.bench.flows import FLOWS, Shopper, World
 from tests.bench.instance import BenchError, Instance
 from tests.bench.load import LoadClient, Outcome, Plan
-from tests.bench.report import FLOORS, HELLO, PLACE_FLOOR, Report, Sample, percentile
+from tests.bench.report import FLOORS, HELLO, PLACE_FLOOR, Comparison, Report, Sample, percentile
 
 __all__ = ["PARTS", "TITLES", "Options", "run"]
 
 TITLES = {name: flow.title for name, flow in FLOWS.items()} | {PLACE_FLOOR: "same rows in pgbench"}
 
-PARTS = (hot.HOT,)
+AVAILABILITY = "availability"
+PARTS = (hot.HOT, scale.SCALE, AVAILABILITY)
 """What is measured beside the flows and has marks of its own."""
+AVAILABILITY_MS = 10.0
+"""What a request for 24 variants in 20 stores may take in the large chain, as its client sees it."""
 CARTS = {"place_by_plan": data.far_variants, "hot": data.hot_variant, "spread": data.one_of_many}
 """What lies in the carts that a flow uses up; otherwise two of all variants."""
 WARM_SECONDS = 1.5
@@ -54,11 +58,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     history: int = 5_000
     """Orders made before anything is measured."""
+    chain_levels: tuple[int, int] = (50_000, 5_000_000)
+    """Levels of the small and of the large chain."""
 
 
 def run(options: Options, console: Console) -> Report:
-    """Measure on an instance of its own. Raises BenchError; whatever happens, nothing is left running."""
-    steps = 5 + len(options.levels) * ROUNDS + (1 + 2 * len(options.levels) if hot.HOT in options.parts else 0)
+    """Measure on instances of its own. Raises BenchError; whatever happens, nothing is left running."""
+    shop = bool(options.flows) or hot.HOT in options.parts
+    chain = scale.SCALE in options.parts or AVAILABILITY in options.parts
+    steps = (
+        (4 if shop else 0) + (1 + len(options.levels) * ROUNDS if options.flows else 0)
+        + (1 + 2 * len(options.levels) if hot.HOT in options.parts else 0) + (5 if chain else 0)
+    )  # fmt: skip
     progress = Progress(
         SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
         console=console, transient=True,
@@ -71,24 +82,53 @@ def run(options: Options, console: Console) -> Report:
             if not console.is_terminal:
                 console.print(what, highlight=False)
 
-        with LoadClient() as client, Instance(options.folder) as instance:
-            tell("filling the shop")
-            world = asyncio.run(data.make(instance))
-            bench = _Run(options, instance, client, world, tell)
-            tell(f"making a history of {options.history:,} orders")
-            bench.make_history()
-            tell("starting the servers")
-            instance.start_servers()
-            if options.flows:
-                bench.measure()
-            if hot.HOT in options.parts:
-                bench.measure_hot()
-            return bench.report
+        report = Report(conditions=_conditions(options))
+        with LoadClient() as client:
+            if shop:
+                with Instance(options.folder) as instance:
+                    tell("filling the shop")
+                    world = asyncio.run(data.make(instance))
+                    bench = _Run(options, instance, client, world, report, tell)
+                    tell(f"making a history of {options.history:,} orders")
+                    bench.make_history()
+                    tell("starting the servers")
+                    instance.start_servers()
+                    if options.flows:
+                        bench.measure()
+                    if hot.HOT in options.parts:
+                        bench.measure_hot()
+            if chain:
+                with Chain(options.folder / "chain", options.chain_levels, tell) as large:
+                    _measure_chain(options, large, client, report, tell)
+        return report
+
+
+def _measure_chain(
+    options: Options, chain: Chain, client: LoadClient, report: Report, tell: Callable[[str], None]
+) -> None:
+    """The verbs of stock in both chains, and what a shopper's question takes in the large one."""
+    if scale.SCALE in options.parts:
+        samples, marks = scale.compare(chain, seconds=2 * options.seconds, tell=tell)
+        for name, by_level in samples.items():
+            for level, sample in by_level.items():
+                report.add_flow({SMALL: "reserve_small", LARGE: "reserve_large"}[name], level, sample.figures())
+        report.comparisons += marks
+    if AVAILABILITY in options.parts:
+        tell("availability of 24 variants in 20 stores")
+        world = chain.serve_large()
+        bench = _Run(options, chain.instance, client, world, report, tell)
+        bench.measure_availability(chain)
 
 
 class _Run:
     def __init__(
-        self, options: Options, instance: Instance, client: LoadClient, world: World, tell: Callable[[str], None]
+        self,
+        options: Options,
+        instance: Instance,
+        client: LoadClient,
+        world: World,
+        report: Report,
+        tell: Callable[[str], None],
     ) -> None:
         self.options = options
         self.instance = instance
@@ -101,7 +141,7 @@ class _Run:
         self.answer = "{}"
         """The stored answer of a real order, so that the floor writes as many bytes."""
         self.meter = CpuMeter()
-        self.report = Report(conditions=_conditions(options))
+        self.report = report
 
     def make_history(self) -> None:
         """Orders of the past, written by the floor's script, and fresh statistics: no shop plans its queries on empty tables."""
@@ -149,6 +189,21 @@ class _Run:
             self._sample, self.instance, levels, seconds=self.options.seconds / ROUNDS, tell=self.tell
         )
 
+    def measure_availability(self, chain: Chain) -> None:
+        """One request after the other, of ever other variants and points."""
+        self.meter = CpuMeter(**self.instance.pids())
+        self._warm_up(AVAILABILITY, concurrency=1)
+        sample = Sample()
+        self._sample(AVAILABILITY, sample, 1, self.options.seconds)
+        figures = sample.figures()
+        self.report.add_flow(AVAILABILITY, 1, figures)
+        self.report.comparisons.append(
+            Comparison(
+                part=AVAILABILITY, title=f"24 variants in 20 stores (p50), {chain.size(LARGE)} levels", unit="ms", concurrency=1,
+                measured=figures.p50_ms, beside=None, value=figures.p50_ms or float("inf"), limit=AVAILABILITY_MS,
+            )
+        )  # fmt: skip
+
     def _plan(self, flow: str, *, concurrency: int, seconds: float, carts: int) -> Plan:
         supplies: list[Shopper] = []
         if FLOWS[flow].supplied:
@@ -163,9 +218,9 @@ class _Run:
             supplies=supplies,
         )
 
-    def _warm_up(self, flow: str) -> None:
+    def _warm_up(self, flow: str, concurrency: int = WARM_CONCURRENCY) -> None:
         seconds = min(WARM_SECONDS, self.options.seconds)
-        outcome = self.client.run(self._plan(flow, concurrency=WARM_CONCURRENCY, seconds=seconds, carts=WARM_CARTS))
+        outcome = self.client.run(self._plan(flow, concurrency=concurrency, seconds=seconds, carts=WARM_CARTS))
         if not outcome.units:
             raise BenchError(f"No {TITLES[flow]!r} succeeded: {outcome.refused}\n{self.instance.complaints()}")
         self.rates[flow] = outcome.units / outcome.seconds
@@ -259,6 +314,8 @@ def _conditions(options: Options) -> dict[str, Any]:
         "products": data.PRODUCTS,
         "variants": data.VARIANTS,
         "orders_before": options.history,
+        "chain_locations": LOCATIONS,
+        "chain_levels": list(options.chain_levels),
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),

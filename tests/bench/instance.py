@@ -35,11 +35,13 @@ class Instance:
     """Starts everything on entering, stops and deletes it on leaving. PostgreSQL syncs to disk, as in production.
 
     The API runs with one worker process, so that CPU per request can be compared with the hello server, and with
-    LOG_LEVEL=warning. Relay and worker are not started: they would take CPU in PostgreSQL that no request asked for.
+    LOG_LEVEL=warning. Relay and worker are not started: they would take CPU in PostgreSQL that no request asked for. With `keep`, what
+    lies in the folder is used, and stays.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep: bool = False) -> None:
         self.folder = folder
+        self.keep = keep
         self.secret_key = secrets.token_hex(32)
         self.urls = Urls()
         self.url = ""
@@ -48,7 +50,8 @@ class Instance:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        embedded.remove(self.folder)
+        if not self.keep:
+            embedded.remove(self.folder)
         self._embedded = Embedded(self.folder, durable=True)
         try:
             self.urls = self._embedded.start()
@@ -102,7 +105,8 @@ class Instance:
             self._embedded = None
             for name in LOGS:
                 self._log(name).unlink(missing_ok=True)
-            embedded.remove(self.folder)
+            if not self.keep:
+                embedded.remove(self.folder)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -91,6 +91,15 @@ class Sample(msgspec.Struct, kw_only=True):
     refused: int = 0
     latencies_ms: list[float] = msgspec.field(default_factory=list)
 
+    def add(self, other: Sample) -> None:
+        """Take another round in."""
+        self.units += other.units
+        self.seconds += other.seconds
+        self.cpu_server += other.cpu_server
+        self.cpu_postgres += other.cpu_postgres
+        self.refused += other.refused
+        self.latencies_ms += other.latencies_ms
+
     def figures(self) -> Figures:
         """Per unit; zeros when nothing succeeded."""
         self.latencies_ms.sort()

@@ -143,7 +143,6 @@ class Caller:
         self._free = False
         self._waits = False
         self._pid: int | None = None
-        self._sent = 0
         self._let = asyncio.Semaphore(0)
         self._standing = asyncio.Event()
         self._moved = asyncio.Event()
@@ -357,7 +356,8 @@ async def tallies(tx: Tx) -> dict[str, int]:
             (SELECT jsonb_object_agg(what, n) FROM (SELECT what, count(*) AS n FROM transfers.steps GROUP BY what) t) AS travels,
             (SELECT jsonb_object_agg(state, n) FROM (SELECT state, sum(quantity) AS n FROM counts.tasks GROUP BY state) t) AS tasks,
             (SELECT count(*) FROM orders.choices) AS choices, (SELECT count(*) FROM counts.task_sources) AS sources,
-            (SELECT count(*) FROM orders.orders) AS orders, (SELECT count(*) FROM fulfillment.plans) AS plans
+            (SELECT count(*) FROM orders.orders) AS orders, (SELECT count(*) FROM fulfillment.plans) AS plans,
+            (SELECT count(*) FROM stock.safety_changes) AS safety_changes, (SELECT count(*) FROM infra.audit_records) AS records
         """
     )
     found: dict[str, int] = {}

@@ -275,3 +275,20 @@ async def test_what_a_source_leaves_behind_comes_from_the_next(db: Database, sho
     await bring(shop, second, store, await transfer_of(shop, store))
     assert [work["state"] for work in (await seen(customer, order))["fulfillments"]] == ["open", "open"]
 
+
+
+async def test_staff_answer_for_the_customer_at_the_store_that_could_not(db: Database, shop: Shop) -> None:
+    store, other, item = await shop.store(), await shop.store(), await shop.item(price=1000)
+    await shop.stock(store, item, 2)
+    customer, staff = await shop.shopper(), await shop.staff("store_manager", store.code)
+    stranger, associate = await shop.staff("store_manager", other.code), await shop.staff("associate", store.code)
+    order = await place(customer, store, (item, 2))
+    await step(staff, store, order["fulfillments"][0]["number"], "reject", {"reason": "recalled"})
+    path = f"/v1/orders/{order['number']}/choice"
+    for nobody in (stranger, associate):
+        refused = await nobody.post(path, {"cancel": True})
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/order-not-allowed")
+    shown = await seen(customer, order)
+    assert (shown["state"], len(shown["choices"])) == ("placed", 1)
+    assert (await staff.post(path, {"cancel": True})).json()["state"] == "cancelled"
+    assert (await seen(customer, order))["choices"] == []

@@ -216,7 +216,9 @@ class Model:
 
     def commit(self, owner: stock.Owner, at: datetime) -> None:
         mine = [
-            held for held in self.of(owner) if held.bucket == "reserved" and held.state in ("reserved", "expired", "short")
+            held
+            for held in self.of(owner)
+            if held.bucket == "reserved" and held.state in ("reserved", "expired", "short")
         ]
         again: dict[Spot, int] = {}
         for held in mine:
@@ -268,11 +270,10 @@ class Model:
         lack: dict[Spot, int] = {}
         for spot, quantity in wanted:
             lack[spot] = lack.get(spot, -self.shelf(spot).available) + quantity
-        for spot in lack:
-            for old in self.longest_expired(spot, at, owner):
-                if lack[spot] > 0:
-                    lack[spot] -= old.open
-                    self.expire(old)
+        for old in [old for spot in lack for old in self.longest_expired(spot, at, owner)]:
+            if lack[old.spot] > 0:
+                lack[old.spot] -= old.open
+                self.expire(old)
         units = []
         for spot, quantity in reversed(wanted):
             missing = min(quantity, max(0, lack[spot]))
@@ -500,6 +501,11 @@ class Model:
         return len(old)
 
     # What is compared
+
+    def differs(self, before: Model) -> bool:
+        """Whether anything has happened since."""
+        shelves = [{spot: shelf for spot, shelf in one.shelves.items() if shelf != Shelf()} for one in (before, self)]
+        return shelves[0] != shelves[1] or (before.held, before.plans) != (self.held, self.plans)
 
     def levels(self, at: datetime) -> dict[Spot, tuple[int, ...]]:
         """What every level must show."""

@@ -122,3 +122,21 @@ async def test_a_till_sells_a_bundle_whatever_the_books_say(db: Database, shop: 
         (1, "loss", "available"), (1, "available", "customer"), (2, "available", "customer"),
     ]  # fmt: skip
     assert (await shelf(db, store, hat), await shelf(db, store, sock)) == ((0, 0, 0), (0, 0, 0))
+
+
+@pytest.mark.parametrize("each", [2_148, 4_300])
+async def test_more_components_than_a_level_can_tell_are_refused(db: Database, shop: Shop, each: int) -> None:
+    store, hat = await shop.store(), await shop.item()
+    bundle, line = await shop.bundle({hat: each}), uuid7()
+    await shop.stock(store, hat, 5)
+    parts = bundle_of((hat, each))
+    sale = stock.SaleLine(line_id=line, variant_id=bundle.id, quantity=1_000_000, components=parts)
+    with pytest.raises(stock.LevelTooHigh):
+        await db.write(stock.sell, shop.system, cause=fresh("test_sale"), location_id=store.id, lines=[sale])
+    with pytest.raises(stock.InsufficientStock):
+        demands = [wanted(store, bundle, 1_000_000, parts)]
+        await db.write(stock.promise, shop.system, owner=fulfillment(), demands=demands, cause=fresh())
+    back = stock.TakeBackLine(variant_id=bundle.id, quantity=1_000_000, bucket="available", components=parts)
+    with pytest.raises(stock.LevelTooHigh):
+        await db.write(stock.take_back, shop.system, cause=fresh(), location_id=store.id, lines=[back])
+    assert await shelf(db, store, hat) == (5, 0, 0)

@@ -106,6 +106,10 @@ def test_close_and_full_audit(place: Place, capsys: pytest.CaptureFixture[str]) 
             "commerce: not-past: 2999-01-01T00:00:00+00:00 lies in the future",
         ),
         (["compare", "stock", "nothing.csv"], "commerce: nothing.csv: there is no such file."),
+        (
+            ["export", "stock", "--output", "/no/such/folder/night.csv"],
+            "commerce: /no/such/folder/night.csv.part: No such file or directory.",
+        ),
     ],
 )
 def test_a_refusal_is_one_sentence(

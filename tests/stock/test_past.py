@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -197,3 +199,25 @@ async def test_another_stores_books_are_closed(shop: Shop) -> None:
         assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-your-stock")
     answer = await manager.get("/v1/stock/levels?sku=NO-SUCH")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-sku")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+async def test_a_moment_that_no_calendar_has_in_utc(shop: Shop, office: Client, at: str) -> None:
+    store, item = await shop.store(), await shop.item()
+    await receive(shop, store, item, 3, 40_000, clock())
+    for path, name in (
+        ("/v1/stock/levels", "as_of"),
+        ("/v1/stock/value", "as_of"),
+        ("/v1/stock/export", "since"),
+        (f"/v1/stock/{item.sku}/history", "from"),
+        (f"/v1/stock/{item.sku}/history", "until"),
+    ):
+        refused = await office.get(f"{path}?{name}={quote(at)}")
+        assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-input"), path
+        assert refused.json()["errors"] == [{"pointer": name, "detail": "Out of the years 1 to 9999 in UTC"}]
+    line = {"location": store.code, "sku": item.sku, "quantity": 3}
+    refused = await office.post("/v1/stock/comparisons", {"lines": [line], "as_of": at})
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-input")
+    forged = base64.urlsafe_b64encode(f'["{at}","{uuid7()}"]'.encode()).decode().rstrip("=")
+    refused = await office.get(f"/v1/transfers?cursor={forged}")
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-cursor")

@@ -18,11 +18,13 @@ HEAD = "reference,supplier,location,sku,quantity,unit_cost,expected_on\n"
 
 
 async def load(
-    db: Database, shop: Shop, path: Path, text: str, *, dry_run: bool = False
+    db: Database, shop: Shop, path: Path, text: str, *, dry_run: bool = False, all_or_nothing: bool = False
 ) -> tuple[Report, list[tuple[int, str, str]]]:
     path.write_text(text)  # noqa: ASYNC240
     errors = ErrorReport(io.StringIO())
-    report = await importing.run(db, shop.system, path, currency="RUB", dry_run=dry_run, errors=errors)
+    report = await importing.run(
+        db, shop.system, path, currency="RUB", dry_run=dry_run, all_or_nothing=all_or_nothing, errors=errors
+    )
     return report, [(fault.line, fault.field, fault.reason) for fault in errors.first]
 
 
@@ -116,6 +118,26 @@ async def test_documents_one_by_one(db: Database, shop: Shop, tmp_path: Path) ->
     report, faults = await load(db, shop, tmp_path / "supply.ndjson", line + "{broken\n" + line.replace("n1", "n2"))
     assert (report.counts, [(n, field) for n, field, _ in faults]) == ({"announced": 2, "unchanged": 0}, [(2, "")])
     assert sorted((reference, units) for reference, _, _, units in await listed(office, code)) == [("n1", 3), ("n2", 3)]
+
+
+async def test_all_of_a_file_or_nothing(db: Database, shop: Shop, tmp_path: Path) -> None:
+    store, cup = await shop.store(), await shop.item()
+    office, code = await shop.staff("back_office"), await supplier(await shop.staff("back_office"))
+    good = (
+        HEAD
+        + f"y1,{code},{store.code},{cup.sku},10,150,{in_days(4)}\ny2,{code},{store.code},{cup.sku},5,,{in_days(5)}\n"
+    )
+    broken = good + f"y3,{code},nowhere,{cup.sku},5,,{in_days(5)}\n"
+    report, faults = await load(db, shop, tmp_path / "supply.csv", broken, all_or_nothing=True)
+    assert (report.refused, report.rows, faults, await listed(office, code)) == (
+        True, 0, [(4, "location", "there is no location nowhere")], [],
+    )  # fmt: skip
+    report, faults = await load(db, shop, tmp_path / "supply.csv", good, all_or_nothing=True)
+    assert (report.refused, report.counts, faults) == (False, {"announced": 2, "unchanged": 0}, [])
+    assert sorted((reference, units) for reference, _, _, units in await listed(office, code)) == [
+        ("y1", 10),
+        ("y2", 5),
+    ]
 
 
 async def test_a_file_without_its_columns_is_refused(db: Database, shop: Shop, tmp_path: Path) -> None:

@@ -69,6 +69,24 @@ async def test_what_cannot_be_planned(shop: Shop) -> None:
     assert (await at.office.get(f"/v1/transfers?location={at.source.code}")).json()["items"] == []
 
 
+async def test_a_day_that_nobody_lives_to_see(shop: Shop) -> None:
+    at, cup = await ends(shop), await shop.item(when_out="backorder")
+    await shop.stock(at.source, cup, 2)
+    latest = (date.fromisoformat(today()) + timedelta(days=3650)).isoformat()
+    body = {"source": at.source.code, "destination": at.destination.code, "lines": wanted((cup, 1))}
+    refused = await at.office.post("/v1/transfers", body | {"expected_on": "9999-12-31"})
+    assert told(refused) == (422, "transfer-too-far-off")
+    assert (refused.json()["expected_on"], refused.json()["latest"]) == ("9999-12-31", latest)
+    number = await made_ready(at, (cup, 2), expected_on=latest)
+    refused = await step(at.sender, at.source, number, "dispatch", {"expected_on": "9999-12-31"})
+    assert told(refused) == (422, "transfer-too-far-off")
+    assert (await read(at, number))["state"] == "ready"
+    assert (await step(at.sender, at.source, number, "dispatch", {})).status_code == 200
+    order = {"lines": [{"sku": cup.sku, "quantity": 1}], "pickup": at.destination.code}
+    planned = await at.office.post("/v1/sourcing/dry-run", order)
+    assert (planned.status_code, planned.json()["allocations"][0]["expected_on"]) == (200, latest)
+
+
 async def test_the_day_is_that_of_the_destination(shop: Shop) -> None:
     clock.stand_at(datetime(2027, 3, 1, 22, 30, tzinfo=UTC))
     at, cup = await ends(shop), await shop.item()

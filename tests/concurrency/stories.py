@@ -1,0 +1,187 @@
+"""For each subscriber, a story that ends with an event for it which nobody has heard yet."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from commerce import catalog, parts, stock
+from commerce.infra import outbox
+from commerce.infra.db import Tx
+from commerce.infra.outbox import Subscriber
+from commerce.kernel.ids import uuid7
+from tests.counts.test_counts import sell
+from tests.orders.story import place, step
+from tests.orders.test_plan import later, linked, transfer_of
+from tests.stock.test_safety import categories, put, put_into
+from tests.support import Item, Shop, Store
+
+Heard = Callable[[], Awaitable[None]]
+"""Everything published so far is heard by everybody."""
+
+
+async def promise_broken(shop: Shop, heard: Heard) -> None:
+    """A till sells one of two units that a pickup was promised."""
+    store, item = await shop.store(), await shop.item(price=100)
+    await shop.stock(store, item, 2)
+    await place(await shop.shopper(), store, (item, 2))
+    await heard()
+    await sell(shop, store, item, 1)
+
+
+async def promise_arrived(shop: Shop, heard: Heard) -> None:
+    """Goods that an order stands on come in at the place that sends them on to its store."""
+    warehouse, store = await shop.store(), await shop.store()
+    item = await shop.item(price=100, when_out="backorder")
+    await linked(shop, store, warehouse)
+    plan = stock.Expect(id=uuid7(), variant_id=item.id, quantity=3)
+    await shop.db.write(
+        stock.expect, shop.system, kind="supply", document_id=uuid7(), location_id=warehouse.id,
+        expected_on=shop.db.clock().date() + timedelta(days=7), lines=[plan],
+    )  # fmt: skip
+    await place(await shop.shopper(), store, (item, 2), **later(store))
+    await heard()
+    came = stock.ReceiptLine(variant_id=item.id, quantity=3, expected_id=plan.id)
+    await shop.db.write(
+        stock.receive, shop.system, cause=stock.Cause("test_receipt", uuid7()), location_id=warehouse.id, lines=[came]
+    )
+
+
+async def unknown_goods(shop: Shop, heard: Heard) -> None:
+    """A till sells what the books do not know."""
+    store, item = await shop.store(), await shop.item(price=100)
+    await heard()
+    await sell(shop, store, item, 2)
+
+
+async def _not_found(shop: Shop, heard: Heard, name: str, body: dict[str, Any]) -> None:
+    store, item = await shop.store(), await shop.item(price=100)
+    await shop.stock(store, item, 3)
+    staff = await shop.staff("store_manager", store.code)
+    order = await place(await shop.shopper(), store, (item, 3))
+    number = order["fulfillments"][0]["number"]
+    assert (await step(staff, store, number, "accept")).status_code == 200
+    await heard()
+    if "lines" in body:
+        body = body | {"lines": [{"sku": item.sku, "quantity": 1}]}
+    answer = await step(staff, store, number, name, body)
+    assert answer.status_code == 200, answer.text
+
+
+async def short_pick(shop: Shop, heard: Heard) -> None:
+    """A store finds two of three."""
+    await _not_found(shop, heard, "cancel", {"reason": "out_of_stock", "lines": []})
+
+
+async def nothing_picked(shop: Shop, heard: Heard) -> None:
+    """A store finds none, and gives it up."""
+    await _not_found(shop, heard, "cancel", {"reason": "out_of_stock"})
+
+
+async def rejected(shop: Shop, heard: Heard) -> None:
+    """A store finds none, and passes it on."""
+    await _not_found(shop, heard, "reject", {"reason": "out_of_stock"})
+
+
+async def _on_its_way(shop: Shop) -> tuple[Store, Store, Store, Item, str]:
+    source, second, store, item = await shop.store(), await shop.store(), await shop.store(), await shop.item(price=100)
+    await linked(shop, store, source, second)
+    await shop.stock(source, item, 2)
+    await place(await shop.shopper(), store, (item, 2), **later(store))
+    return source, second, store, item, await transfer_of(shop, store)
+
+
+async def left_behind(shop: Shop, heard: Heard) -> None:
+    """A source sends one of two: the other comes from the next."""
+    source, second, _, item, number = await _on_its_way(shop)
+    await shop.stock(second, item, 5)
+    sender = await shop.staff("store_manager", source.code)
+    await heard()
+    body = {"lines": [{"sku": item.sku, "quantity": 1}], "short_reason": "not_found"}
+    answer = await sender.post(f"/v1/stores/{source.code}/transfers/{number}/dispatch", body)
+    assert answer.status_code == 200, answer.text
+
+
+async def lost_on_the_way(shop: Shop, heard: Heard) -> None:
+    """One of two is missing on arrival, and nobody else has it."""
+    source, _, store, item, number = await _on_its_way(shop)
+    sender, receiver = [await shop.staff("store_manager", place.code) for place in (source, store)]
+    await sender.post(f"/v1/stores/{source.code}/transfers/{number}/dispatch", {})
+    await heard()
+    body = {"lines": [{"sku": item.sku, "received": 1, "missing": 1, "reason": "lost"}]}
+    answer = await receiver.post(f"/v1/stores/{store.code}/transfers/{number}/receive", body)
+    assert answer.status_code == 200, answer.text
+
+
+async def product_moved(shop: Shop, heard: Heard) -> None:
+    """Goods move to a category that has a rule."""
+    [kitchen] = await categories(shop.db, shop, "kitchen")
+    store, item = await shop.store(), await shop.item()
+    await shop.stock(store, item, 5)
+    await put(await shop.staff("back_office", channel="back_office"), {"category": kitchen, "quantity": 2})
+    await heard()
+    await put_into(shop.db, item, kitchen)
+
+
+async def category_moved(shop: Shop, heard: Heard) -> None:
+    """A category moves below one that has a rule."""
+    [kitchen], [cups] = await categories(shop.db, shop, "kitchen"), await categories(shop.db, shop, "cups")
+    await put(await shop.staff("back_office", channel="back_office"), {"category": kitchen, "quantity": 2})
+    await heard()
+    moved = catalog.CategoryInput(code=cups, name={"en": "Cups"}, parent=kitchen)
+    await shop.db.write(catalog.upsert_categories, shop.system, categories=[moved])
+
+
+STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
+    "fulfillment.at_risk": promise_broken,
+    "fulfillment.goods_missing": promise_broken,
+    "fulfillment.goods_arrived": promise_arrived,
+    "transfers.goods_arrived": promise_arrived,
+    "counts.goods_unknown": unknown_goods,
+    "counts.short_pick": short_pick,
+    "counts.nothing_picked": nothing_picked,
+    "counts.not_found": rejected,
+    "counts.short_transfer": lost_on_the_way,
+    "orders.goods_do_not_come": left_behind,
+    "orders.goods_do_not_come (lost)": lost_on_the_way,
+    "stock.safety_of_product": product_moved,
+    "stock.safety_of_category": category_moved,
+}
+"""By the subscriber's name."""
+SILENT = {"fulfillment.goods_missing"}
+"""Those whose story changes nothing: the fulfillment that it looks at has not been waiting for goods."""
+
+
+def subscriber_of(name: str) -> Subscriber:
+    """The subscriber of a story."""
+    return next(one for one in parts.subscribers() if one.name == name.partition(" ")[0])
+
+
+async def told(shop: Shop, name: str) -> tuple[Subscriber, UUID, Heard]:
+    """Live through a story: its subscriber, the one event that it has not heard, and how all others are told."""
+    mine = subscriber_of(name)
+    by_name = {one.name: one for one in parts.subscribers()}
+
+    async def heard() -> None:
+        await outbox.drain(shop.db, parts.subscribers())
+
+    await STORIES[name](shop, heard)
+    pairs: list[tuple[UUID, str]] = []
+    while found := await shop.db.write(outbox.publish, parts.subscribers()):
+        pairs += [(event, subscriber) for event, subscriber in found if subscriber is not None]
+    [event] = [event for event, subscriber in pairs if subscriber == mine.name]
+
+    async def rest() -> None:
+        for other, subscriber in pairs:
+            if (other, subscriber) != (event, mine.name):
+                await shop.db.write(outbox.deliver, other, by_name[subscriber])
+
+    return mine, event, rest
+
+
+async def forget_rules(tx: Tx) -> None:
+    """Rules for categories everywhere would be found by every other test."""
+    await tx.execute("DELETE FROM stock.safety_rules")
+    await tx.execute("DELETE FROM stock.safety_changes")
