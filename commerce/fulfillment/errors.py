@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, TooMany, Unprocessable
+from commerce.kernel.errors import Conflict, Contradictory, Forbidden, NotFound, Stale, TooMany, Unprocessable
 
 
 class UnknownFulfillment(NotFound):

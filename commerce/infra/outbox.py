@@ -141,6 +141,11 @@ async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID,
         ), made AS (
             INSERT INTO infra.deliveries (event_id, subscriber, created_at, sent_at)
             SELECT id, subscriber, :at, :at FROM wanted ON CONFLICT DO NOTHING RETURNING event_id, subscriber
+        ), joined AS (
+            INSERT INTO infra.subscribers (name, since)
+            SELECT s.name, head.no FROM unnest(CAST(:names AS text[])) AS s(name), head
+            WHERE EXISTS (SELECT FROM waiting) AND NOT EXISTS (SELECT FROM infra.subscribers k WHERE k.name = s.name)
+            ON CONFLICT (name) DO NOTHING
         )
         SELECT n.id AS event_id, m.subscriber FROM numbered n LEFT JOIN made m ON m.event_id = n.id
         """,

@@ -78,6 +78,20 @@ outbox = Table(
 )
 
 
+class SubscriberColumns(TypedColumns):
+    name = Column(Text, primary_key=True)
+    since = Column(BigInteger, nullable=False)
+
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    SubscriberColumns,
+    schema="infra",
+)
+"""Who is given events, and behind which `published_no` he came: a new version's subscriber hears of nothing older."""
+
+
 class DeliveryColumns(TypedColumns):
     event_id = Column(Uuid, ForeignKey("infra.outbox.id"), nullable=False)
     subscriber = Column(Text, nullable=False)

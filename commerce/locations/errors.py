@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.kernel.errors import Conflict, Forbidden, Malformed, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, Contradictory, Forbidden, Malformed, NotFound, Stale
 
 
 class UnknownLocation(NotFound):
@@ -32,13 +32,10 @@ class LocationChanged(Stale):
     members_schema = {"seen": int, "version": int}
 
 
-class BadLocation(Unprocessable):
+class BadLocation(Contradictory):
     code = "bad-location"
     title = "These location data contradict themselves"
     title_ru = "Данные места противоречивы"
-    detail = "{field}: {reason}."
-    detail_ru = "{field}: {reason}."
-    members_schema = {"field": str, "reason": str}
 
 
 class BadNear(Malformed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
+from commerce.kernel.clock import in_utc
 from commerce.kernel.ids import uuid7
 from commerce.locations import events, queries
 from commerce.locations.errors import BadLocation, LocationChanged, LocationExists, OtherLocation, UnknownLocation
@@ -125,11 +127,23 @@ async def set_links(tx: Tx, actor: Actor, *, code: str, command: SetLinks, if_ma
     sources = await queries.by_codes(tx, list(given))
     for n, link in enumerate(command.links):
         if link.source == code:
-            raise BadLocation(field=f"links[{n}].source", reason="a location does not draw on itself")
+            raise BadLocation(
+                field=f"links[{n}].source",
+                reason="a location does not draw on itself",
+                reason_ru="место не пополняется само из себя",
+            )
         if link.source not in sources:
-            raise BadLocation(field=f"links[{n}].source", reason=f"there is no location {link.source}")
+            raise BadLocation(
+                field=f"links[{n}].source",
+                reason=f"there is no location {link.source}",
+                reason_ru=f"нет места {link.source}",
+            )
         if given[link.source] is not link:
-            raise BadLocation(field=f"links[{n}].source", reason=f"{link.source} stands twice")
+            raise BadLocation(
+                field=f"links[{n}].source",
+                reason=f"{link.source} stands twice",
+                reason_ru=f"{link.source} указано дважды",
+            )
     before = (await queries.links_of(tx, [found.id])).get(found.id, [])
     after = sorted(
         (
@@ -177,9 +191,15 @@ async def _check(tx: Tx, values: dict[str, Any]) -> None:
     try:
         ZoneInfo(values["time_zone"])
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadLocation(field="time_zone", reason="not an IANA time zone, e.g. Europe/Moscow") from error
+        raise BadLocation(
+            field="time_zone",
+            reason="not an IANA time zone, e.g. Europe/Moscow",
+            reason_ru="это не часовой пояс IANA, например Europe/Moscow",
+        ) from error
     if not values["name"]:
-        raise BadLocation(field="name", reason="give it in at least one language")
+        raise BadLocation(
+            field="name", reason="give it in at least one language", reason_ru="укажите хотя бы на одном языке"
+        )
     _check_week("hours", values["hours"])
     _check_week("pickup_hours", values["pickup_hours"] or ())
     _check_week("busy_hours", values["busy_hours"] or ())
@@ -188,27 +208,58 @@ async def _check(tx: Tx, values: dict[str, Any]) -> None:
             not entry.closed and (entry.opens is None or entry.closes is None or entry.closes <= entry.opens)
         ):
             raise BadLocation(
-                field="exceptions", reason=f"{entry.on} must be either closed or open from an earlier to a later time"
+                field="exceptions",
+                reason=f"{entry.on} must be either closed or open from an earlier to a later time",
+                reason_ru=f"{entry.on} либо закрыто, либо открыто с более раннего часа до более позднего",
             )
     closed_on = values["closed_on"]
     if closed_on is not None and closed_on <= values["opened_on"]:
-        raise BadLocation(field="closed_on", reason="it must lie after opened_on")
-    for name in ("paused_until",):
-        if values[name] is not None and values[name].tzinfo is None:
-            raise BadLocation(field=name, reason="give the moment with its offset, e.g. 2026-05-01T06:00:00Z")
+        raise BadLocation(
+            field="closed_on", reason="it must lie after opened_on", reason_ru="должно быть позже opened_on"
+        )
+    if values["paused_until"] is not None and not _is_moment(values["paused_until"]):
+        raise BadLocation(
+            field="paused_until",
+            reason="give the moment with its offset, e.g. 2026-05-01T06:00:00Z",
+            reason_ru="укажите момент со смещением, например 2026-05-01T06:00:00Z",
+        )
     if (values["paused_until"] is None) != (values["paused_reason"] is None):
-        raise BadLocation(field="paused_reason", reason="a pause has both a moment and a reason")
+        raise BadLocation(
+            field="paused_reason",
+            reason="a pause has both a moment and a reason",
+            reason_ru="у паузы есть и момент, и причина",
+        )
     if await tx.scalar(LEGAL_ENTITY, code=values["legal_entity"]) is None:
-        raise BadLocation(field="legal_entity", reason="there is no legal entity with this code")
+        raise BadLocation(
+            field="legal_entity",
+            reason="there is no legal entity with this code",
+            reason_ru="нет юридического лица с таким кодом",
+        )
+
+
+def _is_moment(given: datetime) -> bool:
+    try:
+        in_utc(given)
+    except ValueError:
+        return False
+    return given.tzinfo is not None
 
 
 def _check_week(field: str, week: Sequence[Hours]) -> None:
     by_day: dict[int, list[Hours]] = {}
     for entry in week:
         if entry.closes <= entry.opens:
-            raise BadLocation(field=field, reason="closing must be later than opening; split a night at 24:00")
+            raise BadLocation(
+                field=field,
+                reason="closing must be later than opening; split a night at 24:00",
+                reason_ru="закрытие должно быть позже открытия; ночь разделите в 24:00",
+            )
         by_day.setdefault(entry.weekday, []).append(entry)
     for entries in by_day.values():
         entries.sort(key=lambda entry: entry.opens)
         if any(later.opens < earlier.closes for earlier, later in pairwise(entries)):
-            raise BadLocation(field=field, reason="the openings of one weekday overlap")
+            raise BadLocation(
+                field=field,
+                reason="the openings of one weekday overlap",
+                reason_ru="часы одного дня недели пересекаются",
+            )

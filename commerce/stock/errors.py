@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -89,19 +90,32 @@ class UnitElsewhere(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["never", "back", "other_order"]
 
 
+class LaterDate(msgspec.Struct, frozen=True, kw_only=True):
+    """When all of it could be ready, sent there from elsewhere or out of what is expected, and until when it would be kept."""
+
+    from_at: datetime
+    until_at: datetime
+
+
 class InsufficientStock(Conflict):
     code = "insufficient-stock"
     title = "Not enough in stock"
     title_ru = "Недостаточно товара"
     each = "{sku}: {left} left at {location}, {wanted} wanted."
     each_ru = "{sku}: в {location} осталось {left}, нужно {wanted}."
-    detail = "Lower the quantity or choose another place; `lines` names places that have enough."
-    detail_ru = "Уменьшите количество или выберите другое место; в `lines` названы места, где товара достаточно."
-    members_schema = {"lines": list[LineShort]}
+    detail = (
+        "Lower the quantity or choose another place; `lines` names places that have enough. When `later` names a date, the goods can be "
+        "there then: order with `pickup.later`."
+    )
+    detail_ru = (
+        "Уменьшите количество или выберите другое место; в `lines` названы места, где товара достаточно. Если в `later` указан срок, "
+        "товар можно получить к нему: оформите заказ с `pickup.later`."
+    )
+    members_schema = {"lines": list[LineShort], "later": LaterDate | None}
 
     def __init__(self, short: Sequence[Short]) -> None:
         self.short = list(short)
-        super().__init__(lines=[msgspec.to_builtins(line) for line in self.short])
+        super().__init__(lines=[msgspec.to_builtins(line) for line in self.short], later=None)
 
 
 class ReservationShort(Conflict):
@@ -284,8 +298,8 @@ class UnitCodesNeeded(Unprocessable):
     code = "unit-codes-needed"
     title = "Name every unit by its code"
     title_ru = "Укажите код каждой единицы"
-    each = "{sku}: {needed} codes are needed, {given} were named."
-    each_ru = "{sku}: нужно кодов {needed}, указано {given}."
+    each = "{sku}: {needed} needed, {given} named."
+    each_ru = "{sku}: нужно {needed}, указано {given}."
     detail = "Units of these SKUs have codes of their own. Scan each unit; a bundle's components are named by their own SKUs."
     detail_ru = (
         "У единиц этих артикулов есть собственные коды. Отсканируйте каждую; части комплекта называют по их артикулам."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, Contradictory, Forbidden, NotFound, Stale, Unprocessable
 
 
 class OverLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -193,12 +193,14 @@ def check_day(tx: Tx, location: Location, expected_on: date) -> None:
     today = location.business_date(tx.at)
     if expected_on < today:
         raise BadSupply(
-            field="expected_on", reason=f"{expected_on} has passed at {location.code}",
+            field="expected_on",
+            reason=f"{expected_on} has passed at {location.code}",
             reason_ru=f"{expected_on} в {location.code} уже прошло",
         )
     if expected_on > today + AHEAD:
         raise BadSupply(
-            field="expected_on", reason="nothing is announced for more than ten years ahead",
+            field="expected_on",
+            reason="nothing is announced for more than ten years ahead",
             reason_ru="поставки планируют не более чем на десять лет вперёд",
         )
     evening = datetime.combine(expected_on, time(23, 59), location.zone)
@@ -271,7 +273,8 @@ async def change(
     known = len(announcement.lines)
     if known + len(more) > LINES_AT_MOST:
         raise BadSupply(
-            field="lines", reason=f"an expected receipt has at most {LINES_AT_MOST} lines",
+            field="lines",
+            reason=f"an expected receipt has at most {LINES_AT_MOST} lines",
             reason_ru=f"в поставке не больше {LINES_AT_MOST} строк",
         )
     new = [
@@ -340,7 +343,8 @@ async def receive(
     gone = _missed(announcement, variants, command.reason, command.short) if command.close else {}
     if not command.close and (command.reason or command.short):
         raise BadSupply(
-            field="close", reason="reasons for what is short belong to `close: true`",
+            field="close",
+            reason="reasons for what is short belong to `close: true`",
             reason_ru="причины недостачи передают вместе с `close: true`",
         )
     receipt_id, step_id = uuid7(), uuid7()
@@ -507,7 +511,8 @@ def _new_quantities(
         seen.add(wanted.n)
         if wanted.quantity < line.received:
             raise BadSupply(
-                field="lines", reason=f"{line.received} of line {wanted.n} have come already",
+                field="lines",
+                reason=f"{line.received} of line {wanted.n} have come already",
                 reason_ru=f"по строке {wanted.n} уже пришло {line.received}",
             )
         less = line.quantity - line.cancelled - wanted.quantity
@@ -525,12 +530,14 @@ async def _arrivals(tx: Tx, goods: Sequence[ArrivedGoods]) -> list[Arrival]:
     for n, line in enumerate(goods):
         if (line.sku is None) == (line.barcode is None):
             raise BadSupply(
-                field=f"lines/{n}", reason="name either a sku or a barcode",
+                field=f"lines/{n}",
+                reason="name either a sku or a barcode",
                 reason_ru="укажите либо артикул, либо штрихкод",
             )
         if line.quantity + line.damaged == 0:
             raise BadSupply(
-                field=f"lines/{n}", reason="nothing came of it: leave it out",
+                field=f"lines/{n}",
+                reason="nothing came of it: leave it out",
                 reason_ru="ничего не пришло: не передавайте эту строку",
             )
     by_sku, by_scan = await catalog.articles(
@@ -553,12 +560,14 @@ async def _arrivals(tx: Tx, goods: Sequence[ArrivedGoods]) -> list[Arrival]:
         )
         if (line.codes and not line.quantity) or (line.damaged_codes and not line.damaged):
             raise BadSupply(
-                field=f"lines/{n}", reason="codes are named of units that did not come",
+                field=f"lines/{n}",
+                reason="codes are named of units that did not come",
                 reason_ru="указаны коды единиц, которые не пришли",
             )
         if arrival.units > MOST:
             raise BadSupply(
-                field=f"lines/{n}", reason=f"more than {MOST} units in one line",
+                field=f"lines/{n}",
+                reason=f"more than {MOST} units in one line",
                 reason_ru=f"больше {MOST} единиц в одной строке",
             )
         found.append(arrival)
@@ -628,7 +637,8 @@ def _filled(own: Sequence[Line], arrival: Arrival, bucket: Bucket) -> list[Porti
                 continue
             if line.received + taken + line.over + beyond > LIMIT:
                 raise BadSupply(
-                    field="lines", reason=f"more than {LIMIT} units of {arrival.variant.sku}",
+                    field="lines",
+                    reason=f"more than {LIMIT} units of {arrival.variant.sku}",
                     reason_ru=f"больше {LIMIT} единиц {arrival.variant.sku}",
                 )
             line.received += taken

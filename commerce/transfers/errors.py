@@ -115,8 +115,8 @@ class DestinationCannotReceive(Unprocessable):
     code = "destination-cannot-receive"
     title = "The destination receives no goods"
     title_ru = "Получатель не принимает товар"
-    detail = "{location} takes no transfers: {reason}. Choose a location with the role `receives` that is open."
-    detail_ru = "{location} не принимает перемещения: {reason}. Выберите открытое место с ролью `receives`."
+    detail = "{location} takes no transfers now (`reason`: {reason}). Choose a location with the role `receives` that is open."
+    detail_ru = "{location} сейчас не принимает перемещения (`reason`: {reason}). Выберите открытое место с ролью `receives`."
     members_schema = {"location": str, "reason": str}
 
 
@@ -208,10 +208,10 @@ class DiscrepancyUnexplained(Unprocessable):
     code = "discrepancy-unexplained"
     title = "Why is it not what was sent?"
     title_ru = "Почему пришло не то, что отправлено?"
-    each = "{sku}: {wanted} named, {left} on the way."
-    each_ru = "{sku}: указано {wanted}, в пути {left}."
-    detail = "Count again. When more came than was sent, or units are missing, give the line a `reason`."
-    detail_ru = "Пересчитайте. Если пришло больше отправленного или чего-то не хватает, укажите для строки `reason`."
+    each = "{sku}: {wanted} arrived or missing, {left} were on the way."
+    each_ru = "{sku}: пришло или не хватает {wanted}, в пути было {left}."
+    detail = "Units that are missing, and more than was sent, need a `reason` on their line. Count again if you are not sure."
+    detail_ru = "Для недостающих единиц и для пришедших сверх отправленного укажите в строке `reason`. Если сомневаетесь, пересчитайте."
     members_schema = {"lines": list[SkuLeft]}
 
 

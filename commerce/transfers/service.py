@@ -410,9 +410,7 @@ async def cancel(
     step = record(tx, actor, transfer, "cancelled", {"reason": command.reason})
     publish(tx, actor, transfer, events.TransferCancelled, owners_of(transfer))
     fell_short(tx, actor, transfer, [(line, line.wanted, "left_behind") for line in transfer.lines])
-    outbox.audit(
-        tx, actor, "transfer.cancel", "transfer", transfer.id, after={"state": transfer.state, "reason": command.reason}
-    )
+    outbox.audit(tx, actor, "transfer.cancel", "transfer", transfer.id, after={"state": transfer.state})
     shown = await queries.view(tx, transfer, places, step)
     if set_aside:
         await stock.release(

@@ -98,6 +98,13 @@ def upgrade() -> None:
         schema="fulfillment",
     )
     op.create_table(
+        "subscribers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_subscribers")),
+        schema="infra",
+    )
+    op.create_table(
         "closings",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", sa.DateTime(timezone=True), nullable=False),
@@ -1166,6 +1173,7 @@ def downgrade() -> None:
         "uq_closings_unfinished", table_name="closings", schema="stock", postgresql_where=sa.text("made_at IS NULL")
     )
     op.drop_table("closings", schema="stock")
+    op.drop_table("subscribers", schema="infra")
     op.drop_table("sourcing_rules", schema="fulfillment")
     op.drop_table("plans", schema="fulfillment")
     op.drop_table("delivery_methods", schema="fulfillment")

@@ -120,6 +120,7 @@ TRANSFER_VERSIONS = "each version of a transfer has its step and its events, wit
 TRANSFER_TOLD = "every step of a transfer has published what it says, between the same places"
 TRANSFER_RECORDS = "what staff does with a transfer has its audit record"
 NO_STEP = "every posting of a transfer has its step"
+NOT_BROUGHT = "what is set aside elsewhere for a fulfillment is to be brought by a transfer, once the news was heard"
 NO_TRANSFER = "what stands in transit, is planned to, or is set aside for a transfer is on one of its lines"
 
 UNIT_LIVES = "a unit is where its life has brought it"
@@ -536,6 +537,11 @@ TRANSFERS = [
     ("sent by nobody", TRANSFER_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'transfer.dispatch'"),
     ("goods moved by no step", NO_STEP, "UPDATE stock.postings SET cause_id = gen_random_uuid() WHERE cause_kind = 'transfer_left_behind'"),
     ("received by the sender", NO_STEP, "UPDATE stock.postings SET cause_kind = 'transfer_received' WHERE cause_kind = 'transfer_dispatched'"),
+    ("nobody brings it", NOT_BROUGHT, "UPDATE transfers.transfers SET state = 'cancelled', closed_at = now(), cancel_reason = 'order'"
+     " WHERE state = 'ready' AND order_number IS NOT NULL"),
+    ("less is brought", NOT_BROUGHT, "UPDATE transfers.lines SET cancelled = 1 WHERE owner_id IS NOT NULL AND dispatched = 0"),
+    ("brought from elsewhere", NOT_BROUGHT, "UPDATE transfers.transfers SET source_id = destination_id, destination_id = source_id"
+     " WHERE order_number IS NOT NULL"),
     ("on the way by no transfer", NO_TRANSFER, "DELETE FROM transfers.lines"),
     ("planned by no transfer", NO_TRANSFER, "UPDATE stock.expected SET document_id = gen_random_uuid() WHERE kind = 'transfer'"),
     ("set aside for no transfer", NO_TRANSFER, "UPDATE stock.reservations SET owner_id = gen_random_uuid() WHERE owner_kind = 'transfer'"),

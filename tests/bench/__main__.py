@@ -23,7 +23,6 @@ from tests.bench.chain import LOCATIONS
 from tests.bench.instance import ROOT, BenchError
 from tests.bench.report import FLOORS
 
-
 LEAST_LEVELS, MOST_LEVELS = 50 * LOCATIONS, 99_999 * LOCATIONS
 
 

@@ -22,7 +22,7 @@ from commerce.auth import tokens
 from tests.bench.flows import World
 from tests.bench.instance import ROOT, Instance
 
-__all__ = ["LARGE", "LOCATIONS", "SMALL", "Chain", "location_id", "lies_there", "variant_id"]
+__all__ = ["LARGE", "LOCATIONS", "SMALL", "Chain", "lies_there", "location_id", "variant_id"]
 
 LOCATIONS = 100
 WAREHOUSES = 5

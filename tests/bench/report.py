@@ -193,8 +193,8 @@ class Report(msgspec.Struct, kw_only=True):
     @property
     def passed(self) -> bool:
         """Every mark holds and no request was refused."""
-        marks = [*self.verdicts.values(), *self.comparisons]
-        return not self.refusals and all(mark.holds for mark in marks)
+        held = [verdict.holds for verdict in self.verdicts.values()] + [mark.holds for mark in self.comparisons]
+        return not self.refusals and all(held)
 
     def to_json(self) -> str:
         """`{"conditions", "floors", "flows", "marks", "comparisons", "notes", "refused"}`; concurrency is a key in text."""

@@ -109,7 +109,9 @@ async def _built(db: Database, settings: Settings, observer: asyncpg.Connection)
     office = (await shop.staff("back_office", channel="back_office")).actor
     suppliers = ["supplier-a", "supplier-b"]
     for code in suppliers:
-        await db.write(supply.save_supplier, office, code=code, command=supply.SaveSupplier(name={"ru": code}), if_match=None)
+        await db.write(
+            supply.save_supplier, office, code=code, command=supply.SaveSupplier(name={"ru": code}), if_match=None
+        )
     codes = [place.code for place in places]
     return Chain(
         db=db, settings=settings, observer=observer, places=places, items=items, office=office, suppliers=suppliers,
@@ -118,5 +120,3 @@ async def _built(db: Database, settings: Settings, observer: asyncpg.Connection)
         tills=[(await shop.device("till", code)).actor for code in codes],
         shoppers=[(await shop.shopper(known=n % 2 == 0)).actor for n in range(10)],
     )  # fmt: skip
-
-

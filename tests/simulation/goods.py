@@ -44,4 +44,6 @@ class Goods:
 
     def on_shelf_at(self, spot: Spot, at: datetime) -> int:
         """What the books say today of a moment in the past."""
-        return self.books[spot]["available"] - sum(units for when, there, units in self.past if there == spot and when > at)
+        return self.books[spot]["available"] - sum(
+            units for when, there, units in self.past if there == spot and when > at
+        )

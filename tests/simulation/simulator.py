@@ -8,13 +8,11 @@ of the audit must hold; and when all tills have been heard and all shelves have 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import random
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -89,7 +87,9 @@ class Simulator:
         except Failed:
             raise
         except Exception as error:
-            raise Failed(self.seed, self.steps, f"{type(error).__name__}: {error}", [*self.recent, self._line()]) from error
+            raise Failed(
+                self.seed, self.steps, f"{type(error).__name__}: {error}", [*self.recent, self._line()]
+            ) from error
 
     async def _step(self) -> None:
         self.steps += 1
@@ -159,7 +159,9 @@ class Simulator:
         await self.deliver_all()
         await self._compare()
         for spot, level in self.goods.books.items():
-            assert level["available"] == self.goods.really[spot], f"{spot}: {self.goods.really[spot]} are there, {level} in the books"
+            assert level["available"] == self.goods.really[spot], (
+                f"{spot}: {self.goods.really[spot]} are there, {level} in the books"
+            )
         await self._audit()
 
     # Requests
@@ -200,7 +202,11 @@ class Simulator:
         if fate > 0.92 and again and self.faults:
             self.tally["sent twice"] += 1
             second = await self._plain(work)
-            same = second.code == answer.code if isinstance(answer, Problem) and isinstance(second, Problem) else second == answer
+            same = (
+                second.code == answer.code
+                if isinstance(answer, Problem) and isinstance(second, Problem)
+                else second == answer
+            )
             assert same, f"{name} sent again answers {second!r} instead of {answer!r}"
         if isinstance(answer, Problem):
             self.tally[f"refused {name}: {answer.code}"] += 1

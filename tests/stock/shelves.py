@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
 from commerce import stock
 from commerce.infra.db import Database, Tx
 from commerce.kernel.ids import uuid7
+from commerce.stock.safety import settle
 from tests.support import Item, Shop, Store
 
 
@@ -100,3 +102,13 @@ async def safety(shop: Shop, store: Store, item: Item, quantity: int) -> None:
     rule = {"location": store.code, "sku": item.sku, "quantity": quantity}
     answer = await office.put("/v1/stock/safety", {"rules": [rule]})
     assert answer.status_code == 200, answer.text
+    await settled(shop.db)
+
+
+async def settled(db: Database) -> None:
+    """Every change of safety stock has reached its levels; it waits for transactions of the whole server, other tests' included."""
+    for _ in range(400):
+        if await settle(db):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("safety stock did not settle within 20 s")
