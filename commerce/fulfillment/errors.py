@@ -118,6 +118,8 @@ class BadDeliveryMethod(Contradictory):
     code = "bad-delivery-method"
     title = "These data of the delivery method contradict themselves"
     title_ru = "Данные способа доставки противоречивы"
+    detail = "{field}: {reason}."
+    detail_ru = "{field}: {reason}."
 
 
 class DeliveryMethodChanged(Stale):

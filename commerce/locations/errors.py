@@ -36,6 +36,8 @@ class BadLocation(Contradictory):
     code = "bad-location"
     title = "These location data contradict themselves"
     title_ru = "Данные места противоречивы"
+    detail = "{field}: {reason}."
+    detail_ru = "{field}: {reason}."
 
 
 class BadNear(Malformed):

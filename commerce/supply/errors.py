@@ -102,6 +102,8 @@ class BadSupply(Contradictory):
     code = "bad-supply"
     title = "These data contradict themselves"
     title_ru = "Данные поставки противоречивы"
+    detail = "{field}: {reason}."
+    detail_ru = "{field}: {reason}."
 
 
 class MoreThanAnnounced(Unprocessable):

@@ -31,22 +31,41 @@ async def promise_broken(shop: Shop, heard: Heard) -> None:
     await sell(shop, store, item, 1)
 
 
-async def promise_arrived(shop: Shop, heard: Heard) -> None:
-    """Goods that an order stands on come in at the place that sends them on to its store."""
+async def _waited_for(shop: Shop) -> tuple[Store, list[stock.Expect]]:
+    """An order of two goods that are announced where they will be sent on to its store: that place, and the announced lines."""
     warehouse, store = await shop.store(), await shop.store()
-    item = await shop.item(price=100, when_out="backorder")
+    items = [await shop.item(price=100, when_out="backorder") for _ in range(2)]
     await linked(shop, store, warehouse)
-    plan = stock.Expect(id=uuid7(), variant_id=item.id, quantity=3)
+    plans = [stock.Expect(id=uuid7(), variant_id=item.id, quantity=3) for item in items]
     await shop.db.write(
         stock.expect, shop.system, kind="supply", document_id=uuid7(), location_id=warehouse.id,
-        expected_on=shop.db.clock().date() + timedelta(days=7), lines=[plan],
+        expected_on=shop.db.clock().date() + timedelta(days=7), lines=plans,
     )  # fmt: skip
-    await place(await shop.shopper(), store, (item, 2), **later(store))
+    await place(await shop.shopper(), store, *((item, 2) for item in items), **later(store))
+    return warehouse, plans
+
+
+async def _came(shop: Shop, warehouse: Store, *plans: stock.Expect) -> None:
+    came = [stock.ReceiptLine(variant_id=plan.variant_id, quantity=3, expected_id=plan.id) for plan in plans]
+    cause = stock.Cause("test_receipt", uuid7())
+    await shop.db.write(stock.receive, shop.system, cause=cause, location_id=warehouse.id, lines=came)
+
+
+async def promise_arrived(shop: Shop, heard: Heard) -> None:
+    """All that an order stands on comes in."""
+    warehouse, plans = await _waited_for(shop)
     await heard()
-    came = stock.ReceiptLine(variant_id=item.id, quantity=3, expected_id=plan.id)
-    await shop.db.write(
-        stock.receive, shop.system, cause=stock.Cause("test_receipt", uuid7()), location_id=warehouse.id, lines=[came]
-    )
+    await _came(shop, warehouse, *plans)
+
+
+async def will_not_come(shop: Shop, heard: Heard) -> None:
+    """One of two that an order stands on has come in, the other will not."""
+    warehouse, plans = await _waited_for(shop)
+    await _came(shop, warehouse, plans[0])
+    await heard()
+    change = stock.ExpectedChange(id=plans[1].id, cancelled=3)
+    cause = stock.Cause("test_change", uuid7())
+    await shop.db.write(stock.change_expected, shop.system, cause=cause, changes=[change])
 
 
 async def unknown_goods(shop: Shop, heard: Heard) -> None:
@@ -136,9 +155,10 @@ async def category_moved(shop: Shop, heard: Heard) -> None:
 
 STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "fulfillment.at_risk": promise_broken,
-    "fulfillment.goods_missing": promise_broken,
+    "fulfillment.goods_missing": will_not_come,
     "fulfillment.goods_arrived": promise_arrived,
     "transfers.goods_arrived": promise_arrived,
+    "transfers.goods_missing": will_not_come,
     "counts.goods_unknown": unknown_goods,
     "counts.short_pick": short_pick,
     "counts.nothing_picked": nothing_picked,
@@ -150,8 +170,6 @@ STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "stock.safety_of_category": category_moved,
 }
 """By the subscriber's name."""
-SILENT = {"fulfillment.goods_missing"}
-"""Those whose story changes nothing: the fulfillment that it looks at has not been waiting for goods."""
 
 
 def subscriber_of(name: str) -> Subscriber:

@@ -208,6 +208,11 @@ async def test_links_are_set_as_a_whole(shop: Shop, db: Database, audited: None)
             locations.Link(location_id=ids[b], source_id=ids[a], priority=0, transit_hours=3, departures=None, cost_amount=0)
         ],
     }  # fmt: skip
+    itself = await office.put(path, {"links": [{"source": a, "transit_hours": 1}]}, headers={"Accept-Language": "ru"})
+    assert (itself.status_code, itself.json()["detail"]) == (
+        422, "links[0].source: место не пополняется само из себя."
+    )  # fmt: skip
+    assert itself.json()["reason"] == "a location does not draw on itself"
     fewer = await office.put(path, {"links": wanted["links"][:1]})
     assert ([link["source"] for link in fewer.json()["links"]], fewer.json()["version"]) == ([b], 3)
     assert (await office.put(path, {"links": []})).json() == {"location": a, "links": [], "version": 4}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from commerce import auth, counts, fulfillment, stock, supply
+from commerce import auth, counts, stock, supply
 from commerce import parts as product
 from commerce.carts import service as putting
 from commerce.carts.schemas import CartView, PutLines, PutSku
@@ -25,7 +25,7 @@ from commerce.counts.schemas import (
 )
 from commerce.fulfillment import rules
 from commerce.fulfillment import service as work
-from commerce.fulfillment.schemas import Pick, Scan, StoreFulfillmentView
+from commerce.fulfillment.schemas import CheckedView, Pick, Scan, StoreFulfillmentView
 from commerce.fulfillment.sourcing import Options
 from commerce.infra.db import Row
 from commerce.kernel.ids import uuid7
@@ -243,6 +243,34 @@ class Acts:
 
     # Suppliers
 
+    async def begin(self) -> None:
+        """Every place is stocked."""
+        for place in PLACES:
+            chosen = ORDINARY if place == WAREHOUSE else self.dice.sample(ORDINARY, 7)
+            units = {
+                item: self.dice.randint(5, 20) if place == WAREHOUSE else self.dice.randint(1, 8) for item in chosen
+            }
+            today = self.s.at.date()
+            lines = [
+                supply.AnnouncedGoods(sku=self.skus[i], quantity=n, unit_cost=600_000 if i == DEAR else 300)
+                for i, n in units.items()
+            ]
+            announced = await self.s.ask(
+                supply.ExpectedReceiptView, supply.announce, self.chain.office,
+                command=supply.Announce(supplier="supplier-a", location=self.codes[place], reference=f"first-{place}", expected_on=today, lines=lines),
+            )  # fmt: skip
+            assert announced is not None
+            codes = [f"SN-first-{place}-{n}" for n in range(units.get(SERIAL, 0))]
+            goods = [
+                ArrivedGoods(sku=self.skus[i], quantity=n, codes=codes if i == SERIAL else []) for i, n in units.items()
+            ]
+            await self.s.ask(
+                supply.SupplyReceiptView, supplying.receive, self.chain.managers[place], code=self.codes[place],
+                number=announced.number, command=supply.ReceiveSupply(lines=goods),
+            )  # fmt: skip
+            for item, n in units.items():
+                self.come(place, item, n, codes=codes if item == SERIAL else ())
+
     async def announce(self) -> None:
         place = self.some_place([WAREHOUSE, WAREHOUSE, *STORES])
         items = self.dice.sample(ORDINARY, self.dice.randint(1, 3))
@@ -362,7 +390,7 @@ class Acts:
             return
         later = self.dice.random() < 0.6
         command = PlaceOrder(
-            expected_total=Amount(amount=cart.total.amount, currency="RUB"), contact=CONTACT,
+            expected_total=Amount(amount=cart.subtotal.amount, currency="RUB"), contact=CONTACT,
             pickup=PickupChoice(location=self.codes[place], later=later),
         )  # fmt: skip
         self.s.say(f"place {place}: {wanted}{' later' if later else ''}")
@@ -378,7 +406,7 @@ class Acts:
             return
         row = self.dice.choice(rows)
         by_staff = self.dice.random() < 0.3
-        actor = self.chain.office if by_staff else self.shopper(row.customer_id)
+        actor = self.chain.helper if by_staff else self.shopper(row.customer_id)
         self.s.say(row.number)
         await self.s.ask(
             CancelledView, ordering.cancel, actor, number=row.number, command=CancelOrder(reason="changed_mind")
@@ -429,7 +457,7 @@ class Acts:
 
     async def _step(self, place: int, row: Row, name: str) -> bool:
         self.s.say(name)
-        returns_ = fulfillment.CheckedView if name == "check" else StoreFulfillmentView
+        returns_ = CheckedView if name == "check" else StoreFulfillmentView
         done = await self.s.ask(
             returns_, getattr(work, name), self.chain.associates[place], code=self.codes[place], number=row.number
         )
@@ -733,7 +761,8 @@ class Acts:
         else:
             named = []
             for item, units in coming.items():
-                left, one = units, {}
+                left = units
+                one: dict[str, Any] = {}
                 for what in ("received", "quality_control", "damaged", "missing"):
                     if item == SERIAL and what in ("quality_control", "damaged"):
                         continue
@@ -1064,7 +1093,7 @@ class Acts:
     async def steal(self) -> None:
         """Nobody sees it."""
         place = self.some_place(STORES)
-        there = [item for item in self.standing(place, ORDINARY)]
+        there = self.standing(place, ORDINARY)
         if there:
             item = self.dice.choice(there)
             self.s.say(f"place {place}: item {item}")

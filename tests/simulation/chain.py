@@ -47,6 +47,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     places: list[Store]
     items: list[Item]
     office: Actor
+    helper: Actor
+    """Of the call center."""
     managers: list[Actor]
     associates: list[Actor]
     tills: list[Actor]
@@ -115,6 +117,7 @@ async def _built(db: Database, settings: Settings, observer: asyncpg.Connection)
     codes = [place.code for place in places]
     return Chain(
         db=db, settings=settings, observer=observer, places=places, items=items, office=office, suppliers=suppliers,
+        helper=(await shop.staff("call_center", channel="call_center")).actor,
         managers=[(await shop.staff("store_manager", code)).actor for code in codes],
         associates=[(await shop.staff("associate", code)).actor for code in codes],
         tills=[(await shop.device("till", code)).actor for code in codes],

@@ -79,6 +79,9 @@ class Simulator:
     async def run(self, steps: int, tell: Callable[[Simulator], None] | None = None) -> None:
         """So many steps, and the end: everything heard, everything counted. Raises Failed."""
         try:
+            self.faults = False
+            await self.acts.begin()
+            self.faults = True
             for _ in range(steps):
                 await self._step()
                 if tell is not None:

@@ -93,6 +93,12 @@ async def test_bad_announcements_change_nothing(db: Database, shop: Shop) -> Non
     for change, refusal in cases:
         answer = await office.post(BACK, good | change)
         assert problem(answer) == refusal, (change, answer.text)
+    past = good | {"expected_on": in_days(-1).isoformat()}
+    told = [(await office.post(BACK, past, headers={"Accept-Language": tongue})).json() for tongue in ("ru", "en")]
+    assert [(answer["detail"], answer["reason"]) for answer in told] == [
+        (f"expected_on: {in_days(-1)} в {store.code} уже прошло.", f"{in_days(-1)} has passed at {store.code}"),
+        (f"expected_on: {in_days(-1)} has passed at {store.code}.", f"{in_days(-1)} has passed at {store.code}"),
+    ]
     unknown = await office.post(
         BACK, good | {"lines": [two, {"sku": "NO-1", "quantity": 1}, {"sku": "NO-2", "quantity": 1}]}
     )
