@@ -58,7 +58,7 @@ replay: $(READY) ## Replay a real retailer's invoices FILE=online-retail.csv.xz 
 	@test -n '$(FILE)' || { echo "Give the file: make replay FILE=online-retail.csv.xz" >&2; exit 2; }
 	@exec $(BIN)/commerce replay '$(FILE)' $(call switch,--all,$(ALL))
 
-bench: $(READY) ## Measure speed against the floor [ONLY=place] [JSON=path] [SECONDS=3]
+bench: $(READY) ## Measure speed against floor and marks [ONLY=place|hot|scale|availability] [JSON=path] [SECONDS=3]
 	@exec $(BIN)/python -m tests.bench $(call option,--only,$(ONLY)) $(call option,--json,$(JSON)) $(call option,--seconds,$(SECONDS))
 
 contract: $(READY) ## Test the whole OpenAPI at length [EXAMPLES=200] [ARGS=...]
@@ -81,6 +81,6 @@ lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	  --no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the environment and caches; with ALL=1 the shop's data too [DATA=.data]
-	@$(if $(filter-out 0,$(ALL)),$(PYTHON) -m commerce.embedded remove '$(DATA)' && rm -rf .replay .bench)
+	@$(if $(filter-out 0,$(ALL)),$(PYTHON) -m commerce.embedded remove '$(DATA)' && $(PYTHON) -m commerce.embedded remove .bench/chain && rm -rf .replay .bench)
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	@find commerce tests fixtures migrations -type d -name __pycache__ -prune -exec rm -rf {} +

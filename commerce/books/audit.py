@@ -436,7 +436,8 @@ STRAYS = [
         )
         SELECT r.number, r.line_id, r.variant_id, r.location_id, r.units, t.to_send
         FROM (
-            SELECT f.number, f.location_id AS destination_id, r.owner_id, r.line_id, r.variant_id, r.location_id, sum(r.quantity_open) AS units
+            SELECT f.number, f.location_id AS destination_id, r.owner_id, r.line_id, r.variant_id, r.location_id,
+                sum(r.quantity_open) AS units
             FROM stock.reservations r JOIN fulfillment.fulfillments f ON f.id = r.owner_id
             WHERE r.owner_kind = 'fulfillment' AND r.quantity_open > 0 AND r.location_id <> f.location_id
             GROUP BY f.number, f.location_id, r.owner_id, r.line_id, r.variant_id, r.location_id

@@ -11,7 +11,7 @@ from commerce.counts.errors import BadPeriod, NotYourShrinkage
 from commerce.counts.schemas import LocationShrinkage, ShrinkageRow, ShrinkageView, SkuShrinkage
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
-from commerce.kernel.money import Money, line_amount, rounded_ratio
+from commerce.kernel.money import MAX_MINOR, Money, line_amount, rounded_ratio
 
 LONGEST_DAYS = 366
 TOP = 20
@@ -89,7 +89,7 @@ def _worth(losses: Iterable[stock.Loss], variants: Mapping[UUID, catalog.Variant
         for loss in losses
         if loss.unit_cost is not None
     )
-    return Money(sum(amounts), currency)
+    return Money(max(-MAX_MINOR, min(MAX_MINOR, sum(amounts))), currency)
 
 
 def _share(units: int, units_sold: int) -> int | None:

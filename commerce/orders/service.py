@@ -105,7 +105,7 @@ async def place(
 
     Cart locked, lines priced from the list at this moment, goods committed at once, all in this transaction, whatever the
     number of lines. The goods are the last step before the commit, when the order is written: a level that everybody wants is locked
-    no longer than that (decisions/0017). Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered,
+    no longer than that (decisions/0018). Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered,
     ContactNeeded, stock.InsufficientStock.
     """
     drafted = await _draft(tx, actor, command, version, charged)

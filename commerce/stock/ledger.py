@@ -250,9 +250,10 @@ begun AS (
 )"""
 _COSTS = """
 received AS (
-    SELECT p.variant_id, sum(p.quantity) AS quantity, sum(p.quantity::numeric * p.unit_cost) AS value
-    FROM unnest(CAST(:priced_variants AS uuid[]), CAST(:priced_quantities AS integer[]), CAST(:priced_costs AS bigint[]))
-        AS p(variant_id, quantity, unit_cost), booked
+    SELECT p.variant_id, sum(p.quantity) AS quantity, sum(p.quantity::numeric * p.unit_cost) AS value,
+           (array_agg(p.posting_id ORDER BY p.posting_id DESC))[1] AS posting_id
+    FROM unnest(CAST(:priced_variants AS uuid[]), CAST(:priced_quantities AS integer[]), CAST(:priced_costs AS bigint[]),
+                CAST(:priced_postings AS uuid[])) AS p(variant_id, quantity, unit_cost, posting_id), booked
     WHERE booked.yes GROUP BY p.variant_id
 ), known AS (
     SELECT r.variant_id, r.quantity, r.value, (
@@ -271,7 +272,7 @@ received AS (
     RETURNING c.variant_id, c.average
 ), told AS (
     INSERT INTO stock.cost_changes (variant_id, posting_id, average, changed_at)
-    SELECT a.variant_id, (CAST(:act_ids AS uuid[]))[1], a.average, :occurred_at FROM averaged a
+    SELECT a.variant_id, r.posting_id, a.average, :occurred_at FROM averaged a JOIN received r ON r.variant_id = a.variant_id
 )"""
 """Another receipt of the variant may have come in between the statement's snapshot and the lock on the cost row. Its units are not in
 the on hand of the snapshot, but they are in `c.received`, read from the locked row: on hand - received (snapshot) + received (now)."""
@@ -365,7 +366,11 @@ async def book(
         return Outcome(posted=False, replayed=False, levels=dict.fromkeys(sums, Standing(available=LIMIT)))
     # A level that loses something must exist already; one that only gains may have to be made.
     arrives = bool(plans) or any(level and min(level.values()) >= 0 for level in sums.values())
-    priced = [m for _, _, m in movements if m.from_place in ("supplier", "conversion") and m.unit_cost is not None]
+    priced = [
+        (posting_id, m)
+        for posting_id, _, m in movements
+        if m.from_place in ("supplier", "conversion") and m.unit_cost is not None
+    ]
     happened = occurred_at or tx.at
     values: dict[str, Any] = {
         "location_ids": [location_id for location_id, _ in sums],
@@ -428,9 +433,10 @@ async def book(
         }
     if priced:
         values |= {
-            "priced_variants": [m.variant_id for m in priced],
-            "priced_quantities": [m.quantity for m in priced],
-            "priced_costs": [m.unit_cost for m in priced],
+            "priced_variants": [m.variant_id for _, m in priced],
+            "priced_quantities": [m.quantity for _, m in priced],
+            "priced_costs": [m.unit_cost for _, m in priced],
+            "priced_postings": [posting_id for posting_id, _ in priced],
         }
     statement = _statement(
         changes=bool(changes), begins=bool(begins), arrives=arrives, costs=bool(priced), tracked=tracked

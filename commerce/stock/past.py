@@ -12,7 +12,7 @@ from msgspec import Struct
 from commerce import catalog, locations, prices
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
-from commerce.kernel.money import Money
+from commerce.kernel.money import MAX_MINOR, Money
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.stock import closings, queries
 from commerce.stock.closings import WhichClock
@@ -51,7 +51,8 @@ COST: dict[WhichClock | None, str] = {
 WORTH: dict[WhichClock | None, str] = {
     clock: f"""
     WITH goods AS MATERIALIZED (
-        SELECT g.variant_id, power(10::numeric, g.scale) AS step, g.price, ({COST[clock]}) AS cost
+        SELECT g.variant_id, power(10::numeric, g.scale) AS step, CAST(g.price AS numeric) AS price,
+            CAST(({COST[clock]}) AS numeric) AS cost
         FROM unnest(CAST(:variant_ids AS uuid[]), CAST(:scales AS integer[]), CAST(:prices AS bigint[])) AS g(variant_id, scale, price)
     ), units AS (
         SELECT l.location_id, g.step, g.price, g.cost, {ON_HAND} AS on_hand, l.in_transit + l.in_transit_committed AS in_transit,
@@ -242,8 +243,8 @@ class _Sums(Struct):
     def shown(self, currency: str) -> dict[str, Any]:
         return {
             "units": self.on_hand + self.in_transit, "in_transit": self.in_transit,
-            "at_cost": Money(amount=self.at_cost, currency=currency),
-            "at_list": Money(amount=self.at_list, currency=currency),
+            "at_cost": Money(amount=min(self.at_cost, MAX_MINOR), currency=currency),
+            "at_list": Money(amount=min(self.at_list, MAX_MINOR), currency=currency),
             "units_without_cost": self.cost_unknown, "units_without_price": self.price_unknown,
         }  # fmt: skip
 

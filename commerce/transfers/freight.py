@@ -182,7 +182,9 @@ def _take(left: list[list[Any]], transfer: Transfer, line: Line, most: int) -> i
             continue
         if freight.line_id is not None and freight.line_id != line.id:
             continue
-        if freight.source_id is not None and (transfer.dispatched_at is not None or freight.source_id != transfer.source_id):
+        if freight.source_id is not None and (
+            transfer.dispatched_at is not None or freight.source_id != transfer.source_id
+        ):
             continue
         taken = min(most - units, entry[1])
         entry[1] -= taken

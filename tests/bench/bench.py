@@ -113,6 +113,10 @@ def _measure_chain(
             for level, sample in by_level.items():
                 report.add_flow({SMALL: "reserve_small", LARGE: "reserve_large"}[name], level, sample.figures())
         report.comparisons += marks
+        size = {name: f"{chain.size(name)} levels, {chain.variants[name]:,} variants" for name in (SMALL, LARGE)}
+        report.notes[scale.SCALE] = [
+            f"The large chain has {size[LARGE]} in {LOCATIONS} locations, the small one {size[SMALL]}."
+        ]
     if AVAILABILITY in options.parts:
         tell("availability of 24 variants in 20 stores")
         world = chain.serve_large()
@@ -199,7 +203,7 @@ class _Run:
         self.report.add_flow(AVAILABILITY, 1, figures)
         self.report.comparisons.append(
             Comparison(
-                part=AVAILABILITY, title=f"24 variants in 20 stores (p50), {chain.size(LARGE)} levels", unit="ms", concurrency=1,
+                part=AVAILABILITY, title="availability: 24 variants in 20 stores, large chain", unit="ms", concurrency=1,
                 measured=figures.p50_ms, beside=None, value=figures.p50_ms or float("inf"), limit=AVAILABILITY_MS,
             )
         )  # fmt: skip
@@ -291,16 +295,12 @@ class _Run:
             )  # fmt: skip
         finally:
             await connection.close()
-        if real != bare:
-            different = {
-                table: f"order {real.get(table, 0)}, floor {bare.get(table, 0)}"
-                for table in sorted(real.keys() | bare.keys())
-                if real.get(table) != bare.get(table)
-            }
+        different = floor.differences(real, bare)
+        if different:
             raise BenchError(
                 f"{floor.SCRIPT.name} writes other rows than a real order; bring it up to date: {different}"
             )
-        self.report.conditions["rows_of_an_order"] = real
+        self.report.conditions["rows_of_an_order"] = {table: written.rows for table, written in real.items()}
 
 
 def _conditions(options: Options) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ import msgspec
 from commerce.embedded import postgres_binary
 from tests.bench.instance import BenchError
 
-__all__ = ["SCRIPT", "PgbenchRun", "pgbench", "written_by"]
+__all__ = ["SCRIPT", "PgbenchRun", "Written", "differences", "pgbench", "written_by"]
 
 SCRIPT = Path(__file__).with_name("place_floor.sql")
 LIMIT_SECONDS = 300.0
@@ -32,17 +32,54 @@ TABLES = """
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'public') ORDER BY 1
 """
+WRITTEN = """
+SELECT pg_column_size(t.*) AS size, ARRAY(SELECT key FROM jsonb_each(to_jsonb(t)) WHERE value <> 'null') AS filled
+FROM {table} t WHERE t.xmin::text::bigint > {before}
+"""
+SIZES = (0.9, 1.1)
 
 
-async def written_by(connection: asyncpg.Connection, act: Callable[[], object]) -> dict[str, int]:
-    """Rows per table that the act inserted or changed; nobody else may write meanwhile."""
+class Written(msgspec.Struct, frozen=True):
+    """What one transaction left in a table: how many rows, which columns of each are not null (row by row, in order), how many bytes."""
+
+    rows: int
+    columns: list[list[str]]
+    size: int
+
+    def differs_from(self, other: Written) -> str | None:
+        """In what they are not the same; a tenth of the bytes does not matter."""
+        if self.rows != other.rows:
+            return f"{self.rows} rows, floor {other.rows}"
+        if self.columns != other.columns:
+            mine, theirs = ({name for row in written.columns for name in row} for written in (self, other))
+            return f"filled {sorted(mine - theirs)}, floor {sorted(theirs - mine)}"
+        if not SIZES[0] <= other.size / self.size <= SIZES[1]:
+            return f"{self.size} bytes, floor {other.size}"
+        return None
+
+
+async def written_by(connection: asyncpg.Connection, act: Callable[[], object]) -> dict[str, Written]:
+    """The rows by table that the act inserted or changed; nobody else may write meanwhile."""
     before = int(await connection.fetchval("SELECT pg_current_xact_id()::text"))
     act()
     tables = [str(row[0]) for row in await connection.fetch(TABLES)]
-    counts = " UNION ALL ".join(
-        f"SELECT '{table}' AS name, count(*) AS n FROM {table} WHERE xmin::text::bigint > {before}" for table in tables
-    )
-    return {row["name"]: row["n"] for row in await connection.fetch(counts) if row["n"]}
+    written: dict[str, Written] = {}
+    for table in tables:
+        rows = await connection.fetch(WRITTEN.format(table=table, before=before))
+        if rows:
+            columns = sorted(sorted(row["filled"]) for row in rows)
+            written[table] = Written(len(rows), columns, sum(row["size"] for row in rows))
+    return written
+
+
+def differences(real: Mapping[str, Written], bare: Mapping[str, Written]) -> dict[str, str]:
+    """By table, in what the floor is not the real thing."""
+    nothing = Written(0, [], 1)
+    found = {
+        table: real.get(table, nothing).differs_from(bare.get(table, nothing))
+        for table in sorted(real.keys() | bare.keys())
+    }
+    return {table: what for table, what in found.items() if what is not None}
 
 
 class PgbenchRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -134,6 +134,7 @@ async def test_whoever_places_an_order_dies(
         assert await buyer.place() == number
         assert await orders_of(racers, me) == [number]
         assert (await buyer.client.get("/v1/carts/current")).json()["lines"] == []
+
     placed = at + 1
     assert (commits, placed) == (1, len(death.seen) + 2)
     changed = done(before, await racers.db.read(tallies))

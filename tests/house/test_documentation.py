@@ -11,6 +11,7 @@ import pytest
 from litestar import Litestar
 
 from commerce.documentation import EXAMPLES, TAGS
+from commerce.kernel.errors import Problem
 from tests.house.source import modules, operations, problems
 from tests.support import Shop
 

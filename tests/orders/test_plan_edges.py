@@ -81,7 +81,9 @@ async def test_what_is_left_of_a_pickup_stands_at_the_store(db: Database, shop: 
 
 
 @pytest.mark.parametrize("hint", ["all", "half"])
-async def test_what_is_missing_on_the_way_is_asked_about_in_any_order_of_news(shop: Shop, db: Database, hint: str) -> None:
+async def test_what_is_missing_on_the_way_is_asked_about_in_any_order_of_news(
+    shop: Shop, db: Database, hint: str
+) -> None:
     source, store, item = await shop.store(), await shop.store(), await shop.item(price=1000)
     await linked(shop, store, source)
     await shop.stock(source, item, 2)
@@ -281,7 +283,12 @@ async def test_a_bundle_of_which_a_part_does_not_come_is_given_up_whole(db: Data
         assert await levels_at(db, plate, source, store) == [(1, 0, 0, 0), (0, 0, 0, 1)]
         body = {}
     else:
-        body = {"lines": [{"sku": cup.sku, "received": 4}, {"sku": plate.sku, "received": 1, "missing": 1, "reason": "lost"}]}
+        body = {
+            "lines": [
+                {"sku": cup.sku, "received": 4},
+                {"sku": plate.sku, "received": 1, "missing": 1, "reason": "lost"},
+            ]
+        }
     answer = await receiver.post(f"/v1/stores/{store.code}/transfers/{number}/receive", body)
     assert (answer.status_code, answer.json()["state"]) == (200, "received"), answer.text
     await news(shop)

@@ -731,7 +731,7 @@ class Acts:
             command = DispatchTransfer(lines=named)
         self.s.say(f"leaves {leaves}")
         if await self.s.ask(
-            TransferView, moving.dispatch, self.chain.managers[source], ["transfer-goods-gone"], code=self.codes[source],
+            TransferView, moving.dispatch, self.chain.managers[source], ["transfer-goods-not-set-aside"], code=self.codes[source],
             number=number, command=command,
         ):  # fmt: skip
             for item, units in leaves.items():
@@ -802,7 +802,7 @@ class Acts:
         )
         self.s.say(f"place {place}: {items}")
         done = await self.s.ask(
-            CountView, counting.open_count, self.chain.associates[place], ["already-counting"], code=self.codes[place],
+            CountView, counting.open_count, self.chain.associates[place], ["already-being-counted"], code=self.codes[place],
             command=command, currency="RUB",
         )  # fmt: skip
         if done is not None:
@@ -1098,6 +1098,7 @@ class Acts:
             item = self.dice.choice(there)
             self.s.say(f"place {place}: item {item}")
             self.gone(place, item, 1)
+            self.s.busy = True
 
     # The rules of the house, and the house's own work
 
@@ -1153,5 +1154,6 @@ class Acts:
         chosen = self.dice.choice([one for one in product.periodic() if one.name.startswith(("stock.", "supply."))])
         self.s.say(chosen.name)
         await chosen.run(self.s.db)
+        self.s.busy = True
         if self.dice.random() < 0.2:
             self.s.pass_time(timedelta(hours=self.dice.choice([2, 8, 20])))

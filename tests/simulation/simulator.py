@@ -70,6 +70,7 @@ class Simulator:
         self.place_of = {place.id: n for n, place in enumerate(chain.places)}
         self.item_of = {item.id: n for n, item in enumerate(chain.items)}
         self.faults = True
+        self.busy = False
         from tests.simulation.acts import Acts
 
         self.acts = Acts(self)
@@ -96,12 +97,15 @@ class Simulator:
 
     async def _step(self) -> None:
         self.steps += 1
-        self.said = []
         self.pass_time(timedelta(seconds=self.dice.choice([1, 5, 40, 300, 300, 1200])))
-        name, act = self.acts.choose()
+        self.busy, tries = False, 0
+        while not self.busy and tries < 8:
+            # Where there is nothing to do, something else is done.
+            tries += 1
+            name, act = self.acts.choose()
+            self.said = [name]
+            await act()
         self.tally[f"step {name}"] += 1
-        self.said.append(name)
-        await act()
         if self.dice.random() < 0.3:
             await self.deliver_some()
         await self._compare()
@@ -193,6 +197,7 @@ class Simulator:
         self, work: Callable[[], Awaitable[R]], may: Sequence[str] = (), name: str = "", again: bool = True
     ) -> R | None:
         """Carry out work that can be sent again, with what may happen to it on the way."""
+        self.busy = True
         fate = self.dice.random() if self.faults else 1.0
         if fate < 0.04:
             answer, through = await self._struck(work)

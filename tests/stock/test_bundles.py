@@ -133,8 +133,8 @@ async def test_more_components_than_a_level_can_tell_are_refused(db: Database, s
     sale = stock.SaleLine(line_id=line, variant_id=bundle.id, quantity=1_000_000, components=parts)
     with pytest.raises(stock.LevelTooHigh):
         await db.write(stock.sell, shop.system, cause=fresh("test_sale"), location_id=store.id, lines=[sale])
+    demands = [wanted(store, bundle, 1_000_000, parts)]
     with pytest.raises(stock.InsufficientStock):
-        demands = [wanted(store, bundle, 1_000_000, parts)]
         await db.write(stock.promise, shop.system, owner=fulfillment(), demands=demands, cause=fresh())
     back = stock.TakeBackLine(variant_id=bundle.id, quantity=1_000_000, bucket="available", components=parts)
     with pytest.raises(stock.LevelTooHigh):

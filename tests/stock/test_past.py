@@ -6,6 +6,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -221,3 +222,24 @@ async def test_a_moment_that_no_calendar_has_in_utc(shop: Shop, office: Client, 
     forged = base64.urlsafe_b64encode(f'["{at}","{uuid7()}"]'.encode()).decode().rstrip("=")
     refused = await office.get(f"/v1/transfers?cursor={forged}")
     assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-cursor")
+
+
+async def test_a_cost_with_too_many_zeros_does_not_hide_what_the_rest_is_worth(shop: Shop, office: Client) -> None:
+    store, other, item, fine = await shop.store(), await shop.store(), await shop.item(), await shop.item()
+    staff = await shop.staff("associate", store.code)
+    line = {"sku": item.sku, "quantity": 1_000_000, "unit_cost": 10**15}
+    assert (await staff.post(f"/v1/stores/{store.code}/receipts", {"lines": [line]})).status_code == 201
+    await receive(shop, other, fine, 3, 40_000, clock())
+    worth = {}
+    for query_of in ("", f"&as_of={query(await now(shop.db))}"):
+        for place in (store, other):
+            answer = await office.get(f"/v1/stock/value?location={place.code}{query_of}")
+            assert answer.status_code == 200, answer.text
+            worth[place.code] = answer.json()["total"]["at_cost"]["amount"]
+        assert worth == {store.code: 10**15, other.code: 120_000}
+    manager = await shop.staff("store_manager", store.code)
+    given_up = {"lines": [{"sku": item.sku, "quantity": 1_000_000, "bucket": "available"}], "reason": "write_off"}
+    assert (await manager.post(f"/v1/stores/{store.code}/write-offs", given_up)).status_code == 201
+    day = clock().astimezone(ZoneInfo("Europe/Moscow")).date()
+    report = (await manager.get(f"/v1/stock/shrinkage?from={day}&until={day}")).json()
+    assert (report["units"], report["at_cost"]["amount"]) == (1_000_000, 10**15)
