@@ -140,7 +140,7 @@ GOODS = [
         JOIN orders.lines l ON l.id = u.line_id
         LEFT JOIN (""" + PARTS + """) d ON d.line_id = u.line_id AND d.variant_id = u.variant_id
         WHERE u.units > coalesce((l.handed_over - l.returned) * d.per_unit, 0)
-        """,  # noqa: S608
+        """,
     ),
     Invariant(
         2,
@@ -154,7 +154,7 @@ GOODS = [
         LEFT JOIN fulfillment.lines l ON l.fulfillment_id = u.picked_for AND l.order_line_id = u.picked_line
         LEFT JOIN (""" + PARTS + """) d ON d.line_id = u.picked_line AND d.variant_id = u.variant_id
         WHERE u.units > coalesce((l.quantity - l.handed_over - l.cancelled - l.passed_on) * d.per_unit, 0)
-        """,  # noqa: S608
+        """,
     ),
     Invariant(
         3,

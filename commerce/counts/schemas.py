@@ -54,6 +54,10 @@ class CountEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     counted_at: Moment | None = None
     """When, by the clock of a scanner that was offline; now when left out."""
 
+    def __post_init__(self) -> None:
+        if self.sku is not None and self.barcode is not None:
+            raise ValueError("Name either a sku or a barcode")
+
 
 class EnterCount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody counted. Entries add up, also those of several counters, but those of the same named spot."""

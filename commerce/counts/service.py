@@ -405,7 +405,7 @@ async def _scope(tx: Tx, location: Location, command: OpenCount) -> list[UUID]:
 
 def _check_shape(command: OpenCount) -> None:
     needed, right = {
-        "zone": ("`zone` and `skus`", command.zone is not None and bool(command.skus) and not command.categories),
+        "zone": ("`zone`, `skus`", command.zone is not None and bool(command.skus) and not command.categories),
         "category": ("`categories`", bool(command.categories) and not command.skus and command.zone is None),
         "list": (
             "`skus`",

@@ -10,6 +10,7 @@ directly (decisions/0002).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from asyncpg.transaction import Transaction
 from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
@@ -483,8 +485,7 @@ class Database:
                 if early:
                     await connection.fetch(ON_DISK)
             except BaseException:
-                if not connection.is_closed() and connection.is_in_transaction():
-                    await transaction.rollback()
+                await _undo(connection, transaction)
                 raise
         for effect in tx._after_commit:
             await effect()
@@ -521,6 +522,16 @@ class Database:
             raise busy_or(error) from error
 
 
+async def _undo(connection: Connection, transaction: Transaction) -> None:
+    """Roll back. When the connection is lost the server has done so: what is raised stays what went wrong first."""
+    try:
+        if not connection.is_closed() and connection.is_in_transaction():
+            await transaction.rollback()
+    except (asyncpg.InternalClientError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+        with contextlib.suppress(asyncpg.InterfaceError):
+            connection.terminate()
+
+
 def _number_taken(error: BaseException) -> bool:
     """A number that was drawn at random (of an order, a return) exists already: the verb draws another."""
     return sqlstate(error) == "23505" and (constraint_of(error) or "").endswith("_number")
@@ -541,9 +552,8 @@ async def _claim(tx: Tx, once: Once) -> str | None:
 
 def busy_or(error: BaseException) -> BaseException:
     """Busy when the database is loaded or away; otherwise the error itself, which is a bug of ours."""
-    lost = isinstance(error, asyncpg.InterfaceError) and "clos" in str(
-        error
-    )  # connection closed, pool closing; the rest is misuse
+    # connection closed, pool closing, or taken back by the pool because it was lost; the rest is misuse
+    lost = isinstance(error, asyncpg.InterfaceError) and any(sign in str(error) for sign in ("clos", "released back"))
     if lost or sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY):
         return Busy(retry_after_seconds=1)
     return error

@@ -15,7 +15,7 @@ FROM stock.levels l FULL JOIN ({{counted}}) s ON s.location_id = l.location_id A
 WHERE ({", ".join(f"coalesce(l.{bucket}, 0)" for bucket in BUCKETS)})
     IS DISTINCT FROM ({", ".join(f"coalesce(s.{bucket}, 0)" for bucket in BUCKETS)})
     OR least({", ".join(f"l.{bucket}" for bucket in BUCKETS)}) < 0
-"""  # noqa: S608
+"""
 LEVELS_EQUAL_MOVEMENTS = COMPARED.format(
     counted=f"""
     WITH base AS MATERIALIZED (
@@ -31,14 +31,14 @@ LEVELS_EQUAL_MOVEMENTS = COMPARED.format(
         WHERE m.recorded_at > (SELECT coalesce(max(position), '-infinity') FROM base) AND e.location_id IS NOT NULL
         GROUP BY e.location_id, m.variant_id
     ) parts GROUP BY location_id, variant_id
-    """  # noqa: S608
+    """
 )
 """The newest closing, and what was moved since; that the closing itself is right is what a full audit checks."""
 LEVELS_EQUAL_ALL_MOVEMENTS = COMPARED.format(
     counted=f"""
     SELECT e.location_id, m.variant_id, {SUMS}
     FROM stock.movements m {ENDS} WHERE e.location_id IS NOT NULL GROUP BY e.location_id, m.variant_id
-    """  # noqa: S608
+    """
 )
 CLOSINGS_EQUAL_MOVEMENTS = f"""
 WITH made AS MATERIALIZED (
@@ -61,7 +61,7 @@ FROM (
 ) c FULL JOIN standing s ON s.location_id = c.location_id AND s.variant_id = c.variant_id AND s.closing = c.closing
 WHERE (c.until, {", ".join(f"c.{bucket}" for bucket in BUCKETS)})
     IS DISTINCT FROM (s.until, {", ".join(f"s.{bucket}" for bucket in BUCKETS)})
-"""  # noqa: S608
+"""
 """One being made is left out: closings are numbered without gaps, so those that are made are the first so many."""
 CLOSINGS_IN_ORDER = """
 SELECT number, position, before FROM (

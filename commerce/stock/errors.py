@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 from datetime import datetime
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -292,6 +292,17 @@ class SafetyScope(Unprocessable):
         "категории в одном месте; каждое сочетание — один раз."
     )
     members_schema = {"n": int, "reason": str}
+    reasons_ru: ClassVar[dict[str, str]] = {
+        "names both a variant and a category": "названы и товар, и категория",
+        "names nothing": "ничего не названо",
+        "stands twice": "указано дважды",
+    }
+
+    def text(self, language: str) -> tuple[str, str]:
+        if language != "ru":
+            return super().text(language)
+        reason = self.reasons_ru[self.members["reason"]]
+        return self.title_ru, self.detail_ru.format_map({**self.members, "reason": reason})
 
 
 class UnitCodesNeeded(Unprocessable):

@@ -34,7 +34,7 @@ from commerce.stock.schemas import (
 from commerce.stock.tables import expected
 
 COLUMNS = """
-e.id, e.kind, e.document_id, e.location_id, e.variant_id, e.expected_on, e.unit_cost, e.quantity, e.received, e.cancelled, e.promised
+e.id, e.kind, e.document_id, e.location_id, e.variant_id, e.expected_on, e.unit_cost, e.quantity, e.received, e.cancelled, e.promised, e.inspect
 """
 OF_DOCUMENTS = f"SELECT {COLUMNS} FROM stock.expected e WHERE e.document_id = ANY(CAST(:ids AS uuid[])) ORDER BY e.id"  # noqa: S608
 BY_IDS = f"SELECT {COLUMNS} FROM stock.expected e WHERE e.id = ANY(CAST(:ids AS uuid[])) ORDER BY e.id"  # noqa: S608
@@ -55,6 +55,7 @@ TAKE = """
 UPDATE stock.expected e SET promised = e.promised + d.units
 FROM unnest(CAST(:ids AS uuid[]), CAST(:units AS integer[])) AS d(id, units)
 WHERE e.id = d.id AND e.received + e.cancelled + e.promised + d.units <= e.quantity AND e.promised + d.units >= 0
+    AND NOT (e.inspect AND d.units > 0)
 RETURNING e.id
 """
 CHANGE = """
@@ -100,7 +101,7 @@ async def expect(
     for line in lines:
         tx.queue(
             expected, id=line.id, kind=kind, document_id=document_id, location_id=location_id, variant_id=line.variant_id,
-            expected_on=expected_on, unit_cost=line.unit_cost, quantity=line.quantity, created_at=tx.at,
+            expected_on=expected_on, unit_cost=line.unit_cost, quantity=line.quantity, inspect=line.inspect, created_at=tx.at,
         )  # fmt: skip
 
 
@@ -150,7 +151,7 @@ async def change_expected(
         if change.cancelled > plan.open:
             raise NotExpected(left=plan.open, quantity=change.cancelled)
         settled.plans[change.id] = [0, change.cancelled, 0]
-        _break(settled, standing.get(change.id, []), max(0, change.cancelled - plan.free))
+        _break(settled, standing.get(change.id, []), max(0, change.cancelled - (plan.open - plan.promised)))
     act = settled.act(cause, reason)
     if settled.changes:
         await ledger.book(tx, actor, [act], changes=settled.changes, begins=settled.begins, business_date=business_date)

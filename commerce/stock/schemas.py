@@ -172,12 +172,13 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of what is announced. `unit_cost` in minor units, null when unknown."""
+    """A line of what is announced. `unit_cost` in minor units, null when unknown. What somebody must `inspect` first is promised to nobody."""
 
     id: UUID
     variant_id: UUID
     quantity: int
     unit_cost: int | None = None
+    inspect: bool = False
 
 
 class ExpectedChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +203,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     cancelled: int
     promised: int
+    inspect: bool = False
+    """Somebody must look at it when it comes: it is promised to nobody before."""
 
     @property
     def open(self) -> int:
@@ -210,8 +213,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def free(self) -> int:
-        """Units still to come that are promised to nobody."""
-        return self.open - self.promised
+        """Units still to come that can be promised."""
+        return 0 if self.inspect else self.open - self.promised
 
 
 class Regrade(msgspec.Struct, frozen=True, kw_only=True):

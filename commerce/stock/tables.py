@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -140,6 +141,7 @@ class ExpectedColumns(TypedColumns):
     received = Column(Integer, server_default="0", nullable=False)
     cancelled = Column(Integer, server_default="0", nullable=False)
     promised = Column(Integer, server_default="0", nullable=False)
+    inspect = Column(Boolean, server_default="false", nullable=False)
     created_at = Column(DateTime(timezone=True), nullable=False)
 
 

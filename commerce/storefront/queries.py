@@ -38,7 +38,7 @@ WHOLE = """count(*) = (SELECT count(*) FROM catalog.components WHERE bundle_id =
             AND min((l.available + coalesce(e.quantity, 0) - l.safety_stock) / m.quantity) > 0"""
 """A place has a bundle when it has all components of it."""
 WAITING = """(v.when_out = 'backorder' OR v.when_out = 'preorder' AND v.preorder_until > :at)
-      AND x.received + x.cancelled < x.quantity AND x.received + x.cancelled + x.promised < x.quantity"""
+      AND NOT x.inspect AND x.received + x.cancelled + x.promised < x.quantity"""
 """A variant may wait for what is announced, open and promised to nobody."""
 SOONEST = "min(x.expected_on) FILTER (WHERE x.expected_on >= (:at AT TIME ZONE 'UTC')::date)"
 """A day that has passed without the goods tells nothing."""

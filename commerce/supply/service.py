@@ -712,7 +712,8 @@ async def _plan(tx: Tx, actor: Actor, announcement: Announcement, lines: Sequenc
             expected_on=announcement.expected_on,
             lines=[
                 stock.Expect(
-                    id=line.id, variant_id=line.variant_id, quantity=line.quantity, unit_cost=line.unit_cost
+                    id=line.id, variant_id=line.variant_id, quantity=line.quantity, unit_cost=line.unit_cost,
+                    inspect=announcement.inspect,
                 )
                 for line in lines
             ],

@@ -526,6 +526,7 @@ def upgrade() -> None:
         sa.Column("received", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
         sa.Column("promised", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("inspect", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("kind IN ('supply', 'transfer')", name=op.f("ck_expected_kind_known")),
         sa.CheckConstraint(

@@ -414,6 +414,12 @@ async def test_unknown_and_foreign_goods_are_named_and_nothing_is_written(shop: 
         {"entries": [{"sku": item.sku}, {"sku": "NO-SUCH"}, {"barcode": "nonsense"}, {"quantity": 2}]},
     )  # fmt: skip
     assert (refused.status_code, refused.json()["unknown"]) == (422, "(neither sku nor barcode), NO-SUCH, nonsense")
+    refused = await act(
+        staff, store, number, "entries", {"entries": [{"sku": item.sku}, {"sku": item.sku, "barcode": "nonsense"}]}
+    )
+    assert (refused.status_code, refused.json()["errors"]) == (
+        400, [{"pointer": "/entries/1", "detail": "Name either a sku or a barcode"}],
+    )  # fmt: skip
     refused = await act(staff, store, number, "entries", {"entries": [{"sku": item.sku}, {"sku": other.sku}]})
     assert (refused.status_code, refused.json()["skus"]) == (422, other.sku)
     refused = await act(staff, store, number, "entries", {"entries": [{"sku": bundle.sku}]})

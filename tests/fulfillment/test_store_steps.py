@@ -134,6 +134,8 @@ async def test_a_later_promise_is_appended_and_told(shop: Shop) -> None:
     body = {"from_at": later.isoformat(), "until_at": end.isoformat(), "reason": "The delivery van is late"}
     wrong = await step(staff, store, number, "promise", body | {"until_at": later.isoformat()})
     assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/bad-promise")
+    never = await step(staff, store, number, "promise", body | {"until_at": "9999-12-31T23:59:59-12:00"})
+    assert (never.status_code, never.json()["type"]) == (400, "/problems/bad-input")
     assert (await step(staff, store, number, "promise", body)).status_code == 200
     seen = (await shopper.get(f"/v1/orders/{order['number']}")).json()["fulfillments"][0]["promise"]
     assert seen["from_at"] == later.isoformat().replace("+00:00", "Z")

@@ -80,6 +80,7 @@ async def test_contradictions_are_refused(shop: Shop) -> None:
         ({"closed_on": "2019-01-01"}, "closed_on"),
         ({"paused_until": "2027-01-01T00:00:00Z"}, "paused_reason"),
         ({"paused_until": "2027-01-01T00:00:00", "paused_reason": "x"}, "paused_until"),
+        ({"paused_until": "9999-12-31T23:59:59-12:00", "paused_reason": "x"}, "paused_until"),
         ({"legal_entity": "nobody"}, "legal_entity"),
         ({"name": {}}, "name"),
     ]  # fmt: skip

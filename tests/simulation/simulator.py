@@ -16,6 +16,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from commerce import parts as product
 from commerce.infra import audit, outbox
 from commerce.infra.db import Once, Row, Tx
@@ -34,6 +36,11 @@ SELECT location_id, variant_id, available + reserved + committed AS available, q
     in_transit + in_transit_committed AS way
 FROM stock.levels
 """
+
+
+def json(answer: Any) -> Any:
+    """An answer as it is sent."""
+    return answer if isinstance(answer, Problem) else msgspec.json.encode(answer)
 
 
 class Failed(AssertionError):
@@ -213,7 +220,7 @@ class Simulator:
             same = (
                 second.code == answer.code
                 if isinstance(answer, Problem) and isinstance(second, Problem)
-                else second == answer
+                else json(second) == json(answer)
             )
             assert same, f"{name} sent again answers {second!r} instead of {answer!r}"
         if isinstance(answer, Problem):

@@ -161,3 +161,16 @@ async def test_till_sales_take_nothing_that_is_not_there(db: Database, shop: Sho
     await db.write(stock.sell, shop.system, cause=cause, location_id=store.id, lines=[sold])
     assert [kind for kind, _ in await events_of(db, cause)] == ["stock.count_needed"]
     assert await aside(db, owner) == [("committed", 5, 5, 0)]
+
+
+async def test_what_must_be_inspected_first_is_promised_to_nobody(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    line = stock.Expect(id=uuid7(), variant_id=item.id, quantity=5, inspect=True)
+    await db.write(
+        stock.expect, shop.system, kind="supply", document_id=uuid7(), location_id=store.id, expected_on=SOON, lines=[line]
+    )  # fmt: skip
+    assert [(plan.open, plan.free) for plan in await db.read(stock.inbound, variant_ids=[item.id])] == [(5, 0)]
+    with pytest.raises(stock.InsufficientStock):
+        await stand_on(db, shop, store, item, line.id, 1)
+    await receive(db, shop, store, item, line.id, 5, "quality_control")
+    assert await state_of(db, store, item) == []

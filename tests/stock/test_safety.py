@@ -227,6 +227,18 @@ async def test_rules_are_listed_to_those_whom_they_concern(db: Database, shop: S
     ).status_code == 403
 
 
+async def test_a_scope_is_refused_in_the_language_of_the_reader(shop: Shop, planner: Client) -> None:
+    item = await shop.item()
+    rule = {"sku": item.sku, "quantity": 1}
+    for wrong, reason in (
+        ([{"quantity": 1}], "ничего не названо"),
+        ([rule | {"category": "things"}], "названы и товар, и категория"),
+        ([rule, rule], "указано дважды"),
+    ):
+        answer = await planner.put("/v1/stock/safety", {"rules": wrong}, headers={"Accept-Language": "ru"})
+        assert answer.json()["detail"].startswith(f"Правило {len(wrong) - 1} (с 0) задано неверно: {reason}. ")
+
+
 @pytest.mark.parametrize(
     ("rules", "status", "code"),
     [
