@@ -44,8 +44,8 @@ BUSY = {"55P03", "57014", "53300", "53400", "57P01", "57P02", "57P03", "25P03"}
 """lock_not_available, query_canceled, too_many_connections, and a server that is going away"""
 
 
-AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError)
-"""No connection free in time, or none to be had."""
+AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)
+"""No connection free in time, none to be had, or one that was lost between two statements: the driver's own state is broken then."""
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY)
 
 

@@ -10,15 +10,20 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import asyncpg
+from msgspec import structs
 
-from commerce import embedded
+from commerce import embedded, supply
 from commerce.auth import tokens
+from commerce.infra.db import Database
+from commerce.kernel.actor import system
+from commerce.settings import Settings
 from tests.bench.flows import World
 from tests.bench.instance import ROOT, Instance
 
@@ -77,15 +82,10 @@ INSERT INTO stock.postings (id, cause_kind, cause_id, actor, occurred_at, busine
 SELECT CAST('0f100000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid), 'bench_receipt',
     CAST('0f100000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid), '{"kind": "system"}', now(), CAST(now() AS date)
 FROM generate_series(1, {locations}) AS n;
-INSERT INTO stock.expected (id, kind, document_id, location_id, variant_id, expected_on, quantity, created_at)
-SELECT uuidv7(), 'supply', CAST('0f200000-0000-7000-8000-' || lpad(CAST(place AS text), 12, '0') AS uuid),
-    CAST('0c000000-0000-7000-8000-' || lpad(CAST(place AS text), 12, '0') AS uuid),
-    CAST('0b000000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid), CAST(now() AS date) + 5, 20, now()
-FROM generate_series(1, {locations}) AS place, generate_series(1, {variants}) AS n WHERE (place * 17 + n) % 50 = 0;
 """
 LEVELS = """
 INSERT INTO stock.levels (location_id, variant_id, available)
-SELECT place.id, variant.id, CASE WHEN (place.n * 7 + variant.n * 13) % 8 = 0 THEN 0 ELSE 1000 + variant.n % 100 END
+SELECT place.id, variant.id, CASE WHEN variant.n % 8 = place.n % 8 THEN 0 ELSE 1000 + variant.n % 100 END
 FROM (
     SELECT n, CAST('0c000000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid) AS id FROM generate_series({first}, {last}) AS n
 ) place, (
@@ -94,7 +94,8 @@ FROM (
 """
 MOVEMENTS = """
 INSERT INTO stock.movements (posting_id, n, variant_id, quantity, from_place, to_place, to_location_id, occurred_at, recorded_at)
-SELECT place.posting_id, variant.n, variant.id, 1000 + variant.n % 100, 'supplier', 'available', place.id, now(), now()
+SELECT place.posting_id, variant.n - (variant.n + 7 - (place.n - 1) % 8) / 8, variant.id, 1000 + variant.n % 100, 'supplier', 'available', place.id,
+    now(), now()
 FROM (
     SELECT n, CAST('0c000000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid) AS id,
         CAST('0f100000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid) AS posting_id
@@ -102,7 +103,7 @@ FROM (
 ) place, (
     SELECT n, CAST('0b000000-0000-7000-8000-' || lpad(CAST(n AS text), 12, '0') AS uuid) AS id FROM generate_series(1, {variants}) AS n
 ) variant
-WHERE (place.n * 7 + variant.n * 13) % 8 <> 0
+WHERE variant.n % 8 <> place.n % 8
 """
 INDEXES = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made_by FROM pg_index
@@ -127,7 +128,7 @@ def variant_id(number: int) -> UUID:
 
 def lies_there(location: int, variant: int) -> bool:
     """Whether the n-th location has the n-th variant."""
-    return (location * 7 + variant * 13) % 8 != 0
+    return variant % 8 != location % 8
 
 
 class Chain:
@@ -215,10 +216,34 @@ class Chain:
                 self._table(connections[0], "stock.levels", LEVELS, known),
                 self._table(connections[1], "stock.movements", MOVEMENTS, known),
             )
+            self._tell(f"{LOCATIONS} announced deliveries")
+            await self._announce(name, variants)
             await connections[0].execute("VACUUM (ANALYZE)")
         finally:
             for connection in connections:
                 await connection.close()
+
+    async def _announce(self, name: str, variants: int) -> None:
+        """A delivery to each location, of every hundredth variant."""
+        settings = Settings.from_environment(self.instance.environment)
+        db = Database.open(structs.replace(settings, database_url=self.url(name)), name="bench", timeouts=False)
+        try:
+            await db.write(
+                supply.save_supplier,
+                system(),
+                code="bench",
+                command=supply.SaveSupplier(name={"en": "Supplier"}),
+                if_match=None,
+            )
+            for place in range(1, LOCATIONS + 1):
+                numbers = [n for n in range(1, variants + 1) if n % 100 == place % 100] or [place % variants + 1]
+                command = supply.Announce(
+                    supplier="bench", location=f"bench-{place:03d}", reference=f"bench-{place}", expected_on=db.clock().date() + timedelta(days=5),
+                    lines=[supply.AnnouncedGoods(sku=f"BENCH-{n:05d}", quantity=20) for n in numbers],
+                )  # fmt: skip
+                await db.write(supply.announce, system(), command=command)
+        finally:
+            await db.close()
 
     async def _table(self, connection: asyncpg.Connection, table: str, text: str, known: dict[str, str]) -> None:
         indexes = await connection.fetch(INDEXES, table)

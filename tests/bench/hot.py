@@ -90,7 +90,7 @@ def sentences(level: int, hot: Sample, stages: Stages, quick: Sample, spread: Sa
     held = hot.seconds * stages.held_share / units * 1000
     flow = {
         "booking": "the posting's statement", "api": "the API's turn between posting and commit",
-        "commit": "the commit with its WAL flush",
+        "commit": "the commit",
     }  # fmt: skip
     parts = ", ".join(f"{flow[stage]} {stages.share(stage):.0%}" for stage in HELD)
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,17 +11,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import granian
 import pytest
 
 from commerce import cli
 from tests.bench import hello
 from tests.bench.__main__ import options_of
-from tests.bench.bench import TITLES
+from tests.bench.bench import PARTS, TITLES
+from tests.bench.chain import LARGE, LOCATIONS, Chain, lies_there
 from tests.bench.cpu import CpuMeter
+from tests.bench.floor import Written, differences
 from tests.bench.flows import FLOWS
+from tests.bench.hot import sentences
 from tests.bench.instance import ROOT
-from tests.bench.report import FLOORS, MARKS, Figures, Mark, Report, Sample, judge, percentile
+from tests.bench.report import FLOORS, MARKS, Comparison, Figures, Mark, Report, Sample, judge, percentile
+from tests.bench.scale import compare
+from tests.bench.watch import Seen, Stages, stage_of
 
 
 def figures(server: float, postgres: float, *, units: int = 10, multiple: float | None = None) -> Figures:
@@ -101,20 +108,96 @@ def test_json_has_stable_keys() -> None:
         "refused": 0, "floor_multiple": 22.505,
     }  # fmt: skip
     document = json.loads(report.to_json())
-    assert list(document) == ["conditions", "floors", "flows", "marks", "refused"]
+    assert list(document) == ["conditions", "floors", "flows", "marks", "comparisons", "notes", "refused"]
     assert document["flows"]["product_list"] == {"1": measured}
     assert document["floors"]["place_floor"]["1"]["cpu_ms_postgres"] == 0.5
     assert document["marks"] == {
         "product_list": {"floor": "hello", "limit": 20, "multiple": 22.5, "at_concurrency": 1, "holds": False},
         "place": {"floor": "place_floor", "limit": 20, "multiple": 24.0, "at_concurrency": 1, "holds": False},
     }
-    assert document["refused"] == {}
+    assert (document["comparisons"], document["notes"], document["refused"]) == ([], {}, {})
+
+
+def comparison(value: float, *, limit: float, at_least: bool = False) -> Comparison:
+    return Comparison(
+        part="hot", title="orders", unit="/s", concurrency=8, measured=80.0, beside=100.0, value=value, limit=limit, at_least=at_least,
+    )  # fmt: skip
+
+
+def test_a_comparison_is_held_against_its_limit_and_fails_the_run() -> None:
+    assert [comparison(0.8, limit=0.8, at_least=True).holds, comparison(0.79, limit=0.8, at_least=True).holds] == [
+        True,
+        False,
+    ]
+    assert [comparison(1.3, limit=1.3).holds, comparison(1.31, limit=1.3).holds] == [True, False]
+    report = Report(
+        conditions={}, comparisons=[comparison(0.8004, limit=0.8, at_least=True)], notes={"hot": ["because"]}
+    )
+    assert report.passed
+    document = json.loads(report.to_json())
+    assert document["comparisons"] == [
+        {
+            "part": "hot", "title": "orders", "unit": "/s", "concurrency": 8, "measured": 80.0, "beside": 100.0, "value": 0.8,
+            "limit": 0.8, "at_least": True, "holds": True,
+        }
+    ]  # fmt: skip
+    assert document["notes"] == {"hot": ["because"]}
+    report.comparisons.append(comparison(2.0, limit=1.3))
+    assert not report.passed
+
+
+def test_stages_of_a_connection() -> None:
+    book, queue = "WITH \ndelta AS MATERIALIZED (", 'WITH q0 AS (INSERT INTO "orders"."lines"'
+    cases: list[tuple[Seen, str | None]] = [
+        (("active", None, book), "booking"),
+        (("active", "Lock", book), "waiting"),
+        (("active", "Lock", queue), "waiting"),
+        (("active", "IO", queue), "before"),
+        (("idle in transaction", "Client", book), "api"),
+        (("idle in transaction", "Client", queue), "before"),
+        (("active", "IO", "COMMIT;"), "commit"),
+        (("idle", "Client", "COMMIT;"), None),
+        (("active", None, ""), "before"),
+        ((None, None, None), None),
+    ]
+    assert [stage_of(seen) for seen, _ in cases] == [stage for _, stage in cases]
+
+
+def test_shares_of_the_time_under_the_lock() -> None:
+    stages = Stages()
+    book, waits = ("idle in transaction", "Client", "WITH delta AS"), ("active", "Lock", "WITH delta AS")
+    stages.add([book, waits, waits])
+    stages.add([("active", "IO", "COMMIT"), waits, ("idle", None, "COMMIT")])
+    stages.add([("active", None, "SELECT 1"), ("idle", None, "COMMIT")])
+    assert (stages.looks, stages.held, stages.share("api"), stages.share("commit")) == (3, 2, 0.5, 0.5)
+    assert (stages.held_share, stages.waiting_share) == (2 / 3, 0.5)
+    hot = Sample(units=100, seconds=0.3)
+    said = sentences(8, hot, stages, Sample(units=30, seconds=0.1), Sample(units=40, seconds=0.1), Stages())
+    assert said[0] == (
+        "8 at once: the level was locked 67% of the time, 2.0 ms per order (at most 500 orders per s): the posting's statement 0%, "
+        "the API's turn between posting and commit 50%, the commit 50%."
+    )
+    assert "300 orders per s of the hot variant instead of 333; spread 400" in said[1]
+
+
+def test_the_floor_must_fill_the_same_columns() -> None:
+    real = {
+        "a.b": Written(1, [["id", "note"]], 100),
+        "a.c": Written(2, [["id"], ["id"]], 80),
+        "a.e": Written(1, [["id"]], 9),
+    }
+    bare = {"a.b": Written(1, [["id"]], 100), "a.c": Written(2, [["id"], ["id"]], 120), "a.d": Written(1, [["id"]], 9)}
+    assert differences(real, real) == {}
+    assert differences(real, bare) == {
+        "a.b": "filled ['note'], floor []", "a.c": "80 bytes, floor 120", "a.d": "0 rows, floor 1", "a.e": "1 rows, floor 0",
+    }  # fmt: skip
 
 
 def test_every_flow_has_a_floor_and_a_title_and_every_mark_a_flow() -> None:
-    assert set(FLOWS) == {"hello", *FLOORS}
+    assert set(FLOWS) == {"hello", "hot", "spread", "availability", *FLOORS}
     assert {mark.flow for mark in MARKS} == {"product_list", "product_page", "put_and_read_cart", "place"}
-    assert set(TITLES) == {"hello", "place_floor", *FLOORS}
+    assert set(TITLES) == {"place_floor", *FLOWS}
+    assert PARTS == ("hot", "scale", "availability")
 
 
 def test_options() -> None:
@@ -124,7 +207,9 @@ def test_options() -> None:
     assert (options.flows, options.levels, options.seconds) == (("place", "full_flow"), (1, 8), 0.5)
     assert path == Path("x.json")
     options, path = options_of([])
-    assert (options.flows, options.levels, options.seconds) == (tuple(FLOORS), (1, 8, 32), 3.0)
+    assert (options.flows, options.parts, options.levels, options.seconds) == (tuple(FLOORS), PARTS, (1, 8, 32), 3.0)
+    options, _ = options_of(["--only", "scale,hot", "--levels", "5000,10000"])
+    assert (options.flows, options.parts, options.chain_levels) == ((), ("scale", "hot"), (5000, 10000))
     assert (options.folder, path) == (ROOT / ".bench", None)
 
 
@@ -134,6 +219,8 @@ def test_options() -> None:
         (["--only", "checkout"], "no flow is called 'checkout'"),
         (["--concurrency", "0"], "--concurrency takes numbers from 1 to 64"),
         (["--concurrency", "many"], "--concurrency takes numbers from 1 to 64"),
+        (["--levels", "50000"], "--levels takes two numbers"),
+        (["--levels", "50000,50000"], "--levels takes two numbers"),
         (["--seconds", "0"], "--seconds takes more than 0"),
         (["--json", "/no/such/folder/x.json"], "does not exist"),
     ],
@@ -195,8 +282,8 @@ def test_the_whole_bench_in_small(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     done = subprocess.run(
         [
-            sys.executable, "-m", "tests.bench", "--only", "place", "--seconds", "0.3", "--concurrency", "2", "--history", "80",
-            "--json", figures, "--data", tmp_path / "data",
+            sys.executable, "-m", "tests.bench", "--only", "place,place_by_plan,hot,scale,availability", "--seconds", "0.3",
+            "--concurrency", "2", "--history", "80", "--levels", "5000,10000", "--json", figures, "--data", tmp_path / "data",
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
@@ -225,4 +312,69 @@ def test_the_whole_bench_in_small(tmp_path: Path) -> None:
     assert document["floors"]["place_floor"]["2"]["cpu_ms_postgres"] > 0
     assert document["refused"] == {}
     assert "same rows in pgbench" in done.stdout
-    assert not (tmp_path / "data").exists()
+    assert list(document["flows"]) == [
+        "place", "place_by_plan", "spread", "hot", "reserve_small", "reserve_large", "availability",
+    ]  # fmt: skip
+    assert all(figures["units"] > 0 for levels in document["flows"].values() for figures in levels.values())
+    marks = {(mark["part"], mark["concurrency"]): mark for mark in document["comparisons"]}
+    assert list(marks) == [("hot", 2), ("scale", 1), ("scale", 8), ("availability", 1)]
+    hot = marks["hot", 2]
+    assert (hot["limit"], hot["at_least"], hot["value"]) == (
+        0.8,
+        True,
+        pytest.approx(hot["measured"] / hot["beside"], 0.01),
+    )
+    assert (marks["scale", 8]["limit"], marks["availability", 1]["limit"], marks["availability", 1]["beside"]) == (
+        1.3,
+        10.0,
+        None,
+    )
+    assert document["conditions"]["chain_levels"] == [5000, 10000]
+    assert "the level was locked" in document["notes"]["hot"][0]
+    assert document["notes"]["scale"] == [
+        "The large chain has 10,000 levels, 100 variants in 100 locations, the small one 5,000 levels, 50 variants."
+    ]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["chain"]
+
+
+def asked(url: str, *questions: str) -> list[Any]:
+    """The one value that each of the statements answers."""
+
+    async def ask() -> list[Any]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [await connection.fetchval(question) for question in questions]
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def test_the_chain_is_kept_and_its_books_are_right(tmp_path: Path) -> None:
+    told: list[str] = []
+    folder, indexes = tmp_path / "chain", "SELECT count(*) FROM pg_indexes WHERE schemaname = 'stock'"
+    with Chain(folder, (5_000, 10_000), told.append) as chain:
+        samples, _ = compare(chain, seconds=0.1, tell=told.append, levels=[2])
+        assert samples[LARGE][2].units > 0
+        environment = chain.instance.environment | {"DATABASE_URL": chain.url(LARGE)}
+        done = subprocess.run(
+            [sys.executable, "-m", "commerce", "audit"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        durable = "SELECT current_setting('fsync') || ' ' || current_setting('full_page_writes')"
+        assert asked(chain.url("commerce"), indexes, durable) == [*asked(chain.url(LARGE), indexes), "on on"]
+    assert told[0] == "making the large chain; it is kept for the next time"
+    told.clear()
+    with Chain(folder, (5_000, 10_000), told.append) as chain:
+        levels, empty, committed = asked(
+            chain.url(LARGE),
+            "SELECT count(*) FROM stock.levels",
+            "SELECT count(*) FROM stock.levels WHERE available + committed = 0",
+            "SELECT sum(committed) FROM stock.levels",
+        )
+    nowhere = sum(not lies_there(place, n) for place in range(1, LOCATIONS + 1) for n in range(1, 101))
+    assert (levels, empty, committed > 0) == (10_000, nowhere, True)
+    assert told == ["starting the large chain"]
+    with Chain(folder, (5_000, 20_000), told.append):
+        assert told[1] == "making the large chain; it is kept for the next time"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from tests.support import Shop, clock
 
 PATIENCE = 0.002
 """How often a caller that does not go on is looked at."""
+LONGEST = 10.0
 
 
 class Watch(Protocol):
@@ -165,7 +167,8 @@ class Caller:
 
     async def stop(self) -> Stands:
         """Where he is once he does not move: before a statement, in a queue for a lock, or at the end."""
-        while True:
+        deadline = time.monotonic() + LONGEST
+        while time.monotonic() < deadline:
             if self.task.done():
                 return "ended"
             if self._standing.is_set():
@@ -177,6 +180,7 @@ class Caller:
                 await asyncio.wait_for(self._moved.wait(), PATIENCE)
             self._moved.clear()
             self._waits = not self.task.done() and not self._standing.is_set() and await self._blocked()
+        raise AssertionError("a caller waits for something else than the database")
 
     async def step(self) -> Stands:
         """Let one statement go."""
@@ -204,13 +208,14 @@ Scene = Callable[[], Awaitable[tuple[Sequence[Coroutine[Any, Any, Any]], Check]]
 """Sets up a fresh scene: the works of its callers, and what to check of their outcomes afterwards."""
 
 
-async def every_switch(observer: asyncpg.Connection, scene: Scene) -> Counter[tuple[str, ...]]:
-    """Each of two callers is interrupted before each of his statements by the whole of the other: all single switches, both ways.
+async def every_switch(observer: asyncpg.Connection, scene: Scene, *, alike: bool = False) -> Counter[tuple[str, ...]]:
+    """Each of two callers is interrupted before each of his statements by the whole of the other: all single switches, both ways;
+    one way when they do the same.
 
     Whoever has to wait for a lock goes on when he can. Answers how often which outcomes came about.
     """
     ends: Counter[tuple[str, ...]] = Counter()
-    for first in (0, 1):
+    for first in (0,) if alike else (0, 1):
         at = 0
         while True:
             works, check = await scene()
@@ -230,7 +235,9 @@ async def every_switch(observer: asyncpg.Connection, scene: Scene) -> Counter[tu
     return ends
 
 
-async def every_interleaving(observer: asyncpg.Connection, scene: Scene, *, most: int = 400) -> Counter[tuple[str, ...]]:
+async def every_interleaving(
+    observer: asyncpg.Connection, scene: Scene, *, most: int = 400
+) -> Counter[tuple[str, ...]]:
     """All orders in which the statements of the callers can follow each other, found depth first."""
     ends: Counter[tuple[str, ...]] = Counter()
     schedule: list[int] = []
@@ -263,9 +270,7 @@ async def some_interleavings(
     return ends
 
 
-async def _played(
-    observer: asyncpg.Connection, scene: Scene, next_turn: Callable[[list[int]], int]
-) -> tuple[str, ...]:
+async def _played(observer: asyncpg.Connection, scene: Scene, next_turn: Callable[[list[int]], int]) -> tuple[str, ...]:
     works, check = await scene()
     callers = [Caller(observer, outcome(work)) for work in works]
     while not all(caller.task.done() for caller in callers):
@@ -310,13 +315,17 @@ class Death:
             return
         self.happened = True
         pid = connection.get_server_pid()
-        assert await self._observer.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+        assert await self._observer.fetchval("SELECT pg_terminate_backend($1)", pid)
+        while await self._observer.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid):
+            await asyncio.sleep(PATIENCE)
         if self._process:
             connection.terminate()
             raise Killed
 
 
-async def dying(observer: asyncpg.Connection, at: int, work: Coroutine[Any, Any, Any], *, process: bool) -> tuple[Death, Any]:
+async def dying(
+    observer: asyncpg.Connection, at: int, work: Coroutine[Any, Any, Any], *, process: bool
+) -> tuple[Death, Any]:
     """Run work that is struck after its `at`-th statement: how it went, and its answer, the refusal, or None when it was killed."""
     death = Death(observer, at, process=process)
     context = copy_context()

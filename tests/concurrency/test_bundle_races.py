@@ -132,13 +132,15 @@ async def acts(shop: Shop, store: Store, other: Store, items: list[Item]) -> dic
     for each in (owner, sender):
         await shop.db.write(stock.promise, shop.system, owner=each, demands=wanted, cause=fresh())
     freight = [
-        stock.Freight(id=uuid7(), variant_id=item.id, quantity=1, owner=sender, line_id=lines[item.id]) for item in items
+        stock.Freight(id=uuid7(), variant_id=item.id, quantity=1, owner=sender, line_id=lines[item.id])
+        for item in items
     ]
     travels = stock.Owner("transfer", traveller)
     moving = [demand(other, item, 1, lines[item.id]) for item in items]
     await shop.db.write(stock.promise, shop.system, owner=travels, demands=moving, cause=fresh())
     coming = [
-        stock.Freight(id=uuid7(), variant_id=item.id, quantity=1, owner=travels, line_id=lines[item.id]) for item in items
+        stock.Freight(id=uuid7(), variant_id=item.id, quantity=1, owner=travels, line_id=lines[item.id])
+        for item in items
     ]
     await shop.db.write(
         stock.dispatch, shop.system, cause=fresh(), document_id=uuid7(), source_id=other.id, destination_id=store.id, lines=coming,
@@ -146,7 +148,13 @@ async def acts(shop: Shop, store: Store, other: Store, items: list[Item]) -> dic
     )  # fmt: skip
     plans = [stock.Expect(id=uuid7(), variant_id=item.id, quantity=5) for item in items]
     await shop.db.write(
-        stock.expect, shop.system, kind="supply", document_id=uuid7(), location_id=store.id, expected_on=date(2030, 1, 1), lines=plans
+        stock.expect,
+        shop.system,
+        kind="supply",
+        document_id=uuid7(),
+        location_id=store.id,
+        expected_on=date(2030, 1, 1),
+        lines=plans,
     )
     ids: list[UUID] = [item.id for item in items]
 

@@ -212,7 +212,7 @@ async def test_an_order_races_a_cancellation(racers: Shop, observer: asyncpg.Con
     assert (await every_switch(observer, scene)).keys() == {("ok", "ok"), ("insufficient-stock", "ok")}
 
 
-@pytest.mark.parametrize("fact", [counted, stolen])
+@pytest.mark.parametrize("fact", [found_less, stolen])
 async def test_a_cancellation_races_what_takes_its_goods(
     racers: Shop, observer: asyncpg.Connection, fact: Callable[..., Any]
 ) -> None:
@@ -390,7 +390,9 @@ async def test_a_release_races_the_arrival_of_the_same_goods(racers: Shop, obser
 class Announced:
     """Five units announced, two of them promised; three more stand here for somebody else."""
 
-    def __init__(self, shop: Shop, store: Store, item: Item, plan: UUID, owner: stock.Owner, other: stock.Owner) -> None:
+    def __init__(
+        self, shop: Shop, store: Store, item: Item, plan: UUID, owner: stock.Owner, other: stock.Owner
+    ) -> None:
         self.shop, self.store, self.item, self.plan, self.owner, self.other = shop, store, item, plan, owner, other
 
     @classmethod
@@ -559,7 +561,7 @@ async def test_all_of_it_at_once_on_one_announcement(racers: Shop, observer: asy
 
         return [case.receives(2), case.promises(newcomer, 2), case.changes(1), case.releases()], check
 
-    await some_interleavings(observer, scene, seed=17, runs=60)
+    await some_interleavings(observer, scene, seed=17, runs=40)
 
 
 async def test_two_receivers_of_one_delivery(racers: Shop, observer: asyncpg.Connection) -> None:
@@ -577,7 +579,7 @@ async def test_two_receivers_of_one_delivery(racers: Shop, observer: asyncpg.Con
 
         return [receive_delivery(one, store, number, came(item, 5)) for one in staff], check
 
-    assert len(await every_switch(observer, scene)) == 2
+    await every_switch(observer, scene, alike=True)
 
 
 async def test_two_receivers_of_parts_of_one_delivery(racers: Shop, observer: asyncpg.Connection) -> None:
@@ -594,7 +596,7 @@ async def test_two_receivers_of_parts_of_one_delivery(racers: Shop, observer: as
         works = [receive_delivery(one, store, number, came(item, n)) for one, n in zip(staff, (2, 3), strict=True)]
         return works, check
 
-    assert (await every_switch(observer, scene)).keys() == {("ok", "ok")}
+    assert (await every_switch(observer, scene, alike=True)).keys() == {("ok", "ok")}
 
 
 async def test_two_receivers_of_one_transfer(racers: Shop, observer: asyncpg.Connection) -> None:
@@ -608,11 +610,9 @@ async def test_two_receivers_of_one_transfer(racers: Shop, observer: asyncpg.Con
             assert sorted(ends) == ["ok", "transfer-wrong-step"]
             assert await moves.level(racers, at.destination, item) == {"available": 4}
 
-        return [
-            moves.step(one, at.destination, number, "receive", {}) for one in (at.receiver, other)
-        ], check
+        return [moves.step(one, at.destination, number, "receive", {}) for one in (at.receiver, other)], check
 
-    assert len(await every_switch(observer, scene)) == 2
+    await every_switch(observer, scene, alike=True)
 
 
 async def test_everything_at_one_shelf(racers: Shop) -> None:

@@ -50,7 +50,9 @@ async def with_carts(shop: Shop, count: int, *wanted: tuple[Item, int]) -> list[
                     cart_tables.lines, cart_id=cart, variant_id=item.id, sku=item.sku, quantity=quantity, unit_price_seen=item.price,
                     added_at=tx.at, added_channel="site", changed_at=tx.at,
                 )  # fmt: skip
-            put = CartChanged(aggregate_id=cart, version=1, shopper_id=person, variant_ids=[item.id for item, _ in wanted])
+            put = CartChanged(
+                aggregate_id=cart, version=1, shopper_id=person, variant_ids=[item.id for item, _ in wanted]
+            )
             outbox.record(tx, actor, put)
 
     await shop.db.write(work)
@@ -64,8 +66,8 @@ class Rush:
         self.gate = asyncio.Semaphore(at_once)
         self.retries = 0
 
-    async def buy(self, buyer: Client, body: Any) -> httpx.Response:
-        key = str(uuid7())
+    async def buy(self, buyer: Client, body: Any, key: str | None = None) -> httpx.Response:
+        key = key or str(uuid7())
         async with self.gate:
             for _ in range(20):
                 answer = await buyer.post("/v1/orders", body, key=key)

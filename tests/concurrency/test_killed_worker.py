@@ -6,6 +6,8 @@ then never hears.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -24,7 +26,7 @@ from commerce.stock import safety
 from commerce.stock.tasks import sweep_expired
 from tests.concurrency.steps import done, dying, tallies
 from tests.concurrency.stories import STORIES, forget_rules, told
-from tests.concurrency.test_hot_variant import with_carts
+from tests.concurrency.test_hot_variant import Rush, with_carts
 from tests.counts.test_counts import act, enter, opened
 from tests.orders.story import levels, order_body
 from tests.orders.test_plan import later, levels_at, linked
@@ -70,7 +72,10 @@ async def orders_of(shop: Shop, buyer: UUID) -> list[str]:
     """The numbers of a customer's orders."""
 
     async def read(tx: Tx) -> list[str]:
-        return [row.number for row in await tx.rows("SELECT number FROM orders.orders WHERE customer_id = :buyer", buyer=buyer)]
+        return [
+            row.number
+            for row in await tx.rows("SELECT number FROM orders.orders WHERE customer_id = :buyer", buyer=buyer)
+        ]
 
     return await shop.db.read(read)
 
@@ -92,6 +97,14 @@ class Buyer:
             self.shop.db, self.once, self.client.actor, command=self.command, version=None, announce=None
         )
         return view.number
+
+    async def place_again(self) -> str:
+        """A client asks once more when the shop is busy: the pool may have kept the dead connection for him."""
+        for _ in range(5):
+            with contextlib.suppress(Busy):
+                return await self.place()
+            await asyncio.sleep(0.01)
+        raise AssertionError("busy for ever")
 
 
 async def shelves(shop: Shop, *, by_plan: bool) -> tuple[Store, Store, Item]:
@@ -128,15 +141,17 @@ async def test_whoever_places_an_order_dies(
         assert len(await orders_of(racers, me)) == committed, f"after statement {at}: {death.seen[-1:]}"
         taken = (await levels_at(racers.db, item, stands))[0]
         assert taken[:2] == (1000 - 2 * (at + committed), 2 * (at + committed))
-        if not process:
-            assert isinstance(answer, str if committed else Busy)
-        number = await buyer.place()
+        assert process or committed or isinstance(answer, Busy)
+        number = await buyer.place_again()
         assert await buyer.place() == number
         assert await orders_of(racers, me) == [number]
         assert (await buyer.client.get("/v1/carts/current")).json()["lines"] == []
     placed = at + 1
     kinds = [statement.split(";")[0] for statement in death.seen]
-    assert (commits, placed) == (len(kinds) - kinds.index("COMMIT"), len(kinds) + 2)
+    assert placed == len(kinds) + 2
+    # What dies at the end of the attempt off the shelf, when all that is left is to undo it, does not hinder the one by plan.
+    between = (1, 2) if by_plan and not process else (0,)
+    assert commits - (len(kinds) - kinds.index("COMMIT")) in between
     changed = done(before, await racers.db.read(tallies))
     assert (changed["orders"], changed["postings: order_placed"], changed["events: order.placed"]) == (placed,) * 3
     assert changed["moved: available -> committed"] == 2 * placed
@@ -155,8 +170,11 @@ async def test_the_customer_only_sees_that_he_should_ask_again(racers: Shop, obs
             assert int(answer.headers["retry-after"]) >= 1
             assert answer.json()["type"] == "/problems/busy"
         else:
-            assert (answer.status_code, any(s.startswith("COMMIT") for s in death.seen) or not death.happened) == (201, True)
-        again = await buyer.post("/v1/orders", body, key=key)
+            assert (answer.status_code, any(s.startswith("COMMIT") for s in death.seen) or not death.happened) == (
+                201,
+                True,
+            )
+        again = await Rush(1).buy(buyer, body, key)
         assert again.status_code == 201, again.text
         if answer.status_code == 201:
             assert again.json() == answer.json()
@@ -178,7 +196,9 @@ async def _departure(shop: Shop) -> tuple[Any, dict[str, int]]:
     at, item = await moves.ends(shop), await shop.item()
     await shop.stock(at.source, item, 4)
     number = await moves.made_ready(at, (item, 4))
-    return (at.sender, f"/v1/stores/{at.source.code}/transfers/{number}/dispatch", {}), {"moved: committed -> in_transit": 4}
+    return (at.sender, f"/v1/stores/{at.source.code}/transfers/{number}/dispatch", {}), {
+        "moved: committed -> in_transit": 4
+    }
 
 
 async def _arrival(shop: Shop) -> tuple[Any, dict[str, int]]:

@@ -105,7 +105,11 @@ async def test_every_order_of_what_can_happen(racers: Shop) -> None:
         available, reserved, committed = await shelf(racers.db, store, item)
         assert available + reserved + committed == there, order
         assert committed == (his == "committed") + theirs, order
-        assert (await aside(racers.db, slow.owner))[0][0] == {"reserved": "reserved", "committed": "committed", "lost": "expired"}[his]
+        assert (await aside(racers.db, slow.owner))[0][0] == {
+            "reserved": "reserved",
+            "committed": "committed",
+            "lost": "expired",
+        }[his]
     clock.back_to_present()
 
 
@@ -156,7 +160,9 @@ async def test_paying_and_the_sweeper_statement_by_statement(racers: Shop, obser
     assert ends.keys() == {("ok", "ok")}
 
 
-async def test_paying_the_sweeper_and_the_next_buyer_at_many_moments(racers: Shop, observer: asyncpg.Connection) -> None:
+async def test_paying_the_sweeper_and_the_next_buyer_at_many_moments(
+    racers: Shop, observer: asyncpg.Connection
+) -> None:
     """All three at once, a unit each for two customers of one unit."""
 
     async def scene() -> Any:

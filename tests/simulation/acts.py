@@ -276,7 +276,7 @@ class Acts:
         items = self.dice.sample(ORDINARY, self.dice.randint(1, 3))
         lines = [
             supply.AnnouncedGoods(
-                sku=self.skus[item], quantity=self.dice.randint(1, 12),
+                sku=self.skus[item], quantity=self.dice.randint(2, 16),
                 unit_cost=600_000 if item == DEAR else self.dice.choice([None, 300, 400]),
             )
             for item in items
@@ -291,7 +291,7 @@ class Acts:
         await self.s.ask(supply.ExpectedReceiptView, supply.announce, self.chain.office, command=command)
 
     async def some_supply(self) -> tuple[str, int, list[tuple[int, int, int, int]]] | None:
-        rows = (await self.s.look(ANNOUNCED))[:8]
+        rows = await self.s.look(ANNOUNCED)
         if not rows:
             return None
         row = self.dice.choice(rows)
@@ -380,9 +380,13 @@ class Acts:
 
     async def place_order(self) -> None:
         shopper, place = self.dice.choice(self.chain.shoppers), self.some_place(STORES)
+        there = [
+            item for item in EVERYTHING if all(self.goods.has((place, part), "available", n) for part, n in parts(item))
+        ]
+        items = there if there and self.dice.random() < 0.5 else EVERYTHING
         wanted = {
-            item: self.dice.choice([1, 1, 2, 3])
-            for item in self.dice.sample(EVERYTHING, self.dice.choice([1, 1, 2, 3]))
+            item: self.dice.choice([1, 1, 1, 2, 3])
+            for item in self.dice.sample(items, min(len(items), self.dice.choice([1, 1, 2, 3])))
         }
         puts = PutLines(lines=[PutSku(sku=self.skus[item], quantity=units) for item, units in wanted.items()])
         cart = await self.s.ask(CartView, putting.put_many, shopper, command=puts, cart="current", currency="RUB")
@@ -434,10 +438,11 @@ class Acts:
         rows = await self.s.look(WORKS)
         if not rows:
             return
-        row = self.dice.choice(rows[:15])
+        row = self.dice.choice(rows)
         place = self.s.place_of[row.location_id]
         lines = [(self.s.item_of[UUID(variant)], *rest) for variant, *rest in row.lines]
         self.s.say(f"{row.number} {row.state} place {place}: {[(line[0], line[1]) for line in lines]}")
+        self.s.tally[f"work {row.state}"] += 1
         dice = self.dice.random()
         if row.at_risk and dice < 0.4:
             await self._step(place, row, "check")
@@ -678,7 +683,10 @@ class Acts:
         source, destination = self.dice.sample(PLACES, 2)
         items = self.standing(source, ORDINARY) or list(ORDINARY)
         lines = [
-            TransferLineInput(sku=self.skus[item], quantity=self.dice.randint(1, 5))
+            TransferLineInput(
+                sku=self.skus[item],
+                quantity=self.dice.randint(1, max(1, min(5, self.goods.books[source, item]["available"]))),
+            )
             for item in self.dice.sample(items, min(len(items), self.dice.randint(1, 3)))
         ]
         self.s.say(f"from {source} to {destination}")
@@ -688,7 +696,7 @@ class Acts:
         )  # fmt: skip
 
     async def move_goods(self) -> None:
-        rows = (await self.s.look(TRANSFERS))[:12]
+        rows = await self.s.look(TRANSFERS)
         if not rows:
             return
         row = self.dice.choice(rows)
@@ -697,7 +705,7 @@ class Acts:
         self.s.say(f"{row.number} {row.state} from {source} to {destination}: {lines}")
         if row.state in ("in_transit", "partially_received"):
             await self.receive_transfer(row.number, destination, lines)
-        elif self.dice.random() < 0.05:
+        elif self.dice.random() < (0.3 if row.state == "draft" and row.order_number is None else 0.06):
             await self.s.ask(
                 TransferView,
                 moving.cancel,
