@@ -66,7 +66,9 @@ GOODS = [
             SELECT l.order_line_id, f.location_id, sum(l.handed_over) AS handed_over
             FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id
             GROUP BY l.order_line_id, f.location_id
-        ) f JOIN (""" + PARTS + """) d ON d.line_id = f.order_line_id LEFT JOIN (
+        ) f JOIN ("""
+        + PARTS
+        + """) d ON d.line_id = f.order_line_id LEFT JOIN (
             SELECT m.line_id, m.variant_id, m.from_location_id AS location_id, sum(m.quantity) AS quantity
             FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
             WHERE m.to_place = 'customer' AND p.cause_kind IN ('hand_over', 'till_sale')
@@ -98,7 +100,9 @@ GOODS = [
             l.quantity - l.handed_over - l.cancelled - l.passed_on AS outstanding,
             r.kept, r.elsewhere
         FROM fulfillment.lines l JOIN fulfillment.fulfillments f ON f.id = l.fulfillment_id AND f.kind <> 'carry_out'
-        JOIN (""" + PARTS + """) d ON d.line_id = l.order_line_id
+        JOIN ("""
+        + PARTS
+        + """) d ON d.line_id = l.order_line_id
         LEFT JOIN (
             SELECT r.owner_id, r.line_id, r.variant_id, sum(r.quantity) AS began, sum(r.quantity_open + r.quantity_lost) AS kept,
                 sum(r.quantity_open) FILTER (WHERE f.location_id <> r.location_id OR r.bucket <> 'committed') AS elsewhere
@@ -138,7 +142,9 @@ GOODS = [
         SELECT u.line_id, u.variant_id, u.units, l.handed_over, l.returned, d.per_unit
         FROM (SELECT line_id, variant_id, count(*) AS units FROM stock.units WHERE place = 'customer' GROUP BY line_id, variant_id) u
         JOIN orders.lines l ON l.id = u.line_id
-        LEFT JOIN (""" + PARTS + """) d ON d.line_id = u.line_id AND d.variant_id = u.variant_id
+        LEFT JOIN ("""
+        + PARTS
+        + """) d ON d.line_id = u.line_id AND d.variant_id = u.variant_id
         WHERE u.units > coalesce((l.handed_over - l.returned) * d.per_unit, 0)
         """,
     ),
@@ -152,7 +158,9 @@ GOODS = [
             GROUP BY picked_for, picked_line, variant_id
         ) u JOIN fulfillment.fulfillments f ON f.id = u.picked_for
         LEFT JOIN fulfillment.lines l ON l.fulfillment_id = u.picked_for AND l.order_line_id = u.picked_line
-        LEFT JOIN (""" + PARTS + """) d ON d.line_id = u.picked_line AND d.variant_id = u.variant_id
+        LEFT JOIN ("""
+        + PARTS
+        + """) d ON d.line_id = u.picked_line AND d.variant_id = u.variant_id
         WHERE u.units > coalesce((l.quantity - l.handed_over - l.cancelled - l.passed_on) * d.per_unit, 0)
         """,
     ),
@@ -497,7 +505,9 @@ STRAYS = [
         WHERE (m.to_place = 'customer' AND p.cause_kind NOT IN ('hand_over', 'till_sale')
             OR m.from_place = 'customer' AND p.cause_kind <> 'return'
             OR 'customer' IN (m.from_place, m.to_place) AND NOT EXISTS (
-                SELECT FROM (""" + PARTS + """) d WHERE d.line_id = m.line_id AND d.variant_id = m.variant_id))
+                SELECT FROM ("""
+        + PARTS
+        + """) d WHERE d.line_id = m.line_id AND d.variant_id = m.variant_id))
         """,
     ),
     Invariant(

@@ -193,7 +193,9 @@ DailyCapacity = Annotated[
 Backlog = Annotated[
     int,
     Meta(
-        ge=0, le=10_080, description="Minutes that each order waiting there takes: a promise adds them to preparation_minutes"
+        ge=0,
+        le=10_080,
+        description="Minutes that each order waiting there takes: a promise adds them to preparation_minutes",
     ),
 ]
 Busy = Annotated[

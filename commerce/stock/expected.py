@@ -34,7 +34,8 @@ from commerce.stock.schemas import (
 from commerce.stock.tables import expected
 
 COLUMNS = """
-e.id, e.kind, e.document_id, e.location_id, e.variant_id, e.expected_on, e.unit_cost, e.quantity, e.received, e.cancelled, e.promised, e.inspect
+e.id, e.kind, e.document_id, e.location_id, e.variant_id, e.expected_on, e.unit_cost, e.quantity, e.received, e.cancelled,
+e.promised, e.inspect
 """
 OF_DOCUMENTS = f"SELECT {COLUMNS} FROM stock.expected e WHERE e.document_id = ANY(CAST(:ids AS uuid[])) ORDER BY e.id"  # noqa: S608
 BY_IDS = f"SELECT {COLUMNS} FROM stock.expected e WHERE e.id = ANY(CAST(:ids AS uuid[])) ORDER BY e.id"  # noqa: S608

@@ -300,7 +300,9 @@ def _statement(*, changes: bool, begins: bool, arrives: bool, costs: bool, track
     if costs:
         # PostgreSQL runs data-modifying parts in any order; a cost row must be locked after every level.
         parts.append(_COSTS.format(levels_first="(SELECT count(*) FROM made) >= 0" if arrives else "true"))
-    return "WITH " + ", ".join(parts) + _ANSWER.format(tracking=catalog.tracking_of("d.variant_id") if tracked else "NULL")
+    return (
+        "WITH " + ", ".join(parts) + _ANSWER.format(tracking=catalog.tracking_of("d.variant_id") if tracked else "NULL")
+    )
 
 
 def deltas(movements: Iterable[Movement]) -> dict[Spot, dict[str, int]]:

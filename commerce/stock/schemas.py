@@ -48,7 +48,9 @@ UnitCode = Annotated[
     ),
 ]  # fmt: skip
 UnitCodes = Annotated[list[UnitCode], Meta(max_length=1000)]
-UnitPlace = Literal["available", "committed", "quality_control", "damaged", "supplier", "customer", "loss", "conversion"]
+UnitPlace = Literal[
+    "available", "committed", "quality_control", "damaged", "supplier", "customer", "loss", "conversion"
+]
 """Where a unit with a code of its own was last seen."""
 
 
@@ -172,7 +174,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of what is announced. `unit_cost` in minor units, null when unknown. What somebody must `inspect` first is promised to nobody."""
+    """A line of what is announced. `unit_cost` in minor units, null when unknown. What somebody must `inspect` first is promised to
+    nobody."""
 
     id: UUID
     variant_id: UUID

@@ -429,7 +429,9 @@ units = Table(
         "(picked_for IS NULL) = (picked_line IS NULL) AND (picked_for IS NULL OR place = 'committed')", name="picked"
     ),
     CheckConstraint("length(code) BETWEEN 1 AND 200 AND version > 0", name="code"),
-    Index("ix_units_location_id_variant_id", "location_id", "variant_id", postgresql_where=text("location_id IS NOT NULL")),
+    Index(
+        "ix_units_location_id_variant_id", "location_id", "variant_id", postgresql_where=text("location_id IS NOT NULL")
+    ),
     Index("ix_units_line_id", "line_id", postgresql_where=text("line_id IS NOT NULL")),
     Index("ix_units_picked_for", "picked_for", postgresql_where=text("picked_for IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},

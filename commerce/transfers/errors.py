@@ -116,7 +116,9 @@ class DestinationCannotReceive(Unprocessable):
     title = "The destination receives no goods"
     title_ru = "Получатель не принимает товар"
     detail = "{location} takes no transfers now (`reason`: {reason}). Choose a location with the role `receives` that is open."
-    detail_ru = "{location} сейчас не принимает перемещения (`reason`: {reason}). Выберите открытое место с ролью `receives`."
+    detail_ru = (
+        "{location} сейчас не принимает перемещения (`reason`: {reason}). Выберите открытое место с ролью `receives`."
+    )
     members_schema = {"location": str, "reason": str}
 
 

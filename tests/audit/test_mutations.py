@@ -579,7 +579,19 @@ COUNTS = [
     ("a count that is gone", NO_AGGREGATE, "DELETE FROM counts.sessions"),
     ("a task that is gone", NO_AGGREGATE, "DELETE FROM counts.tasks"),
 ]  # fmt: skip
-FAULTS = [*GOODS, *ADJUSTMENTS, *WORK, *MONEY, *ORDERS, *RETURNS, *SUPPLY, *REST, *TRANSFERS, *COUNTS, *UNITS_OF_THEIR_OWN]
+FAULTS = [
+    *GOODS,
+    *ADJUSTMENTS,
+    *WORK,
+    *MONEY,
+    *ORDERS,
+    *RETURNS,
+    *SUPPLY,
+    *REST,
+    *TRANSFERS,
+    *COUNTS,
+    *UNITS_OF_THEIR_OWN,
+]
 
 
 class Undone(Exception):

@@ -223,8 +223,7 @@ class World:
                 body={"reason": "Not on board", "short": []},
             ),
             "book_stock_adjustment": lambda: Chosen(
-                path=self.here,
-                body={"sku": ground.spare.sku, "delta": -1, "reason": "damage", "bucket": "available"}
+                path=self.here, body={"sku": ground.spare.sku, "delta": -1, "reason": "damage", "bucket": "available"}
             ),
             "open_count": lambda: Chosen(
                 path={"code": ground.store.code}, body=self._to_count() | {"blind": False, "note": None}
@@ -263,9 +262,12 @@ class World:
             ),
             "dry_run_sourcing": lambda: Chosen(
                 body={
-                    "lines": [{"sku": ground.item.sku, "quantity": 1}], "pickup": ground.store.code, "to": None, "exclude": [],
+                    "lines": [{"sku": ground.item.sku, "quantity": 1}],
+                    "pickup": ground.store.code,
+                    "to": None,
+                    "exclude": [],
                 }
-            ),  # fmt: skip
+            ),
             "save_delivery_method": lambda: Chosen(
                 path={"code": unique("courier")},
                 body={"name": {"en": "Courier"}, "bands": [{"up_to_km": 50, "days": 1}], "weekdays": [1, 5]},

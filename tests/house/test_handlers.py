@@ -141,8 +141,14 @@ UNREACHABLE = {
         "wrong-step",
     },  # the order's own, locked
     "save_product": {"unknown-product"},  # reads back what it has just written
-    "reject_fulfillment": {"stock-below-zero", "stock-level-too-high"},  # writes off no more than it has just seen free, under the lock
-    "close_transfer": {"not-expected", "stock-level-too-high"},  # what its own dispatch announced is lost: nothing comes in
+    "reject_fulfillment": {
+        "stock-below-zero",
+        "stock-level-too-high",
+    },  # writes off no more than it has just seen free, under the lock
+    "close_transfer": {
+        "not-expected",
+        "stock-level-too-high",
+    },  # what its own dispatch announced is lost: nothing comes in
     "import_stock": {"stock-level-too-high"},  # what it books as a fact takes goods away
     "receive_transfer": {"not-expected"},  # what its own dispatch announced
 }

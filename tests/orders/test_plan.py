@@ -276,7 +276,6 @@ async def test_what_a_source_leaves_behind_comes_from_the_next(db: Database, sho
     assert [work["state"] for work in (await seen(customer, order))["fulfillments"]] == ["open", "open"]
 
 
-
 async def test_staff_answer_for_the_customer_at_the_store_that_could_not(db: Database, shop: Shop) -> None:
     store, other, item = await shop.store(), await shop.store(), await shop.item(price=1000)
     await shop.stock(store, item, 2)
