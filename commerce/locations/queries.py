@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from uuid import UUID
 
 from commerce.infra.db import Row, Tx
@@ -41,14 +42,19 @@ LINKS = """
 """
 
 
+_week = lru_cache(maxsize=1024)(WEEK.decode)
+_exceptions = lru_cache(maxsize=1024)(EXCEPTIONS.decode)
+"""By their text: most locations of a chain keep the same hours."""
+
+
 def location_of(row: Row) -> Location:
     """A row of COLUMNS as a Location."""
     values = dict(row)
     values["roles"] = frozenset(values["roles"])
-    values["hours"] = WEEK.decode(values["hours"])
-    values["pickup_hours"] = None if values["pickup_hours"] in (None, "null") else WEEK.decode(values["pickup_hours"])
-    values["busy_hours"] = None if values["busy_hours"] in (None, "null") else WEEK.decode(values["busy_hours"])
-    values["exceptions"] = EXCEPTIONS.decode(values["exceptions"])
+    values["hours"] = _week(values["hours"])
+    values["pickup_hours"] = None if values["pickup_hours"] in (None, "null") else _week(values["pickup_hours"])
+    values["busy_hours"] = None if values["busy_hours"] in (None, "null") else _week(values["busy_hours"])
+    values["exceptions"] = _exceptions(values["exceptions"])
     return Location(**values)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ class Opening(Struct, frozen=True):
     until_at: datetime
 
 
+@lru_cache(maxsize=4096)
 def moment(day: date, clock: str, zone: ZoneInfo, *, latest: bool = False) -> datetime:
     """The UTC moment of a local `HH:MM` (or `24:00`) on a day; `latest` takes the later of two."""
     if clock == "24:00":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -58,6 +59,12 @@ class Address(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     postal_code: Annotated[str, Meta(max_length=16, pattern=NO_NUL)] | None = None
 
 
+@lru_cache(maxsize=1024)
+def _local_date(at: datetime, time_zone: str) -> date:
+    """A page asks for the same moment in the same zone hundreds of times."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
 class Location(Struct, frozen=True, kw_only=True):
     """A warehouse or store as other rooms see it. Coordinates in millionths of a degree, dates and hours local."""
 
@@ -99,7 +106,7 @@ class Location(Struct, frozen=True, kw_only=True):
 
     def business_date(self, at: datetime) -> date:
         """The local calendar date at a moment."""
-        return at.astimezone(self.zone).date()
+        return _local_date(at, self.time_zone)
 
     def refusal(self, role: str, at: datetime) -> Refusal | None:
         """Why the role cannot be used at a moment; None when it can. A pause stops new work, not work begun."""

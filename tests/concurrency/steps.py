@@ -101,7 +101,7 @@ async def at_once(shop: Shop, settings: Settings) -> AsyncIterator[Shop]:
     serving = asyncio.create_task(serve())
     await started.wait()
     transport = httpx.ASGITransport(app=cast(Any, app))
-    async with httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=None) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=600) as http:
         racing = Shop(app.state.db, cast(AsyncTestClient[Litestar], http), settings)
         racing.category = shop.category
         yield racing
@@ -244,7 +244,9 @@ async def every_interleaving(
     for _ in range(most):
         taken: list[tuple[int, list[int]]] = []
 
-        def next_turn(ready: list[int], taken: list[tuple[int, list[int]]] = taken) -> int:
+        def next_turn(
+            ready: list[int], schedule: list[int] = schedule, taken: list[tuple[int, list[int]]] = taken
+        ) -> int:
             wished = schedule[len(taken)] if len(taken) < len(schedule) else ready[0]
             turn = wished if wished in ready else ready[0]
             taken.append((turn, [n for n in ready if n > turn]))
@@ -316,7 +318,7 @@ class Death:
         self.happened = True
         pid = connection.get_server_pid()
         assert await self._observer.fetchval("SELECT pg_terminate_backend($1)", pid)
-        while await self._observer.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid):
+        while await self._observer.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid):  # noqa: ASYNC110
             await asyncio.sleep(PATIENCE)
         if self._process:
             connection.terminate()

@@ -56,22 +56,50 @@ async def works_at(shop: Shop, store: Store) -> list[tuple[str, int, int]]:
     return await shop.db.read(read)
 
 
-async def at_risk(shop: Shop, store: Store) -> list[bool]:
-    """Which fulfillments of a store are at risk, once everybody has heard everything."""
+async def works_of(shop: Shop, item: Item) -> list[tuple[str, int, int]]:
+    """state, open and lost units of the fulfillments of an item."""
+
+    async def read(tx: Tx) -> list[tuple[str, int, int]]:
+        rows = await tx.rows(
+            """
+            SELECT f.state, sum(r.quantity_open) AS open, sum(r.quantity_lost) AS lost FROM fulfillment.fulfillments f
+            JOIN stock.reservations r ON r.owner_id = f.id WHERE r.variant_id = :item GROUP BY f.id, f.state ORDER BY f.id
+            """,
+            item=item.id,
+        )
+        return [(row.state, row.open, row.lost) for row in rows]
+
+    return await shop.db.read(read)
+
+
+async def at_risk(shop: Shop, item: Item) -> list[bool]:
+    """Which fulfillments of an item are at risk, once everybody has heard everything."""
     await outbox.drain(shop.db, parts.subscribers())
 
     async def read(tx: Tx) -> list[bool]:
         rows = await tx.rows(
-            "SELECT at_risk FROM fulfillment.fulfillments WHERE location_id = :store ORDER BY id", store=store.id
+            "SELECT f.at_risk FROM fulfillment.fulfillments f JOIN fulfillment.lines l ON l.fulfillment_id = f.id"
+            " WHERE l.variant_id = :item ORDER BY f.id",
+            item=item.id,
         )
         return [row.at_risk for row in rows]
 
     return await shop.db.read(read)
 
 
+MANAGERS: dict[str, Client] = {}
+
+
+async def manager_of(shop: Shop, store: Store) -> Client:
+    """The manager of a store; one for all scenes there."""
+    if store.code not in MANAGERS:
+        MANAGERS[store.code] = await shop.staff("store_manager", store.code)
+    return MANAGERS[store.code]
+
+
 async def counted(shop: Shop, store: Store, item: Item) -> Coroutine[Any, Any, httpx.Response]:
     """A count that found one unit of two, about to be approved."""
-    manager = await shop.staff("store_manager", store.code)
+    manager = await manager_of(shop, store)
     number = await opened(manager, store, item)
     await enter(manager, store, number, item, 1)
     assert (await act(manager, store, number, "submit")).status_code == 200
@@ -79,7 +107,7 @@ async def counted(shop: Shop, store: Store, item: Item) -> Coroutine[Any, Any, h
 
 
 async def stolen(shop: Shop, store: Store, item: Item) -> Coroutine[Any, Any, httpx.Response]:
-    manager = await shop.staff("store_manager", store.code)
+    manager = await manager_of(shop, store)
     body = {"sku": item.sku, "delta": -1, "reason": "theft"}
     return manager.post(f"/v1/stores/{store.code}/adjustments", body)
 
@@ -107,20 +135,22 @@ async def test_an_order_of_two_while_one_of_them_is_gone(
 ) -> None:
     """The order comes first, and its store is told that a unit is lost; or the fact does, and the order is refused."""
 
+    store = await racers.store()
+
     async def scene() -> Any:
-        store, item = await racers.store(), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(store, item, 2)
 
         async def check(ends: Ends) -> None:
             assert ends[1] == "ok"
             if ends[0] == "ok":
                 assert await shelf(racers.db, store, item) == (0, 0, 1)
-                assert await works_at(racers, store) == [("open", 1, 1)]
-                assert await at_risk(racers, store) == [True]
+                assert await works_of(racers, item) == [("open", 1, 1)]
+                assert await at_risk(racers, item) == [True]
             else:
                 assert ends[0] == "insufficient-stock"
                 assert await shelf(racers.db, store, item) == (1, 0, 0)
-                assert await works_at(racers, store) == []
+                assert await works_of(racers, item) == []
 
         return [await buyer_of(racers, store, item, 2), await fact(racers, store, item)], check
 
@@ -130,15 +160,17 @@ async def test_an_order_of_two_while_one_of_them_is_gone(
 async def test_an_order_races_a_transfer_for_the_same_goods(racers: Shop, observer: asyncpg.Connection) -> None:
     """Making a transfer ready sets its goods aside: the last two are the order's or the transfer's."""
 
+    at = await moves.ends(racers)
+
     async def scene() -> Any:
-        at, item = await moves.ends(racers), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(at.source, item, 2)
         number = await moves.create(at, (item, 2))
 
         async def check(ends: Ends) -> None:
             assert sorted(ends) == ["insufficient-stock", "ok"]
             assert await shelf(racers.db, at.source, item) == (0, 0, 2)
-            assert len(await works_at(racers, at.source)) == (ends[0] == "ok")
+            assert len(await works_of(racers, item)) == (ends[0] == "ok")
             assert (await moves.read(at, number))["state"] == ("ready" if ends[1] == "ok" else "draft")
 
         return [
@@ -153,8 +185,10 @@ async def test_an_order_races_a_transfer_for_the_same_goods(racers: Shop, observ
 async def test_an_order_races_the_departure_of_other_goods(racers: Shop, observer: asyncpg.Connection) -> None:
     """What leaves for another store was never for sale: the order gets the rest, whatever comes first."""
 
+    at = await moves.ends(racers)
+
     async def scene() -> Any:
-        at, item = await moves.ends(racers), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(at.source, item, 5)
         number = await moves.made_ready(at, (item, 3))
 
@@ -172,8 +206,10 @@ async def test_an_order_races_the_departure_of_other_goods(racers: Shop, observe
 
 
 async def test_an_order_races_the_arrival_of_its_goods(racers: Shop, observer: asyncpg.Connection) -> None:
+    at = await moves.ends(racers)
+
     async def scene() -> Any:
-        at, item = await moves.ends(racers), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(at.source, item, 2)
         number = await moves.sent(at, (item, 2))
 
@@ -181,7 +217,7 @@ async def test_an_order_races_the_arrival_of_its_goods(racers: Shop, observer: a
             assert ends[1] == "ok"
             bought = ends[0] == "ok"
             assert await moves.level(racers, at.destination, item) == {"committed" if bought else "available": 2}
-            assert len(await works_at(racers, at.destination)) == bought
+            assert len(await works_of(racers, item)) == bought
 
         return [
             await buyer_of(racers, at.destination, item, 2),
@@ -192,8 +228,10 @@ async def test_an_order_races_the_arrival_of_its_goods(racers: Shop, observer: a
 
 
 async def test_an_order_races_a_cancellation(racers: Shop, observer: asyncpg.Connection) -> None:
+    store = await racers.store()
+
     async def scene() -> Any:
-        store, item = await racers.store(), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(store, item, 2)
         [first] = await with_carts(racers, 1, (item, 2))
         order = (await first.post("/v1/orders", order_body(store, 200))).json()
@@ -202,7 +240,7 @@ async def test_an_order_races_a_cancellation(racers: Shop, observer: asyncpg.Con
             assert ends[1] == "ok"
             bought = ends[0] == "ok"
             assert await shelf(racers.db, store, item) == ((0, 0, 2) if bought else (2, 0, 0))
-            assert [state for state, *_ in await works_at(racers, store)] == ["cancelled"] + ["open"] * bought
+            assert [state for state, *_ in await works_of(racers, item)] == ["cancelled"] + ["open"] * bought
 
         return [
             await buyer_of(racers, store, item, 2),
@@ -216,8 +254,10 @@ async def test_an_order_races_a_cancellation(racers: Shop, observer: asyncpg.Con
 async def test_a_cancellation_races_what_takes_its_goods(
     racers: Shop, observer: asyncpg.Connection, fact: Callable[..., Any]
 ) -> None:
+    store = await racers.store()
+
     async def scene() -> Any:
-        store, item = await racers.store(), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(store, item, 2)
         customer = await racers.shopper()
         order = await place(customer, store, (item, 2))
@@ -225,7 +265,7 @@ async def test_a_cancellation_races_what_takes_its_goods(
         async def check(ends: Ends) -> None:
             assert ends == ("ok", "ok")
             assert await shelf(racers.db, store, item) == (1, 0, 0)
-            assert await works_at(racers, store) == [("cancelled", 0, 0)]
+            assert await works_of(racers, item) == [("cancelled", 0, 0)]
 
         cancels = customer.post(f"/v1/orders/{order['number']}/cancel", {"reason": "changed_mind"})
         return [cancels, await fact(racers, store, item)], check
@@ -239,8 +279,10 @@ async def test_the_departure_races_what_takes_its_goods(
 ) -> None:
     """One of the two units that are to leave is gone: they have left already and the count says so, or the transfer is refused."""
 
+    at = await moves.ends(racers)
+
     async def scene() -> Any:
-        at, item = await moves.ends(racers), await racers.item(price=100)
+        item = await racers.item(price=100)
         await racers.stock(at.source, item, 2)
         number = await moves.made_ready(at, (item, 2))
 
@@ -259,24 +301,33 @@ async def test_the_departure_races_what_takes_its_goods(
     assert len(await every_switch(observer, scene)) == 2
 
 
-async def ship_to_store(shop: Shop) -> tuple[Store, Store, Item, Client, dict[str, Any], str]:
-    """An order of two that come from another store, where two more are promised to somebody else: source, store, item, customer,
-    order, transfer."""
-    source, store, item = await shop.store(), await shop.store(), await shop.item(price=100)
+async def route(shop: Shop) -> tuple[Store, Store]:
+    """A store, and where it may draw on: (source, store)."""
+    source, store = await shop.store(), await shop.store()
     await linked(shop, store, source)
+    return source, store
+
+
+async def ship_to_store(shop: Shop, source: Store, store: Store) -> tuple[Item, Client, dict[str, Any], str]:
+    """An order of two that come from another store, where two more are promised to somebody else: item, customer, order, transfer."""
+    item = await shop.item(price=100)
     await shop.stock(source, item, 4)
-    await place(await shop.shopper(), source, (item, 2))
+    await shop.db.write(
+        stock.promise, shop.system, owner=fulfillment(), demands=[demand(source, item, 2)], cause=fresh()
+    )
     customer = await shop.shopper()
     order = await place(customer, store, (item, 2), **later(store))
-    return source, store, item, customer, order, await transfer_of(shop, store)
+    return item, customer, order, await transfer_of(shop, store)
 
 
 async def test_a_cancellation_races_the_departure_of_its_goods(racers: Shop, observer: asyncpg.Connection) -> None:
     """They stay where they are, or travel on as nobody's."""
 
+    source, store = await route(racers)
+    sender = await manager_of(racers, source)
+
     async def scene() -> Any:
-        source, store, item, customer, order, number = await ship_to_store(racers)
-        sender = await racers.staff("store_manager", source.code)
+        item, customer, order, number = await ship_to_store(racers, source, store)
 
         async def check(ends: Ends) -> None:
             assert ends[0] == "ok"
@@ -285,7 +336,7 @@ async def test_a_cancellation_races_the_departure_of_its_goods(racers: Shop, obs
                 assert (here, there) == ({"committed": 2}, {"in_transit": 2})
             else:
                 assert (ends[1], here, there) == ("transfer-wrong-step", {"available": 2, "committed": 2}, {})
-            assert await works_at(racers, store) == [("cancelled", 0, 0)]
+            assert await works_of(racers, item) == [("cancelled", 0, 0)]
 
         return [
             customer.post(f"/v1/orders/{order['number']}/cancel", {"reason": "changed_mind"}),
@@ -296,16 +347,18 @@ async def test_a_cancellation_races_the_departure_of_its_goods(racers: Shop, obs
 
 
 async def test_a_cancellation_races_the_arrival_of_its_goods(racers: Shop, observer: asyncpg.Connection) -> None:
+    source, store = await route(racers)
+    sender, receiver = await manager_of(racers, source), await manager_of(racers, store)
+
     async def scene() -> Any:
-        source, store, item, customer, order, number = await ship_to_store(racers)
-        sender, receiver = [await racers.staff("store_manager", place.code) for place in (source, store)]
+        item, customer, order, number = await ship_to_store(racers, source, store)
         await sender.post(f"/v1/stores/{source.code}/transfers/{number}/dispatch", {})
 
         async def check(ends: Ends) -> None:
             assert ends == ("ok", "ok")
             assert await moves.level(racers, source, item) == {"committed": 2}
             assert await moves.level(racers, store, item) == {"available": 2}
-            assert await works_at(racers, store) == [("cancelled", 0, 0)]
+            assert await works_of(racers, item) == [("cancelled", 0, 0)]
 
         return [
             customer.post(f"/v1/orders/{order['number']}/cancel", {"reason": "changed_mind"}),
@@ -318,8 +371,10 @@ async def test_a_cancellation_races_the_arrival_of_its_goods(racers: Shop, obser
 async def test_a_release_races_a_dispatch_of_the_same_goods(racers: Shop, observer: asyncpg.Connection) -> None:
     """The verbs alone, without the documents that keep them apart, and beside goods of somebody else that could be taken instead."""
 
+    source, store = await racers.store(), await racers.store()
+
     async def scene() -> Any:
-        source, store, item = await racers.store(), await racers.store(), await racers.item()
+        item = await racers.item()
         await racers.stock(source, item, 5)
         mine, other, line = fulfillment(), fulfillment(), uuid7()
         for owner, units in ((mine, 2), (other, 3)):
@@ -355,13 +410,15 @@ async def test_a_release_races_a_dispatch_of_the_same_goods(racers: Shop, observ
 
 
 async def test_a_release_races_the_arrival_of_the_same_goods(racers: Shop, observer: asyncpg.Connection) -> None:
+    source, store = await racers.store(), await racers.store()
+
     async def scene() -> Any:
-        source, store, item = await racers.store(), await racers.store(), await racers.item()
+        item = await racers.item()
         await racers.stock(source, item, 2)
         await racers.stock(store, item, 3)
         mine, other, line = fulfillment(), fulfillment(), uuid7()
-        for owner, place, units in ((mine, source, 2), (other, store, 3)):
-            wanted = [demand(place, item, units, line)]
+        for owner, shop, units in ((mine, source, 2), (other, store, 3)):
+            wanted = [demand(shop, item, units, line)]
             await racers.db.write(stock.promise, racers.system, owner=owner, demands=wanted, cause=fresh())
         freight = stock.Freight(id=uuid7(), variant_id=item.id, quantity=2, owner=mine, line_id=line)
         await racers.db.write(
@@ -396,8 +453,8 @@ class Announced:
         self.shop, self.store, self.item, self.plan, self.owner, self.other = shop, store, item, plan, owner, other
 
     @classmethod
-    async def begin(cls, shop: Shop) -> Announced:
-        store, item, other = await shop.store(), await shop.item(), fulfillment()
+    async def begin(cls, shop: Shop, store: Store) -> Announced:
+        item, other = await shop.item(), fulfillment()
         await shop.stock(store, item, 3)
         wanted = [demand(store, item, 3)]
         await shop.db.write(stock.promise, shop.system, owner=other, demands=wanted, cause=fresh())
@@ -454,8 +511,10 @@ class Announced:
 
 
 async def test_a_release_races_the_delivery_that_it_stands_on(racers: Shop, observer: asyncpg.Connection) -> None:
+    store = await racers.store()
+
     async def scene() -> Any:
-        case = await Announced.begin(racers)
+        case = await Announced.begin(racers, store)
 
         async def check(ends: Ends) -> None:
             assert ends == ("ok", "ok")
@@ -470,8 +529,10 @@ async def test_a_release_races_the_delivery_that_it_stands_on(racers: Shop, obse
 
 
 async def test_a_release_races_what_will_not_come(racers: Shop, observer: asyncpg.Connection) -> None:
+    store = await racers.store()
+
     async def scene() -> Any:
-        case = await Announced.begin(racers)
+        case = await Announced.begin(racers, store)
 
         async def check(ends: Ends) -> None:
             assert ends == ("ok", "ok")
@@ -487,8 +548,10 @@ async def test_a_release_races_what_will_not_come(racers: Shop, observer: asyncp
 async def test_a_promise_races_the_delivery_that_it_would_stand_on(racers: Shop, observer: asyncpg.Connection) -> None:
     """Three are still free: promised in time they serve the newcomer too, afterwards there is nothing announced to stand on."""
 
+    store = await racers.store()
+
     async def scene() -> Any:
-        case, newcomer = await Announced.begin(racers), fulfillment()
+        case, newcomer = await Announced.begin(racers, store), fulfillment()
 
         async def check(ends: Ends) -> None:
             await case.agrees()
@@ -509,8 +572,10 @@ async def test_a_promise_races_the_delivery_that_it_would_stand_on(racers: Shop,
 async def test_a_promise_races_what_will_not_come(racers: Shop, observer: asyncpg.Connection) -> None:
     """The newest promise breaks first: the two that stood before keep theirs."""
 
+    store = await racers.store()
+
     async def scene() -> Any:
-        case, newcomer = await Announced.begin(racers), fulfillment()
+        case, newcomer = await Announced.begin(racers, store), fulfillment()
 
         async def check(ends: Ends) -> None:
             await case.agrees()
@@ -527,8 +592,10 @@ async def test_a_promise_races_what_will_not_come(racers: Shop, observer: asyncp
 async def test_a_delivery_races_what_will_not_come(racers: Shop, observer: asyncpg.Connection) -> None:
     """Three came and three will not: not both of five."""
 
+    store = await racers.store()
+
     async def scene() -> Any:
-        case = await Announced.begin(racers)
+        case = await Announced.begin(racers, store)
 
         async def check(ends: Ends) -> None:
             await case.agrees()
@@ -549,8 +616,10 @@ async def test_a_delivery_races_what_will_not_come(racers: Shop, observer: async
 
 
 async def test_all_of_it_at_once_on_one_announcement(racers: Shop, observer: asyncpg.Connection) -> None:
+    store = await racers.store()
+
     async def scene() -> Any:
-        case, newcomer = await Announced.begin(racers), fulfillment()
+        case, newcomer = await Announced.begin(racers, store), fulfillment()
 
         async def check(ends: Ends) -> None:
             await case.agrees()
@@ -567,11 +636,12 @@ async def test_all_of_it_at_once_on_one_announcement(racers: Shop, observer: asy
 async def test_two_receivers_of_one_delivery(racers: Shop, observer: asyncpg.Connection) -> None:
     """Both unload the same five of five: one has them, the other is told that nothing more was announced."""
 
+    store, office = await racers.store(), await racers.staff("back_office")
+    staff = [await racers.staff("associate", store.code) for _ in range(2)]
+
     async def scene() -> Any:
-        store, item = await racers.store(), await racers.item()
-        office = await racers.staff("back_office")
+        item = await racers.item()
         number = (await announced(office, store, (item, 5, 100)))["number"]
-        staff = [await racers.staff("associate", store.code) for _ in range(2)]
 
         async def check(ends: Ends) -> None:
             assert sorted(ends) == ["ok", "supply-over"]
@@ -583,11 +653,12 @@ async def test_two_receivers_of_one_delivery(racers: Shop, observer: asyncpg.Con
 
 
 async def test_two_receivers_of_parts_of_one_delivery(racers: Shop, observer: asyncpg.Connection) -> None:
+    store, office = await racers.store(), await racers.staff("back_office")
+    staff = [await racers.staff("associate", store.code) for _ in range(2)]
+
     async def scene() -> Any:
-        store, item = await racers.store(), await racers.item()
-        office = await racers.staff("back_office")
+        item = await racers.item()
         number = (await announced(office, store, (item, 5, 100)))["number"]
-        staff = [await racers.staff("associate", store.code) for _ in range(2)]
 
         async def check(ends: Ends) -> None:
             assert ends == ("ok", "ok")
@@ -600,11 +671,13 @@ async def test_two_receivers_of_parts_of_one_delivery(racers: Shop, observer: as
 
 
 async def test_two_receivers_of_one_transfer(racers: Shop, observer: asyncpg.Connection) -> None:
+    at = await moves.ends(racers)
+    other = await racers.staff("associate", at.destination.code)
+
     async def scene() -> Any:
-        at, item = await moves.ends(racers), await racers.item()
+        item = await racers.item()
         await racers.stock(at.source, item, 4)
         number = await moves.sent(at, (item, 4))
-        other = await racers.staff("associate", at.destination.code)
 
         async def check(ends: Ends) -> None:
             assert sorted(ends) == ["ok", "transfer-wrong-step"]

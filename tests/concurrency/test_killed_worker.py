@@ -29,7 +29,7 @@ from tests.concurrency.stories import STORIES, forget_rules, told
 from tests.concurrency.test_hot_variant import Rush, with_carts
 from tests.counts.test_counts import act, enter, opened
 from tests.orders.story import levels, order_body
-from tests.orders.test_plan import later, levels_at, linked
+from tests.orders.test_plan import levels_at, linked
 from tests.stock.shelves import checkout, demand, fresh
 from tests.supply.story import announced, came
 from tests.support import Client, Item, Shop, Store, clock

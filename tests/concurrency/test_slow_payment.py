@@ -90,7 +90,7 @@ async def test_every_order_of_what_can_happen(racers: Shop) -> None:
                 there += 1
             elif event == "taken":
                 end = await outcome(takes(racers, store, item, buyer))
-                free = there - (1 if his == "committed" or his == "reserved" and not expired else 0)
+                free = there - (1 if his == "committed" or (his == "reserved" and not expired) else 0)
                 theirs = free > 0
                 assert end == ("ok" if theirs else "insufficient-stock"), order
                 if theirs and there == 1:

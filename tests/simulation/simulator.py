@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,7 +23,7 @@ from commerce.infra import audit, outbox
 from commerce.infra.db import Once, Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
-from tests.concurrency.steps import dying
+from tests.concurrency.steps import Death, dying
 from tests.simulation.chain import START, Chain
 from tests.simulation.goods import BUCKETS, Goods
 from tests.support import clock
@@ -241,7 +241,7 @@ class Simulator:
     async def _struck(self, work: Callable[[], Awaitable[R]]) -> tuple[R | Problem, bool]:
         """The connection, or the process, dies after the k-th statement; whoever does not know what became of it sends it again."""
         at, process = self.dice.randint(0, 14), self.dice.random() < 0.5
-        death, answer = await dying(self.chain.observer, at, self._coroutine(work), process=process)
+        death, answer = await self._dying(at, self._coroutine(work), process)
         heard = not death.happened or (answer is not None and not isinstance(answer, Busy))
         self.tally[f"struck: {'in time' if heard else 'lost'}"] += 1
         committed = any(statement.startswith("COMMIT") for statement in death.seen)
@@ -251,6 +251,18 @@ class Simulator:
         if not committed and self.dice.random() < 0.3:
             return Busy(retry_after_seconds=1), False
         return await self._plain(work), True
+
+    async def _dying(self, at: int, work: Coroutine[Any, Any, Any], process: bool) -> tuple[Death, Any]:
+        """Struck after its `at`-th statement. Who comes next may get the dead connection once more: nobody here does."""
+        struck = await dying(self.chain.observer, at, work, process=process)
+        for carry_out in (self.db.write, self.db.read):
+            for left in range(4, -1, -1):
+                try:
+                    await carry_out(_nothing)
+                    break
+                except Busy:
+                    assert left, "the pools do not get over a lost connection"
+        return struck
 
     @staticmethod
     async def _coroutine(work: Callable[[], Awaitable[R]]) -> R:
@@ -269,9 +281,7 @@ class Simulator:
             subscriber, fate = self.subscribers[name], self.dice.random()
             if self.faults and fate < 0.05:
                 at, process = self.dice.randint(0, 14), self.dice.random() < 0.5
-                death, _ = await dying(
-                    self.chain.observer, at, self.db.write(outbox.deliver, event, subscriber), process=process
-                )
+                death, _ = await self._dying(at, self.db.write(outbox.deliver, event, subscriber), process)
                 self.tally["worker died"] += death.happened
                 if death.happened and not any(statement.startswith("COMMIT") for statement in death.seen):
                     continue
@@ -294,3 +304,7 @@ class Simulator:
         pairs = await self.db.write(outbox.publish, list(self.subscribers.values()))
         self.waiting += [(event, name) for event, name in pairs if name is not None]
         return bool(pairs)
+
+
+async def _nothing(tx: Tx) -> None:
+    await tx.scalar("SELECT 1")
