@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tests.bench import data, floor, hot, scale
-from tests.bench.chain import LARGE, LOCATIONS, SMALL, Chain
+from tests.bench.chain import LARGE, LOCATIONS, MEMORY_MB, SMALL, Chain
 from tests.bench.cpu import CpuMeter
 from tests.bench.flows import FLOWS, Shopper, World
 from tests.bench.instance import BenchError, Instance
@@ -316,6 +316,7 @@ def _conditions(options: Options) -> dict[str, Any]:
         "orders_before": options.history,
         "chain_locations": LOCATIONS,
         "chain_levels": list(options.chain_levels),
+        "chain_memory_mb": MEMORY_MB,
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from commerce import catalog, parts, stock
 from commerce.infra import outbox
-from commerce.infra.db import Tx
+from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Subscriber
 from commerce.kernel.ids import uuid7
+from commerce.stock import safety
 from tests.counts.test_counts import sell
 from tests.orders.story import place, step
 from tests.orders.test_plan import later, linked, transfer_of
@@ -199,7 +200,14 @@ async def told(shop: Shop, name: str) -> tuple[Subscriber, UUID, Heard]:
     return mine, event, rest
 
 
-async def forget_rules(tx: Tx) -> None:
+async def forget_rules(db: Database) -> None:
     """Rules for categories everywhere would be found by every other test."""
-    await tx.execute("DELETE FROM stock.safety_rules")
-    await tx.execute("DELETE FROM stock.safety_changes")
+
+    async def work(tx: Tx) -> int:
+        gone = await tx.execute("DELETE FROM stock.safety_rules WHERE category_code IS NOT NULL")
+        if gone:
+            safety._change(tx, "everything", [])
+        return gone
+
+    if await db.write(work):
+        assert await safety.settle(db)

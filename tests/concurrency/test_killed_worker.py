@@ -22,7 +22,6 @@ from commerce.infra.db import Once, Tx
 from commerce.kernel.errors import Busy
 from commerce.kernel.ids import uuid7
 from commerce.orders import flow
-from commerce.stock import safety
 from commerce.stock.tasks import sweep_expired
 from tests.concurrency.steps import done, dying, tallies
 from tests.concurrency.stories import STORIES, forget_rules, told
@@ -41,8 +40,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 @pytest.fixture(autouse=True)
 async def no_rules_left(racers: Shop) -> AsyncIterator[None]:
     yield
-    await racers.db.write(forget_rules)
-    await safety.settle(racers.db)
+    await forget_rules(racers.db)
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -11,7 +11,6 @@ import pytest
 from commerce import parts
 from commerce.infra import outbox
 from commerce.infra.db import Tx
-from commerce.stock import safety
 from tests.concurrency.steps import Caller, done, tallies
 from tests.concurrency.stories import STORIES, forget_rules, told
 from tests.counts.test_counts import sell
@@ -23,8 +22,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 @pytest.fixture(autouse=True)
 async def no_rules_left(racers: Shop) -> AsyncIterator[None]:
     yield
-    await racers.db.write(forget_rules)
-    await safety.settle(racers.db)
+    await forget_rules(racers.db)
 
 
 def test_every_subscriber_has_a_story() -> None:
@@ -43,7 +41,7 @@ async def test_one_effect(racers: Shop, observer: asyncpg.Connection) -> None:
         assert await db.write(outbox.deliver, event, subscriber) is False
         assert done(before, await db.read(tallies)) == once, name
         await rest()
-        await db.write(forget_rules)
+        await forget_rules(db)
 
         for at in (0, 99):  # before the event is taken; before the commit, when the other has waited all along
             subscriber, event, rest = await told(racers, name)
@@ -59,7 +57,7 @@ async def test_one_effect(racers: Shop, observer: asyncpg.Connection) -> None:
             assert (await first.task, await second.task) == (at > 0, at == 0), name
             assert done(before, await db.read(tallies)) == once, name
             await rest()
-            await db.write(forget_rules)
+            await forget_rules(db)
 
 
 async def test_what_was_heard_is_not_sent_again(racers: Shop) -> None:

@@ -85,7 +85,18 @@ from commerce.transfers.schemas import (
     TransferLineInput,
     TransferView,
 )
-from tests.simulation.chain import BUNDLES, DEAR, EVERYTHING, ORDINARY, PLACES, SERIAL, STORES, WAREHOUSE, parts
+from tests.simulation.chain import (
+    BACKORDER,
+    BUNDLES,
+    DEAR,
+    EVERYTHING,
+    ORDINARY,
+    PLACES,
+    SERIAL,
+    STORES,
+    WAREHOUSE,
+    parts,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.simulator import Simulator
@@ -246,7 +257,7 @@ class Acts:
     async def begin(self) -> None:
         """Every place is stocked."""
         for place in PLACES:
-            chosen = ORDINARY if place == WAREHOUSE else self.dice.sample(ORDINARY, 7)
+            chosen = ORDINARY if place == WAREHOUSE else self.dice.sample([i for i in ORDINARY if i != BACKORDER], 7)
             units = {
                 item: self.dice.randint(5, 20) if place == WAREHOUSE else self.dice.randint(1, 8) for item in chosen
             }
@@ -384,6 +395,8 @@ class Acts:
             item for item in EVERYTHING if all(self.goods.has((place, part), "available", n) for part, n in parts(item))
         ]
         items = there if there and self.dice.random() < 0.5 else EVERYTHING
+        if self.dice.random() < 0.15:
+            items = [BACKORDER]
         wanted = {
             item: self.dice.choice([1, 1, 1, 2, 3])
             for item in self.dice.sample(items, min(len(items), self.dice.choice([1, 1, 2, 3])))
@@ -399,10 +412,13 @@ class Acts:
         )  # fmt: skip
         self.s.say(f"place {place}: {wanted}{' later' if later else ''}")
         once = self.s.once(shopper, "place_order")
-        await self.s.send(
+        placed = await self.s.send(
             lambda: flow.place(self.s.db, once, shopper, command=command, version=None, announce=None),
-            ["insufficient-stock"], "place",
-        )  # fmt: skip
+            ["insufficient-stock"],
+            "place",
+        )
+        if placed is None and self.dice.random() < 0.7:
+            await self.s.ask(CartView, putting.clear, shopper, cart="current", currency="RUB")
 
     async def cancel_order(self) -> None:
         rows = await self.s.look(PLACED)
@@ -622,6 +638,13 @@ class Acts:
         )
         if done is None:
             return False
+        if self.dice.random() < 0.15:
+            # The till has not heard the answer, and tells it again under another key.
+            other = self.s.once(actor, "book_sale")
+            told: SaleView | None = await self.s.send(
+                lambda: flow.book_sale(self.s.db, other, actor, code=self.codes[sale.place], command=sale.command)
+            )
+            assert told is None or (told.already_booked and told.order_number == done.order_number)
         for item, units in sale.goods:
             for part, each in parts(item):
                 self.goods.sell((sale.place, part), units * each, sale.command.occurred_at)
@@ -1161,7 +1184,6 @@ class Acts:
         """Periodic work, whatever of it comes first."""
         chosen = self.dice.choice([one for one in product.periodic() if one.name.startswith(("stock.", "supply."))])
         self.s.say(chosen.name)
-        await chosen.run(self.s.db)
-        self.s.busy = True
+        await self.s.do(chosen.run)
         if self.dice.random() < 0.2:
             self.s.pass_time(timedelta(hours=self.dice.choice([2, 8, 20])))

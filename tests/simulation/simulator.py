@@ -20,7 +20,7 @@ import msgspec
 
 from commerce import parts as product
 from commerce.infra import audit, outbox
-from commerce.infra.db import Once, Row, Tx
+from commerce.infra.db import Database, Once, Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
 from tests.concurrency.steps import Death, dying
@@ -229,6 +229,15 @@ class Simulator:
             assert answer.code in may, f"{name} was refused: {answer.code}: {answer} {answer.members}"
             return None
         return answer
+
+    async def do(self, work: Callable[[Database], Awaitable[None]]) -> None:
+        """Periodic work: sometimes the worker dies, and another one does it."""
+        self.busy = True
+        if self.faults and self.dice.random() < 0.2:
+            at = self.dice.randint(0, 14)
+            self.say(f"worker dies after {at}")
+            await self._dying(at, self._coroutine(lambda: work(self.db)), True)
+        await work(self.db)
 
     async def _plain(self, work: Callable[[], Awaitable[R]]) -> R | Problem:
         try:
