@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from commerce import auth, catalog, locations, stock
+from commerce import auth, catalog, locations, stock, transfers
 from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import (
     BadPromise,
@@ -446,11 +446,14 @@ async def check(tx: Tx, actor: Actor, *, code: str, number: str) -> CheckedView:
     Safe when nothing is missing any more, at risk otherwise. A check that changes nothing leaves an audit record alone.
     """
     location, fulfillment = await _at(tx, code, number, *LIVE)
+    await transfers.lock_for_order(tx, owner=fulfillment.id)
     found = await stock.promise_again(
         tx, actor, owner=stock.Owner("fulfillment", fulfillment.id), cause=stock.Cause("fulfillment_check", uuid7()),
         location_id=location.id, business_date=location.business_date(tx.at),
     )  # fmt: skip
     missing = (await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id])).get(fulfillment.id, {})
+    if found:
+        await transfers.trim_for_order(tx, actor, owner=fulfillment.id, reason="made_up")
     if found or fulfillment.at_risk != bool(missing):
         fulfillment.at_risk = bool(missing)
         event = events.FulfillmentAtRisk if missing else events.FulfillmentSafe

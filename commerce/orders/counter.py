@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from commerce import auth, fulfillment, locations, payments, stock
+from commerce import auth, fulfillment, locations, payments, stock, transfers
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -65,10 +65,14 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
             for line in order.lines if line.id in units
         ],
     )  # fmt: skip
+    if work.at_risk:
+        await transfers.lock_for_order(tx, owner=work.id)
     handed = await stock.hand_over(
         tx, actor, owner=stock.Owner("fulfillment", work.id), cause=stock.Cause("hand_over", hand_over_id), lines=units,
         location_id=location.id, codes=codes, business_date=location.business_date(tx.at),
     )  # fmt: skip
+    if work.at_risk:
+        await transfers.trim_for_order(tx, actor, owner=work.id, reason="made_up")
     await fulfillment.settle_risk(tx, fulfillment=work)
     fulfillment.hand_over(tx, actor, fulfillment=work, quantities=units, hand_over_id=hand_over_id)
     for done in handed:

@@ -17,7 +17,7 @@ from commerce.transfers.events import (
     TransferReady,
     TransferReceived,
 )
-from commerce.transfers.freight import cancel_for_order, lock_for_order, open_for_order
+from commerce.transfers.freight import cancel_for_order, lock_for_order, open_for_order, trim_for_order
 from commerce.transfers.queries import loads, of_owner
 from commerce.transfers.schemas import Opened, OrderFreight, OwnedLine, OwnedTransfer
 
@@ -37,4 +37,5 @@ __all__ = [
     "lock_for_order",
     "of_owner",
     "open_for_order",
+    "trim_for_order",
 ]

@@ -108,6 +108,30 @@ async def cancel_for_order(
     ]
 
 
+async def trim_for_order(tx: Tx, actor: Actor, *, owner: UUID, reason: str) -> None:
+    """What was lost where a fulfillment's goods were to leave, and has been made up at its store, need not be sent any more: units that
+    have not left, and neither stand nor are missing at their source. After `lock_for_order`, once stock has moved. Two statements, four
+    when there is something."""
+    there: dict[tuple[UUID, UUID, UUID], int] = {}
+    for held in await stock.reservations_of(tx, stock.Owner("fulfillment", owner)):
+        spot = (held.line_id, held.variant_id, held.location_id)
+        there[spot] = there.get(spot, 0) + held.quantity_open + held.quantity_lost
+    needless = []
+    for transfer in await queries.of_owner(tx, [owner]):
+        for line in transfer.lines:
+            spot = (line.order_line_id, line.variant_id, transfer.source_id)
+            units = line.to_send - min(line.to_send, there.get(spot, 0))
+            there[spot] = there.get(spot, 0) - (line.to_send - units)
+            if units:
+                needless.append(
+                    OrderFreight(
+                        order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=units, source_id=transfer.source_id
+                    )
+                )  # fmt: skip
+    if needless:
+        await cancel_for_order(tx, actor, owner=owner, lines=needless, reason=reason)
+
+
 async def goods_arrived(tx: Tx, actor: Actor, *, owners: Sequence[UUID]) -> None:
     """Drafts that waited for goods of these fulfillments at their source are ready once nothing more is to come.
 

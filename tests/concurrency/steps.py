@@ -197,6 +197,11 @@ class Caller:
             self._let.release()
         return await self.stop()
 
+    @property
+    def about_to_end(self) -> bool:
+        """He stands before his commit."""
+        return self.statements[-1].startswith(("COMMIT", "ROLLBACK"))
+
     async def _blocked(self) -> bool:
         if self._pid is None:
             return False
@@ -212,25 +217,27 @@ async def every_switch(observer: asyncpg.Connection, scene: Scene, *, alike: boo
     """Each of two callers is interrupted before each of his statements by the whole of the other: all single switches, both ways;
     one way when they do the same.
 
-    Whoever has to wait for a lock goes on when he can. Answers how often which outcomes came about.
+    Whoever has to wait for a lock goes on when he can. Locks are kept until the end: once the other has had to wait twice, all that can
+    change is that he waits earlier, so the last switch, before the commit, stands for the rest. Answers how often which outcomes came.
     """
     ends: Counter[tuple[str, ...]] = Counter()
     for first in (0,) if alike else (0, 1):
-        at = 0
-        while True:
+        at = waited = 0
+        last = False
+        while not last:
             works, check = await scene()
             callers = [Caller(observer, outcome(work)) for work in works]
             leader, other = callers[first], callers[1 - first]
-            stands = await leader.stop()
-            for _ in range(at):
+            stands, steps, last = await leader.stop(), 0, waited == 2
+            while stands == "stands" and (steps < at or (last and not leader.about_to_end)):
                 stands = await leader.step()
-            await other.run()
+                steps += 1
+            last = last or stands == "ended"
+            waited += await other.run() == "waits"
             await leader.run()
             found = tuple([await caller.task for caller in callers])
             await check(found)
             ends[found] += 1
-            if stands == "ended":
-                break
             at += 1
     return ends
 

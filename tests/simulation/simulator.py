@@ -26,6 +26,7 @@ from commerce.kernel.errors import Busy, Problem
 from tests.concurrency.steps import Death, dying
 from tests.simulation.chain import START, Chain
 from tests.simulation.goods import BUCKETS, Goods
+from tests.simulation.settled import SETTLED
 from tests.support import clock
 
 R = TypeVar("R")
@@ -118,6 +119,8 @@ class Simulator:
         await self._compare()
         if self.dice.random() < 0.006:
             await self._audit()
+        if self.dice.random() < 0.006:
+            await self._settled()
         self.recent.append(self._line())
         # What was said of numbers that the shop draws itself is not part of it.
         self.trace.update(repr((self.steps, name, sorted(self.tally.items()), self._books())).encode())
@@ -161,16 +164,24 @@ class Simulator:
         for finding in await audit.run(self.chain.settings, product.invariants(), full=True):
             assert not finding.offending, f"invariant {finding.number} {finding.name}: {finding.offending[:3]}"
 
+    async def _settled(self) -> None:
+        """Everything is heard, and nothing waits in vain."""
+        self.tally["settled"] += 1
+        await self.deliver_all()
+        for what, statement in SETTLED.items():
+            found = [dict(row) for row in await self.look(statement)]
+            assert not found, f"{what}: {found[:3]}"
+
     async def _finish(self) -> None:
         """The tills are heard, everything that waits is delivered, every shelf is counted: the books say what is there."""
         self.said, self.faults = ["the end"], False
         self.pass_time(timedelta(hours=1))
         await self.acts.come_online()
-        await self.deliver_all()
+        await self._settled()
         await self._compare()
         await self._audit()
         await self.acts.count_everything()
-        await self.deliver_all()
+        await self._settled()
         await self._compare()
         for spot, level in self.goods.books.items():
             assert level["available"] == self.goods.really[spot], (
