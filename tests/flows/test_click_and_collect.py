@@ -109,7 +109,9 @@ async def test_signed_up_in_the_app_bought_from_the_site_brought_back_in_another
     cart = (await on_site.get("/v1/carts/current")).json()
     assert [(line["sku"], line["quantity"]) for line in cart["lines"]] == [(item.sku, 2)]
 
-    near = (await on_site.get(f"/v1/availability?sku={item.sku}&near=55.79,49.12")).json()["items"][0]["locations"]
+    near = (await on_site.get(f"/v1/availability?sku={item.sku}&near=55.79,49.12&location={kazan.code}")).json()[
+        "items"
+    ][0]["locations"]
     offer = next(entry for entry in near if entry["location"] == kazan.code)
     assert (offer["band"], offer["left"]) == ("few_left", 3)
     body = {"expected_total": cart["subtotal"], "pickup": {"location": kazan.code}, "cart_version": cart["version"]}

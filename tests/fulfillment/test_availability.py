@@ -68,7 +68,8 @@ async def test_bands_distance_promise_and_order(shop: Shop) -> None:
     await shop.stock(warehouse, item, 4)
     await shop.stock(near, stopped, 4)
     shopper = await shop.shopper()
-    path = f"/v1/availability?sku={item.sku}&sku={stopped.sku}&near=55.76,37.62&limit=300"
+    asked = "".join(f"&location={place.code}" for place in (near, far, paused, warehouse))
+    path = f"/v1/availability?sku={item.sku}&sku={stopped.sku}&near=55.76,37.62{asked}"
     first, second = (await shopper.get(path)).json()["items"]
     assert (first["sku"], first["sellable"], second["sku"], second["sellable"]) == (item.sku, True, stopped.sku, False)
     found = {entry["location"]: entry for entry in first["locations"]}

@@ -267,3 +267,23 @@ async def test_effects_run_after_the_commit_only(db: Database) -> None:
         await db.write(work, "refused", Refused)
     await db.write(work, "committed")
     assert seen == ["committed"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.InterfaceError("cannot call Connection.fetch(): connection has been released back to the pool"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+    ],
+)
+async def test_whatever_the_driver_says_of_a_lost_connection_is_a_reason_to_try_again(
+    db: Database, error: Exception
+) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.scalar("SELECT 1")
+        raise error
+
+    for carry_out in (db.write, db.read, db.snapshot):
+        with pytest.raises(Busy):
+            await carry_out(work)

@@ -291,3 +291,34 @@ async def test_staff_answer_for_the_customer_at_the_store_that_could_not(db: Dat
     assert (shown["state"], len(shown["choices"])) == ("placed", 1)
     assert (await staff.post(path, {"cancel": True})).json()["state"] == "cancelled"
     assert (await seen(customer, order))["choices"] == []
+
+
+@pytest.mark.parametrize("by", ["check", "collect"])
+async def test_what_the_store_makes_up_itself_is_not_sent_any_more(db: Database, shop: Shop, by: str) -> None:
+    warehouse, store, item = await shop.store(), await shop.store(), await shop.item(price=1000)
+    await linked(shop, store, warehouse)
+    await shop.stock(warehouse, item, 2)
+    customer, staff = await shop.shopper(), await shop.staff("store_manager", store.code)
+    order = await place(customer, store, (item, 2), **later(store))
+    number, transfer = order["fulfillments"][0]["number"], await transfer_of(shop, store)
+    # All of it is stolen before it leaves; the store finds two on its own shelf.
+    loss = stock.Cause("test_loss", uuid7())
+    await db.write(
+        stock.adjust, shop.system, cause=loss, location_id=warehouse.id, variant_id=item.id, delta=-2, reason="theft"
+    )
+    await news(shop)
+    await shop.stock(store, item, 2)
+    assert (await seen(customer, order))["fulfillments"][0]["state"] == "open"
+    if by == "check":
+        assert (await step(staff, store, number, "check")).json()["at_risk"] is False
+    scans = [{"sku": item.sku, "quantity": 2}]
+    for name, body in (("accept", None), ("pick", {"scans": scans}), ("ready", None)):
+        assert (await step(staff, store, number, name, body)).status_code == 200
+    code = await pickup_code(customer, order)
+    done = await step(staff, store, number, "collect", {"code": code, "tenders": [cash(2000)]})
+    assert (done.status_code, done.json()["order_state"]) == (200, "completed")
+    shown = (await staff.get(f"/v1/stores/{store.code}/transfers/{transfer}")).json()
+    assert (shown["state"], shown["cancel_reason"], [line["cancelled"] for line in shown["lines"]]) == (
+        "cancelled", "made_up", [2],
+    )  # fmt: skip
+    assert await levels_at(db, item, warehouse, store) == [(0, 0, 0, 0), (0, 0, 0, 0)]

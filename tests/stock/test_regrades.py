@@ -582,3 +582,45 @@ async def test_units_with_codes_go_where_their_goods_go(db: Database, shop: Shop
     ):
         assert kind(await manager.post(f"{path}/{route}", body))[1] == problem
     assert await buckets(db, store, phone, opened) == [(2, 0, 1), (1, 0, 0)]
+
+
+async def test_lines_of_one_bucket_are_taken_together(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    manager = await shop.staff("store_manager", store.code)
+    await filled(shop, manager, store, item, 0, 3, 0)
+    moved = [
+        {"sku": item.sku, "quantity": 2, "from_bucket": "quality_control", "to_bucket": bucket}
+        for bucket in ("available", "damaged")
+    ]
+    answer = await manager.post(f"/v1/stores/{store.code}/moves", {"lines": moved, "reason": "judged"})
+    assert kind(answer) == (409, "stock-below-zero")
+    assert (answer.json()["left"], answer.json()["bucket"]) == (3, "quality_control")
+    assert await buckets(db, store, item) == [(0, 3, 0)]
+
+
+async def test_what_comes_to_the_shelf_in_the_same_act_breaks_no_promise(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    manager = await shop.staff("store_manager", store.code)
+    await filled(shop, manager, store, item, 3, 2, 0)
+    owner = fulfillment()
+    await db.write(stock.promise, shop.system, owner=owner, demands=[demand(store, item, 3)], cause=fresh())
+    moved = [
+        stock.Regrade(variant_id=item.id, quantity=2, from_bucket="quality_control", to_bucket="available"),
+        stock.Regrade(variant_id=item.id, quantity=3, from_bucket="available", to_bucket="damaged"),
+    ]
+    because = fresh()
+    for _ in range(2):
+        await db.write(stock.move, shop.system, cause=because, location_id=store.id, lines=moved)
+    assert await aside(db, owner) == [("committed", 3, 2, 1)]
+    assert await buckets(db, store, item) == [(0, 0, 3)]
+
+
+async def test_a_regrade_sent_again_finds_its_posting_though_the_goods_are_gone(db: Database, shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    manager = await shop.staff("store_manager", store.code)
+    await filled(shop, manager, store, item, 0, 2, 0)
+    because = fresh()
+    moved = [stock.Regrade(variant_id=item.id, quantity=2, from_bucket="quality_control", to_bucket="damaged")]
+    for _ in range(2):
+        await db.write(stock.move, shop.system, cause=because, location_id=store.id, lines=moved)
+    assert await buckets(db, store, item) == [(0, 0, 2)]
