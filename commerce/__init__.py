@@ -3,10 +3,13 @@
 The map. A room imports only rooms below it, through the front door (`__init__`), with its own transaction:
 
     app : worker : cli                  composition roots; the only importers of routes and tasks
-    storefront | events | books         what the shop window shows: read-only joins | the feed of facts for outside readers | the audit
-                                        of the rooms' books against each other
-    returns                             what came back, where, in which condition, what is owed
-    orders                              the promise to the customer; every step that also moves money
+    people | storefront | events | books
+                                        one person across all rooms: find, timeline, export, erasure, retention | what the shop window
+                                        shows: read-only joins | the feed of facts for outside readers | the audit of the rooms' books
+                                        against each other
+    returns | conversations             what came back, where, in which condition, what is owed | what was said with customers, what is
+                                        still to be answered
+    orders | lists                      the promise to the customer; every step that also moves money | what is kept for later: wish lists
     carts | counts                      one open cart per shopper, in every channel | what is really on the shelves
     fulfillment | payments              work at one location and its promise | tenders, refunds, receipts
     supply | transfers                  what suppliers have announced | goods on their way between locations
@@ -38,8 +41,11 @@ ROOMS = (
     "fulfillment",
     "carts",
     "counts",
+    "lists",
     "orders",
+    "conversations",
     "returns",
+    "people",
     "storefront",
     "events",
     "books",

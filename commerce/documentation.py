@@ -80,8 +80,13 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
     "public": ((), "anybody, without credentials"),
     "caller": (tuple(CREDENTIALS), "any credential"),
     "client": (("publishable_key", "device_key"), "a frontend or a device with its key"),
-    "shopper": (("shopper_token",), "a shopper, anonymous or signed in"),
-    "known_shopper": (("shopper_token",), "a shopper who has signed in"),
+    "device": (("device_key",), "a till or kiosk with its key"),
+    "shopper": (("shopper_token", "staff_token"), "a shopper, anonymous or signed in, or staff acting for a customer"),
+    "known_shopper": (("shopper_token", "staff_token"), "a shopper who has signed in, or staff acting for him"),
+    "buyer": (
+        ("shopper_token", "device_key", "staff_token"),
+        "a shopper, or staff acting for a customer; a device, and staff at it, for its own baskets",
+    ),
     "visitor": (
         ("publishable_key", "device_key", "shopper_token"),
         "a frontend or a device with its key, or a shopper there",

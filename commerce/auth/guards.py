@@ -51,10 +51,20 @@ caller = _Guard("caller", lambda actor, _: actor.kind != "public")
 """Any credential: publishable key, device key, shopper or staff token. What a shop window shows."""
 client = _Guard("client", lambda actor, _: actor.kind in ("client", "device"))
 """A frontend or a device by its own key, before anybody has signed in there."""
-shopper = _Guard("shopper", lambda actor, _: actor.kind == "shopper")
-"""A shopper, anonymous or known."""
-known_shopper = _Guard("known_shopper", lambda actor, _: actor.kind == "shopper" and actor.known)
-"""A shopper with a profile."""
+device = _Guard("device", lambda actor, _: actor.kind == "device")
+"""A till or kiosk by its own key."""
+shopper = _Guard("shopper", lambda actor, _: actor.kind == "shopper" or actor.on_behalf_of is not None)
+"""A shopper, anonymous or known, or staff acting for a customer."""
+known_shopper = _Guard(
+    "known_shopper", lambda actor, _: (actor.kind == "shopper" and actor.known) or actor.on_behalf_of is not None
+)
+"""A shopper with a profile, or staff acting for him."""
+buyer = _Guard(
+    "buyer",
+    lambda actor, _: actor.kind in ("shopper", "device") or actor.on_behalf_of is not None
+    or (actor.kind == "staff" and actor.device is not None),
+)  # fmt: skip
+"""Who may have a cart: a shopper, staff acting for a customer; a device, and staff at it, for its baskets."""
 visitor = _Guard("visitor", lambda actor, _: actor.kind in ("client", "device", "shopper"))
 """A frontend, a device, or a shopper there: who may sign up."""
 signed_in = _Guard("signed_in", lambda actor, _: actor.kind in ("shopper", "staff"))
@@ -62,27 +72,28 @@ signed_in = _Guard("signed_in", lambda actor, _: actor.kind in ("shopper", "staf
 staff_member = _Guard("staff", lambda actor, _: actor.kind == "staff")
 """Any member of staff."""
 
+HOLDERS = ("staff", "device", "client")
+"""Who may hold permissions: staff by their roles, devices by their kind, servers by the scopes of their secret key."""
+
 
 def staff(permission: str) -> Guard:
-    """Staff or a device that holds the permission somewhere; the verb checks the location."""
-    return _Guard(f"staff:{permission}", lambda actor, _: actor.kind in ("staff", "device") and actor.may(permission))
+    """Staff, a device or a server that holds the permission somewhere; the verb checks the location."""
+    return _Guard(f"staff:{permission}", lambda actor, _: actor.kind in HOLDERS and actor.may(permission))
 
 
 def everywhere(permission: str) -> Guard:
-    """Staff who hold the permission for the whole chain: what they see or do is not of one store."""
+    """Staff or a server that holds the permission for the whole chain: what they see or do is not of one store."""
     return _Guard(
         f"staff:{permission}",
-        lambda actor, _: actor.kind == "staff" and "*" in actor.permissions.get(permission, ()),
+        lambda actor, _: actor.kind in ("staff", "client") and "*" in actor.permissions.get(permission, ()),
     )
 
 
 def at_store(permission: str) -> Guard:
-    """Staff or a device that holds the permission at the store named by the path parameter `code`."""
+    """Staff, a device or a server that holds the permission at the store named by the path parameter `code`."""
     return _Guard(
         f"store:{permission}",
-        lambda actor, connection: (
-            actor.kind in ("staff", "device") and actor.may(permission, str(connection.path_params["code"]))
-        ),
+        lambda actor, connection: actor.kind in HOLDERS and actor.may(permission, str(connection.path_params["code"])),
     )
 
 

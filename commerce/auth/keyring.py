@@ -60,7 +60,7 @@ async def read_keys(tx: Tx, token_seconds: int) -> Keys:
     revoked, disabled = set(), set()
     for row in rows:
         if row.what == "client":
-            by_hash[row.key_hash] = Actor(kind="client", subject=row.id, channel=row.channel)
+            by_hash[row.key_hash] = Actor(kind="client", subject=row.id, channel=row.channel, client=row.id)
         elif row.what == "device":
             by_hash[row.key_hash] = Actor(
                 kind="device",

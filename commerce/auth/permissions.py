@@ -16,10 +16,32 @@ ASSOCIATE = frozenset(
         "orders.read",
         "receipts.read",
         "customers.read",
+        "customers.write",
+        "conversations.work",
     }
 )
-STORE_MANAGER = ASSOCIATE | {"stock.approve", "stock.transfer", "orders.cancel", "refunds.other_tender"}
-CALL_CENTER = frozenset({"orders.read", "orders.cancel", "customers.read", "stock.read"})
+STORE_MANAGER = ASSOCIATE | {
+    "stock.approve",
+    "stock.transfer",
+    "orders.cancel",
+    "refunds.other_tender",
+    "prices.override",
+    "devices.pair",
+    "staff.pins",
+    "customers.act",
+}
+CALL_CENTER = frozenset(
+    {
+        "orders.read",
+        "orders.cancel",
+        "customers.read",
+        "customers.write",
+        "customers.act",
+        "customers.merge",
+        "conversations.work",
+        "stock.read",
+    }
+)
 BACK_OFFICE = frozenset(
     {
         "catalog.write",
@@ -36,9 +58,24 @@ BACK_OFFICE = frozenset(
         "orders.read",
         "receipts.read",
         "events.read",
+        "conversations.write",
     }
 )
-ADMIN = STORE_MANAGER | CALL_CENTER | BACK_OFFICE | {"staff.write", "clients.write", "devices.write", "audit.read"}
+ADMIN = (
+    STORE_MANAGER
+    | CALL_CENTER
+    | BACK_OFFICE
+    | {
+        "staff.write",
+        "roles.write",
+        "clients.write",
+        "devices.write",
+        "audit.read",
+        "customers.export",
+        "customers.erase",
+        "retention.write",
+    }
+)
 
 ROLES: dict[str, frozenset[str]] = {
     "associate": ASSOCIATE,

@@ -84,10 +84,15 @@ def issue(actor: Actor, *, secret_key: str, at: datetime, seconds: int) -> str:
         claims["kwn"] = 1
     if actor.session:
         claims["sid"] = str(actor.session)
+    if actor.client:
+        claims["cli"] = str(actor.client)
     if actor.device:
         claims["dev"] = str(actor.device)
     if actor.location:
         claims["loc"] = actor.location
+    if actor.on_behalf_of:
+        claims["obo"] = str(actor.on_behalf_of)
+        claims["rsn"] = actor.reason
     if actor.permissions:
         grouped: dict[tuple[str, ...], list[str]] = {}
         for permission, held in actor.permissions.items():
@@ -116,8 +121,11 @@ def read(token: str, *, secret_key: str, at: datetime) -> tuple[Actor, int] | No
                 channel=claims["chn"],
                 known=bool(claims.get("kwn")),
                 session=UUID(claims["sid"]) if "sid" in claims else None,
+                client=UUID(claims["cli"]) if "cli" in claims else None,
                 device=UUID(claims["dev"]) if "dev" in claims else None,
                 location=claims.get("loc"),
+                on_behalf_of=UUID(claims["obo"]) if "obo" in claims else None,
+                reason=claims.get("rsn"),
                 permissions={p: tuple(held) for held, permissions in claims.get("prm", []) for p in permissions},
             ),
             expires,

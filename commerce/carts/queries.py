@@ -52,9 +52,9 @@ def line_of(row: Row) -> CartLine:
 
 async def _own(tx: Tx, actor: Actor, statement: str, cart: UUID | None) -> Sequence[Row]:
     """Rows of the caller's cart. Merged profiles are asked for only when he has no such cart under his own id."""
-    rows = await tx.rows(statement, owners=[actor.subject], cart=cart)
+    rows = await tx.rows(statement, owners=[actor.person], cart=cart)
     if not rows and actor.known:
-        family = await customers.ids_of(tx, actor.subject)
+        family = await customers.ids_of(tx, actor.person)
         if len(family) > 1:
             rows = await tx.rows(statement, owners=family, cart=cart)
     if not rows and cart is not None:
@@ -78,6 +78,6 @@ async def watched(tx: Tx, actor: Actor, *, cart: str) -> Watched:
     """The version of the caller's cart, for its open screens. Raises UnknownCart."""
     rows = await _own(tx, actor, HEAD, id_of(cart))
     if not rows:
-        return Watched(id=None, version=0, state="open", owner=actor.subject)
+        return Watched(id=None, version=0, state="open", owner=actor.person)
     row = rows[0]
     return Watched(id=row.id, version=row.version, state=row.state, owner=row.shopper_id)

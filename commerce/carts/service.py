@@ -234,9 +234,9 @@ async def lock_open(tx: Tx, actor: Actor) -> OpenCart | None:
 
     One more when another transaction changed the cart while this one waited, and for a known shopper without a cart.
     """
-    rows = await tx.rows(LOCK_OPEN, owners=[actor.subject])
+    rows = await tx.rows(LOCK_OPEN, owners=[actor.person])
     if not rows and actor.known:
-        family = await customers.ids_of(tx, actor.subject)
+        family = await customers.ids_of(tx, actor.person)
         if len(family) > 1:
             rows = await tx.rows(LOCK_OPEN, owners=family)
     if not rows:
@@ -273,9 +273,9 @@ async def merge(
     stranger = auth.anonymous_shopper(command.token, secret_key=secret_key, at=tx.at)
     if stranger is None:
         raise NotAnonymous
-    locked = await tx.rows(LOCK_BOTH, shoppers=[stranger, actor.subject])
+    locked = await tx.rows(LOCK_BOTH, shoppers=[stranger, actor.person])
     source = next((row for row in locked if row.shopper_id == stranger), None)
-    if source is None or stranger == actor.subject:
+    if source is None or stranger == actor.person:
         return await _not_merged(tx, actor, currency)
     incoming = [line_of(row) for row in await tx.rows(LINES, cart=source.id)]
     named = {"skus": [line.sku for line in incoming], "everything": False}
@@ -404,11 +404,11 @@ async def _take_out(
 async def _take_out_of_current(tx: Tx, actor: Actor, named: dict[str, Any], *, create: bool) -> _Taken | None:
     """Merged profiles are asked for only when the caller has no open cart of his own."""
     own = partial(tx.rows, CHANGE_CURRENT, new_id=uuid7(), channel=actor.channel, at=tx.at, create=create, **named)
-    rows = await own(owner=actor.subject)
+    rows = await own(owner=actor.person)
     created = bool(rows) and rows[0].version == 1
     if actor.known and (created or not rows):
         owner = await _owner_in_family(tx, actor)
-        if owner != actor.subject:
+        if owner != actor.person:
             if created:
                 await tx.execute("DELETE FROM carts.carts WHERE id = :id", id=rows[0].cart_id)
             rows = await own(owner=owner)
@@ -427,15 +427,15 @@ async def _taken(tx: Tx, rows: Sequence[Row], named: dict[str, Any]) -> _Taken:
 
 
 async def _take_out_of_one(tx: Tx, actor: Actor, cart: UUID, named: dict[str, Any]) -> Sequence[Row]:
-    rows = await tx.rows(CHANGE_ONE, cart=cart, owners=[actor.subject], at=tx.at, **named)
+    rows = await tx.rows(CHANGE_ONE, cart=cart, owners=[actor.person], at=tx.at, **named)
     if rows:
         return rows
     found = await tx.first(
         "SELECT shopper_id, state FROM carts.carts WHERE id = :cart AND device_id IS NULL", cart=cart
     )
-    family = [actor.subject]
-    if found is not None and found.shopper_id != actor.subject and actor.known:
-        family = await customers.ids_of(tx, actor.subject)
+    family = [actor.person]
+    if found is not None and found.shopper_id != actor.person and actor.known:
+        family = await customers.ids_of(tx, actor.person)
     if found is None or found.shopper_id not in family:
         raise UnknownCart(cart=str(cart))
     rows = await tx.rows(CHANGE_ONE, cart=cart, owners=family, at=tx.at, **named)
@@ -446,10 +446,10 @@ async def _take_out_of_one(tx: Tx, actor: Actor, cart: UUID, named: dict[str, An
 
 async def _owner_in_family(tx: Tx, actor: Actor) -> UUID:
     """Whose cart a known shopper without an open one goes on with: a merged profile's open one, else the winner's."""
-    family = await customers.ids_of(tx, actor.subject)
+    family = await customers.ids_of(tx, actor.person)
     if len(family) < 2:
-        return actor.subject
-    other: UUID | None = await tx.scalar(OTHER_OPEN, owners=family, subject=actor.subject)
+        return actor.person
+    other: UUID | None = await tx.scalar(OTHER_OPEN, owners=family, subject=actor.person)
     return other or family[0]
 
 

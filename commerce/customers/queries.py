@@ -99,7 +99,7 @@ def profile_view(row: Any) -> ProfileView:
 
 async def own_profile(tx: Tx, actor: Actor) -> ProfileView:
     """The caller's profile. Raises UnknownCustomer."""
-    return profile_view(await profile_row(tx, actor.subject))
+    return profile_view(await profile_row(tx, actor.person))
 
 
 async def holder(tx: Tx, *, kind: str, value: str) -> UUID | None:

@@ -153,9 +153,9 @@ async def change_profile(tx: Tx, actor: Actor, *, command: ChangeProfile, if_mat
 
     Raises StaleProfile, ContactRequired, BadEmail, BadPhone, EmailTaken, PhoneTaken, UnknownCustomer.
     """
-    if await tx.first(LOCK_WINNER, person=actor.subject) is None:
+    if await tx.first(LOCK_WINNER, person=actor.person) is None:
         raise UnknownCustomer
-    before = profile_view(row := await profile_row(tx, actor.subject))
+    before = profile_view(row := await profile_row(tx, actor.person))
     if if_match is not None and if_match != before.version:
         raise StaleProfile(current_version=before.version)
     wanted = _wanted(command)

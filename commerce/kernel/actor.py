@@ -21,15 +21,26 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = False
     """A shopper with a profile; an anonymous one has none."""
     session: UUID | None = None
+    client: UUID | None = None
+    """The API client through which he comes: its limits and origins are his."""
     device: UUID | None = None
     location: str | None = None
     """Code of the location the device is bound to."""
     permissions: dict[str, tuple[str, ...]] = {}
     """permission -> location codes it holds for."""
     on_behalf_of: UUID | None = None
+    """The customer for whom staff act; never without a `reason`."""
     reason: str | None = None
     approved_by: UUID | None = None
+    """Who allowed in this request what the actor alone may not."""
+    approvals: dict[str, tuple[str, ...]] = {}
+    """What that approver may: permission -> location codes."""
     request_id: str | None = None
+
+    @property
+    def person(self) -> UUID:
+        """Whose cart, orders and profile are meant: the shopper's own, or those of the customer for whom staff act."""
+        return self.on_behalf_of or self.subject
 
     def may(self, permission: str, location: str | None = None) -> bool:
         """Whether the actor holds a permission, at a location when one is named."""
@@ -37,6 +48,13 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         if held is None:
             return self.kind == "system"
         return location is None or "*" in held or location in held
+
+    def allowed(self, permission: str, location: str | None = None) -> bool:
+        """Whether the actor holds a permission, or whoever approved this request does."""
+        if self.may(permission, location):
+            return True
+        held = self.approvals.get(permission, ())
+        return bool(held) and (location is None or "*" in held or location in held)
 
 
 NIL = UUID(int=0)

@@ -191,7 +191,7 @@ async def _draft(tx: Tx, actor: Actor, command: PlaceOrder, version: int | None,
     _same_total(command, Money(sums.total, currency), cart, lines)
     contact, language = await _contact(tx, actor, command)
     order = Order(
-        id=uuid7(), number=new_number(), kind="standard", state="placed", customer_id=actor.subject, cart_id=cart.id,
+        id=uuid7(), number=new_number(), kind="standard", state="placed", customer_id=actor.person, cart_id=cart.id,
         channel=actor.channel, device_id=actor.device, associate_id=actor.on_behalf_of and actor.subject, sales_credit_id=None,
         bought_location_id=bought.id if bought else None, sold="distance", language=language, currency=currency,
         subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total, tax_total=sums.tax_total,
@@ -324,7 +324,7 @@ async def _contact(tx: Tx, actor: Actor, command: PlaceOrder) -> tuple[Contact, 
     given = command.contact
     language: Language = "ru"
     if actor.known:
-        profile = await customers.contacts(tx, actor.subject)
+        profile = await customers.contacts(tx, actor.person)
         given = Contact(
             name=given.name or profile.name, email=given.email or profile.email, phone=given.phone or profile.phone
         )
@@ -392,8 +392,8 @@ async def owned(tx: Tx, actor: Actor, order: Order | None, number: str) -> Order
     """The order, when it is the shopper's own, under any of his merged profiles. Raises UnknownOrder."""
     if order is None or order.customer_id is None:
         raise UnknownOrder(number=number)
-    if order.customer_id != actor.subject:
-        family = await customers.ids_of(tx, actor.subject) if actor.known else []
+    if order.customer_id != actor.person:
+        family = await customers.ids_of(tx, actor.person) if actor.known else []
         if order.customer_id not in family:
             raise UnknownOrder(number=number)
     return order

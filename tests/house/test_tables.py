@@ -28,6 +28,8 @@ BESIDE = [
     ("customers", "stock"),
     ("supply", "transfers"),
     ("carts", "counts"),
+    ("orders", "lists"),
+    ("returns", "conversations"),
 ]
 """Rooms of one layer: neither knows the other."""
 
