@@ -97,8 +97,10 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
 STAFF_OR_DEVICE = ("staff_token", "device_key")
 
 PARAMETERS = {
+    "address": "Id of an address, as listed",
     "after": "`next_after` of the page before; left out: from the beginning",
     "brand": "Exactly this brand",
+    "customer": "Id of a customer, or of a profile that was merged into his",
     "cursor": "`next_cursor` of the page before; left out: the first page",
     "limit": "At most so many items",
     "location": "Code of a location",
@@ -118,7 +120,42 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "sign_up": {"email": "anna@example.com", "password": "klyukva-fonar-7", "name": "Анна Иванова", "language": "ru"},
     "sign_in": {"email": "irina.sokolova@example.com", "password": "beryoza-fonar-111"},
     "sign_in_staff": {"login": "olga.msk", "password": "klyukva-veslo-11"},
-    "change_me": {"name": "Анна Петрова", "phone": None},
+    "change_me": {
+        "name": "Анна Петрова",
+        "birthday": "1988-04-12",
+        "preferred_store": "msk-tverskaya",
+        "preferences": {"contact_channel": "messenger", "unwanted_channels": ["phone"]},
+    },
+    "change_customer": {"preferred_store": "msk-tverskaya"},
+    "add_my_address": {
+        "city": "Москва",
+        "street": "Тверская улица",
+        "house": "7",
+        "apartment": "12",
+        "postal_code": "125009",
+        "label": "Дом",
+    },
+    "change_my_address": {"city": "Москва", "street": "Тверская улица", "house": "9", "is_default": True},
+    "set_my_consents": {
+        "items": [{"channel": "email", "purpose": "marketing", "granted": True, "text_version": "2026-11"}]
+    },
+    "set_consents": {
+        "items": [{"channel": "phone", "purpose": "marketing", "granted": False, "text_version": "2026-11"}]
+    },
+    "record_touch": {
+        "source": "yandex",
+        "medium": "cpc",
+        "campaign": "winter-coats",
+        "referrer": "https://yandex.ru/search",
+        "landing_path": "/catalog/coats",
+    },
+    "erase_customer": {"reason": "Written request of 2026-11-20"},
+    "move_customer_records": {
+        "to": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10",
+        "orders": ["4821-3059-1768"],
+        "reason": "Ordered while the profiles were merged",
+    },
+    "set_retention": {"days": 365},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "place_order": {

@@ -596,3 +596,22 @@ SELECT count(*) FROM closed
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
     """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id."""
     await tx.execute(ERASE, ids=list(ids), at=tx.at)
+
+
+BEGAN = "SELECT created_at FROM auth.sessions WHERE id = CAST(:session AS uuid) AND revoked_at IS NULL"
+FORGET_SESSIONS = """
+DELETE FROM auth.sessions WHERE id IN (
+    SELECT id FROM auth.sessions WHERE expires_at < :before OR revoked_at < :before LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def session_began(tx: Tx, actor: Actor) -> datetime | None:
+    """When the session that asks began, which is when its owner last proved who he is; None without a live one. One statement."""
+    began: datetime | None = await tx.scalar(BEGAN, session=actor.session)
+    return began
+
+
+async def forget_sessions(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Forget a chunk of sessions that expired or were ended before a moment; how many."""
+    return await tx.execute(FORGET_SESSIONS, before=before, limit=limit)

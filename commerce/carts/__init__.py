@@ -7,7 +7,8 @@ anew each time the cart is shown: nothing is set aside for a cart.
 
 from commerce.carts.errors import CartClosed, UnknownCart
 from commerce.carts.events import CartChanged, CartExpired, CartMerged, CartOrdered
-from commerce.carts.schemas import CartLine, CartView, OpenCart, PutLine, PutLines, PutSku
+from commerce.carts.owners import forget_anonymous, of_people
+from commerce.carts.schemas import CartLine, CartOfPerson, CartView, OpenCart, PutLine, PutLines, PutSku
 from commerce.carts.service import Announce, close, erase_person, export_person, lock_open, put_many
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "CartExpired",
     "CartLine",
     "CartMerged",
+    "CartOfPerson",
     "CartOrdered",
     "CartView",
     "OpenCart",
@@ -27,6 +29,8 @@ __all__ = [
     "close",
     "erase_person",
     "export_person",
+    "forget_anonymous",
     "lock_open",
+    "of_people",
     "put_many",
 ]

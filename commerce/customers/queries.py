@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from commerce import auth
 from commerce.customers.errors import UnknownCustomer
-from commerce.customers.schemas import Contact, ProfileView
+from commerce.customers.schemas import Contact, Preferences, ProfileView
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 
@@ -31,7 +31,7 @@ PROFILE = "".join(
     (
         WITH_FAMILY,
         """
-SELECT p.id, p.name, p.language, p.version, p.created_at, p.erased_at,
+SELECT p.id, p.name, p.language, p.birthday, p.preferred_store, p.preferences, p.version, p.created_at, p.erased_at,
     e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at,
     (SELECT array_agg(f.id ORDER BY f.depth, f.id) FROM family f WHERE f.depth > 0) AS merged_ids
 FROM family w JOIN customers.profiles p ON p.id = w.id AND w.depth = 0
@@ -93,7 +93,8 @@ def profile_view(row: Any) -> ProfileView:
     """The view of a `profile_row`."""
     return ProfileView(
         id=row.id, name=row.name, language=row.language, email=row.email, email_verified_at=row.email_verified_at,
-        phone=row.phone, phone_verified_at=row.phone_verified_at, version=row.version, created_at=row.created_at,
+        phone=row.phone, phone_verified_at=row.phone_verified_at, birthday=row.birthday, preferred_store=row.preferred_store,
+        preferences=convert(row.preferences, Preferences), version=row.version, created_at=row.created_at,
     )  # fmt: skip
 
 

@@ -560,8 +560,11 @@ def busy_or(error: BaseException) -> BaseException:
 
 
 async def forget_answers(tx: Tx, principals: Sequence[UUID]) -> None:
-    """Forget the stored answers of these principals: they may hold names and contacts."""
+    """Forget the stored answers to these principals, and those to others that name one of them: they may hold names and contacts."""
     await tx.execute(
-        "DELETE FROM infra.idempotency_keys WHERE principal = ANY(CAST(:principals AS uuid[]))",
-        principals=list(principals),
-    )
+        """
+        DELETE FROM infra.idempotency_keys
+        WHERE principal = ANY(CAST(:principals AS uuid[])) OR answer LIKE ANY(CAST(:named AS text[]))
+        """,
+        principals=list(principals), named=[f"%{principal}%" for principal in principals],
+    )  # fmt: skip

@@ -13,11 +13,13 @@ from commerce.orders.events import (
     OrderCompleted,
     OrderHandedOver,
     OrderPlaced,
+    OrderReassigned,
     OrderReturned,
     SaleBooked,
 )
 from commerce.orders.flow import book_sale
 from commerce.orders.numbers import read_number
+from commerce.orders.owners import head, heads, last_placed, of_people, reassign, unsettled
 from commerce.orders.sales import book
 from commerce.orders.schemas import (
     Amount,
@@ -29,6 +31,8 @@ from commerce.orders.schemas import (
     HandOverView,
     LineForReturn,
     OrderForReturn,
+    OrderHead,
+    OrderOfPerson,
     OrderView,
     PickupChoice,
     PlaceOrder,
@@ -62,7 +66,10 @@ __all__ = [
     "OrderCompleted",
     "OrderForReturn",
     "OrderHandedOver",
+    "OrderHead",
+    "OrderOfPerson",
     "OrderPlaced",
+    "OrderReassigned",
     "OrderReturned",
     "OrderView",
     "PickupChoice",
@@ -81,8 +88,14 @@ __all__ = [
     "erase_person",
     "export_person",
     "for_return",
+    "head",
+    "heads",
+    "last_placed",
+    "of_people",
     "place",
     "read_number",
+    "reassign",
     "record_return",
     "renew_code",
+    "unsettled",
 ]

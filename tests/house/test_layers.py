@@ -18,15 +18,16 @@ FILES = {
 }  # fmt: skip
 NOUNS = {
     "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
-    "carts": {"pricing"},
+    "carts": {"owners", "pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
-    "customers": {"identifiers"},
+    "customers": {"addresses", "consents", "families", "identifiers", "touches"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
-    "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
+    "orders": {"books", "counter", "drafts", "numbers", "owners", "rejections", "sales", "sources", "views"},
+    "people": {"retention", "rooms", "timeline"},
     "prices": {"importing"},
-    "returns": {"numbers"},
+    "returns": {"numbers", "owners"},
     "supply": {"importing", "numbers"},
     "stock": {
         "adjusting",
