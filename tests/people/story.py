@@ -1,0 +1,83 @@
+"""Short forms of what the tests of people do again and again."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+from uuid import UUID
+
+from commerce import customers, parts
+from commerce.auth import tokens
+from commerce.infra import outbox
+from commerce.infra.db import Tx
+from commerce.infra.tables import audit_records
+from commerce.kernel.ids import uuid7
+from tests.support import Client, Shop, clock
+
+PASSWORD = "beryoza-fonar-222"
+_numbers = itertools.count(1)
+
+
+def fresh_phone() -> str:
+    return f"+7901{next(_numbers):07d}"
+
+
+def fresh_email() -> str:
+    return f"irina.{uuid7().hex[-10:]}.{next(_numbers)}@example.com"
+
+
+async def signed_up(shop: Shop, **account: Any) -> Client:
+    """A customer who has just signed up through a frontend, with a session of his own."""
+    client = await shop.client()
+    body = {"email": fresh_email(), "password": PASSWORD, "name": "Ирина Соколова", **account}
+    answer = await client.post("/v1/auth/sign-up", body)
+    assert answer.status_code == 201, answer.text
+    token = answer.json()["access_token"]
+    read = tokens.read(token, secret_key=shop.settings.secret_key, at=clock())
+    assert read is not None
+    return Client(shop.http, token, read[0])
+
+
+async def customer(shop: Shop, **values: Any) -> UUID:
+    """A customer with a profile and no session."""
+    values = {"email": fresh_email(), "name": "Пётр Орлов"} | values
+    return await shop.db.write(customers.create_profile, shop.system, **values)
+
+
+async def merged(shop: Shop, loser: UUID, winner: UUID | None) -> None:
+    """The loser points at the winner; at nobody again when there is none."""
+
+    async def work(tx: Tx) -> None:
+        await tx.execute(
+            "UPDATE customers.profiles SET merged_into = CAST(:winner AS uuid), merged_at = CAST(:at AS timestamptz) WHERE id = :loser",
+            winner=winner, loser=loser, at=tx.at if winner else None,
+        )  # fmt: skip
+
+    await shop.db.write(work)
+
+
+async def told(shop: Shop) -> None:
+    """Every event is delivered."""
+    await outbox.drain(shop.db, parts.subscribers())
+
+
+async def rows(shop: Shop, statement: str, **values: Any) -> list[dict[str, Any]]:
+    async def work(tx: Tx) -> list[dict[str, Any]]:
+        return [dict(row) for row in await tx.rows(statement, **values)]
+
+    return await shop.db.read(work)
+
+
+async def records(shop: Shop, action: str, target: Any) -> list[Any]:
+    """What was recorded of an act, oldest first."""
+
+    async def work(tx: Tx) -> list[Any]:
+        found = await tx.rows(audit_records.select().filter_by(action=action, target_id=str(target)))
+        return sorted(found, key=lambda row: row.id)
+
+    return await shop.db.read(work)
+
+
+def problem(answer: Any) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]
