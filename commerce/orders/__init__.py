@@ -19,7 +19,7 @@ from commerce.orders.events import (
 )
 from commerce.orders.flow import book_sale
 from commerce.orders.numbers import read_number
-from commerce.orders.owners import head, heads, last_placed, of_people, reassign, unsettled
+from commerce.orders.owners import head, heads, last_placed, numbers_of, of_people, reassign, unsettled
 from commerce.orders.sales import book
 from commerce.orders.schemas import (
     Amount,
@@ -91,6 +91,7 @@ __all__ = [
     "head",
     "heads",
     "last_placed",
+    "numbers_of",
     "of_people",
     "place",
     "read_number",

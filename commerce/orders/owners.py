@@ -94,6 +94,11 @@ async def unsettled(tx: Tx, ids: Sequence[UUID]) -> list[str]:
     return [row.number for row in rows if row.state in ("awaiting_payment", "placed") or row.id in owing]
 
 
+async def numbers_of(tx: Tx, ids: Sequence[UUID]) -> list[str]:
+    """Numbers of all orders of a person, the oldest first. One statement."""
+    return [row.number for row in await tx.rows(OF_OWNERS, ids=list(ids))]
+
+
 async def last_placed(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, datetime]:
     """When each of these customers ordered last; no entry for who never did. One statement."""
     return {row.customer_id: row.at for row in await tx.rows(LAST_PLACED, ids=list(ids))}

@@ -10,7 +10,7 @@ from msgspec import convert, structs
 
 from commerce import auth, customers, orders, returns
 from commerce.infra import outbox
-from commerce.infra.db import Tx, forget_answers
+from commerce.infra.db import Tx, forget_answers, forget_answers_naming
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
 from commerce.people import queries
@@ -90,10 +90,16 @@ async def erase(tx: Tx, actor: Actor, *, customer: UUID, reason: str | None = No
 
 
 async def erase_everywhere(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
-    """Let every room forget a person, given all his ids, and the machinery what it answered to him and about him."""
+    """Let every room forget a person, given all his ids, and the machinery what it answered to him."""
     for _, verb in erasers():
         await verb(tx, actor, ids=ids)
     await forget_answers(tx, ids)
+
+
+async def forget_answers_about(tx: Tx, *, customer: UUID) -> int:
+    """Forget what was answered to others about a customer who is erased: what names him, or one of his orders; how many."""
+    numbers = await orders.numbers_of(tx, [customer])
+    return await forget_answers_naming(tx, [str(customer), *numbers])
 
 
 ERASE = """

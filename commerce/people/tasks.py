@@ -15,6 +15,11 @@ async def keep_touches(tx: Tx, event: Recorded) -> None:
         await service.keep_touches(tx, order_id=event.aggregate_id)
 
 
+async def forget_answers(tx: Tx, event: Recorded) -> None:
+    """What staff were answered about a person who is erased now would be kept for a day: it goes at once."""
+    await service.forget_answers_about(tx, customer=event.aggregate_id)
+
+
 async def keep_rules(db: Database) -> None:
     """Forget what is older than the retention rules allow."""
     await retention.keep_rules(db)
@@ -23,5 +28,6 @@ async def keep_rules(db: Database) -> None:
 SUBSCRIBERS = [
     Subscriber("people.order_touches", "order.placed", keep_touches),
     Subscriber("people.sale_touches", "order.sale_booked", keep_touches),
+    Subscriber("people.answers", "customer.erased", forget_answers),
 ]
 PERIODIC = [Periodic("people.retention", DAY_SECONDS, keep_rules)]
