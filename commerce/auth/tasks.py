@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from commerce.auth import codes
 from commerce.auth.service import WINDOW
 from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Periodic
@@ -15,8 +16,9 @@ async def sweep_attempts(tx: Tx) -> int:
 
 
 async def sweep(db: Database) -> None:
-    """Forget old guesses; ended sessions go when the retention rules say so."""
+    """Forget old guesses and codes that are over; ended sessions go when the retention rules say so."""
     await db.write(sweep_attempts)
+    await db.write(codes.sweep)
 
 
 PERIODIC = [Periodic("auth.sweep", 600, sweep)]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct, convert, structs
+from msgspec import Struct, convert
 
-from commerce.customers.errors import UnknownCustomer
+from commerce.customers.errors import GuestCannotWin, LastContact, UnknownCustomer
 from commerce.customers.events import CustomerChanged
-from commerce.customers.queries import ids_of, profile_row, profile_view
-from commerce.customers.schemas import CustomerView, IdentifierView, MergeRecord
+from commerce.customers.queries import customer_view, ids_of, profile_row
+from commerce.customers.schemas import CustomerView, MergeRecord
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -70,100 +69,98 @@ async def lock_all(tx: Tx, *, people: Sequence[UUID]) -> list[Family]:
     return [await lock(tx, person=person) for person in people]
 
 
-async def customer_view(tx: Tx, *, customer: UUID) -> CustomerView:
-    """A customer as staff see him, found by any of his ids. One statement. Raises UnknownCustomer."""
-    row = await profile_row(tx, customer)
-    return CustomerView(**structs.asdict(profile_view(row)), merged_ids=list(row.merged_ids or ()))
+async def view_of(tx: Tx, *, customer: UUID) -> CustomerView:
+    """A customer as staff see him, by any of his ids. One statement. Raises UnknownCustomer."""
+    return customer_view(await profile_row(tx, customer))
 
 
-IDENTIFIERS = """
-SELECT id, kind, value, verified_at, created_at FROM customers.identifiers WHERE profile_id = ANY(CAST(:ids AS uuid[]))
-ORDER BY kind, created_at, id
-"""
+KNOWN = "SELECT 1 FROM customers.profiles WHERE id = :person AND erased_at IS NULL"
+
+
+async def is_known(tx: Tx, person: UUID) -> bool:
+    """Whether a shopper has a profile, an account's or a guest's. One statement."""
+    return await tx.scalar(KNOWN, person=person) is not None
+
+
 MERGES = """
-SELECT id, merged_into AS into, merged_at AS at FROM customers.profiles
-WHERE id = ANY(CAST(:ids AS uuid[])) AND merged_into IS NOT NULL
-  AND (CAST(:before_at AS timestamptz) IS NULL OR (merged_at, id) < (CAST(:before_at AS timestamptz), CAST(:before_id AS uuid)))
-ORDER BY merged_at DESC, id DESC LIMIT :most
+SELECT id, winner_id AS winner, loser_id AS loser, undone, proof, by, at FROM (
+    SELECT id, winner_id, loser_id, false AS undone, proof, merged_by AS by, merged_at AS at FROM customers.merges
+    UNION ALL
+    SELECT id, winner_id, loser_id, true, proof, undone_by, undone_at FROM customers.merges WHERE undone_at IS NOT NULL
+) m
+WHERE (winner_id = ANY(CAST(:ids AS uuid[])) OR loser_id = ANY(CAST(:ids AS uuid[])))
+  AND (CAST(:before_at AS timestamptz) IS NULL OR (at, id) < (CAST(:before_at AS timestamptz), CAST(:before_id AS uuid)))
+ORDER BY at DESC, id DESC LIMIT :most
 """
-PROFILED = "SELECT id FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[]))"
+PROFILED = "SELECT id FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[])) AND NOT guest"
+TWINS = """
+WITH gone AS (
+    DELETE FROM customers.identifiers i
+    USING customers.identifiers twin
+    WHERE i.id = ANY(CAST(:identifiers AS uuid[])) AND i.profile_id = ANY(CAST(:ids AS uuid[])) AND twin.profile_id = :to
+      AND (twin.kind, twin.system, twin.value) = (i.kind, i.system, i.value)
+    RETURNING i.id, i.verified_at, twin.id AS twin
+)
+SELECT id, verified_at, twin FROM gone
+"""
+VERIFY = "UPDATE customers.identifiers SET verified_at = coalesce(verified_at, CAST(:at AS timestamptz)) WHERE id = :id"
 MOVE = """
 UPDATE customers.identifiers SET profile_id = :to
 WHERE id = ANY(CAST(:identifiers AS uuid[])) AND profile_id = ANY(CAST(:ids AS uuid[])) RETURNING id
 """
-
-
-async def identifiers_of(tx: Tx, ids: Sequence[UUID]) -> list[IdentifierView]:
-    """What finds a person, given all his ids. One statement."""
-    return [convert(dict(row), IdentifierView) for row in await tx.rows(IDENTIFIERS, ids=list(ids))]
+LEFT = """
+SELECT bool_and(p.guest) AS guest, count(i.id) AS contacts
+FROM customers.profiles p LEFT JOIN customers.identifiers i
+  ON i.profile_id = p.id AND i.kind IN ('email', 'phone') AND i.verified_at IS NOT NULL
+WHERE p.id = ANY(CAST(:ids AS uuid[]))
+"""
+MISPLACED = """
+SELECT count(*) FROM customers.identifiers i JOIN customers.profiles p ON p.id = i.profile_id
+WHERE p.id = :to AND p.guest AND i.kind IN ('email', 'phone') AND i.verified_at IS NOT NULL
+"""
 
 
 async def merges_of(
     tx: Tx, ids: Sequence[UUID], *, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[MergeRecord]:
-    """Profiles of a person that were merged into another of his, newest first, before a moment and id. One statement."""
+    """When profiles of a person were found to be his, or no longer, newest first, before a moment and id. One statement."""
     before_at, before_id = before or (None, None)
     rows = await tx.rows(MERGES, ids=list(ids), before_at=before_at, before_id=before_id, most=limit)
     return [convert(dict(row), MergeRecord) for row in rows]
 
 
 async def profiled(tx: Tx, people: Sequence[UUID]) -> set[UUID]:
-    """Which of these shoppers have a profile. One statement."""
+    """Which of these shoppers have an account; guests have none. One statement."""
     return {row.id for row in await tx.rows(PROFILED, people=list(people))}
 
 
 async def move_identifiers(tx: Tx, *, family: Family, to: Family, ids: Sequence[UUID]) -> list[UUID]:
-    """Give identifiers of one locked person to another; those that were his."""
+    """Give identifiers of one locked person to another; those that were his. What the other says of himself already becomes verified.
+
+    Raises LastContact when an account would keep nothing to sign in by, GuestCannotWin when a guest would get what is verified.
+    """
     if not ids:
         return []
-    return [row.id for row in await tx.rows(MOVE, identifiers=list(ids), ids=family.ids, to=to.id)]
+    gone = await tx.rows(TWINS, identifiers=list(ids), ids=family.ids, to=to.id)
+    for row in gone:
+        await tx.execute(VERIFY, id=row.twin, at=row.verified_at)
+    moved = await tx.rows(MOVE, identifiers=list(ids), ids=family.ids, to=to.id)
+    left = await tx.one(LEFT, ids=family.ids)
+    if not left.guest and not left.contacts:
+        raise LastContact
+    if await tx.scalar(MISPLACED, to=to.id):
+        raise GuestCannotWin
+    return [row.id for row in (*gone, *moved)]
 
 
-VIEWS = """
-WITH RECURSIVE up AS (
-    SELECT id, merged_into FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[]))
-    UNION
-    SELECT p.id, p.merged_into FROM up JOIN customers.profiles p ON p.id = up.merged_into
-), winners AS (
-    SELECT id FROM up WHERE merged_into IS NULL
-), family AS (
-    SELECT id AS winner, id, 0 AS depth FROM winners
-    UNION ALL
-    SELECT f.winner, p.id, f.depth + 1 FROM family f JOIN customers.profiles p ON p.merged_into = f.id
-)
-SELECT p.id, p.name, p.language, p.birthday, p.preferred_store, p.preferences, p.version, p.created_at,
-    e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at,
-    (SELECT array_agg(f.id ORDER BY f.depth, f.id) FROM family f WHERE f.winner = w.id AND f.depth > 0) AS merged_ids
-FROM winners w JOIN customers.profiles p ON p.id = w.id AND p.erased_at IS NULL
-LEFT JOIN LATERAL (
-    SELECT i.value, i.verified_at FROM family f JOIN customers.identifiers i ON i.profile_id = f.id
-    WHERE f.winner = w.id AND i.kind = 'email' ORDER BY f.depth, i.id DESC LIMIT 1
-) e ON true
-LEFT JOIN LATERAL (
-    SELECT i.value, i.verified_at FROM family f JOIN customers.identifiers i ON i.profile_id = f.id
-    WHERE f.winner = w.id AND i.kind = 'phone' ORDER BY f.depth, i.id DESC LIMIT 1
-) t ON true
-ORDER BY lower(p.name), p.id
-"""
-BY_NAME = """
-SELECT id, lower(name) AS name FROM customers.profiles
-WHERE lower(name) LIKE CAST(:pattern AS text) AND erased_at IS NULL
-  AND (CAST(:after_id AS uuid) IS NULL OR (lower(name), id) > (CAST(:after_name AS text), CAST(:after_id AS uuid)))
-ORDER BY lower(name), id LIMIT :most
+GUESTS = """
+SELECT p.id, p.created_at FROM customers.profiles p
+WHERE p.guest AND p.merged_into IS NULL AND p.erased_at IS NULL AND p.created_at < :before AND p.id > :after
+  AND NOT EXISTS (SELECT 1 FROM customers.touches t WHERE t.shopper_id = p.id AND t.at >= :before)
+ORDER BY p.id LIMIT :limit
 """
 
 
-async def customer_views(tx: Tx, people: Sequence[UUID]) -> list[CustomerView]:
-    """The customers that these profiles are, each once, by name; those erased are left out. One statement."""
-    return [
-        CustomerView(**structs.asdict(profile_view(row)), merged_ids=list(row.merged_ids or ()))
-        for row in await tx.rows(VIEWS, people=list(people))
-    ]
-
-
-async def named(tx: Tx, *, prefix: str, after: tuple[str, UUID] | None, limit: int) -> list[tuple[str, UUID]]:
-    """Profiles whose name begins so, in any case, by name: the name in lower case, and the id. One statement."""
-    escaped = re.sub(r"([%_\\])", r"\\\1", prefix.lower())
-    after_name, after_id = after or (None, None)
-    rows = await tx.rows(BY_NAME, pattern=f"{escaped}%", after_name=after_name, after_id=after_id, most=limit)
-    return [(row.name, row.id) for row in rows]
+async def quiet_guests(tx: Tx, *, before: datetime, after: UUID, limit: int) -> list[UUID]:
+    """Guests, by id, who said who they are before a moment and came here no more since. Whether they bought is not known here."""
+    return [row.id for row in await tx.rows(GUESTS, before=before, after=after, limit=limit)]

@@ -7,14 +7,6 @@ from typing import Any, ClassVar
 from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 
 
-class OneCriterion(Unprocessable):
-    code = "one-criterion"
-    title = "Give exactly one thing to look for"
-    title_ru = "Укажите ровно один признак для поиска"
-    detail = "Give exactly one of `phone`, `email`, `loyalty_card`, `external_id`, `name` and `order`."
-    detail_ru = "Укажите ровно одно из полей `phone`, `email`, `loyalty_card`, `external_id`, `name` и `order`."
-
-
 class FreshSignInRequired(Forbidden):
     code = "fresh-sign-in-required"
     title = "Sign in again first"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +11,6 @@ from msgspec import convert
 from commerce import carts, customers, orders, returns
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
-from commerce.kernel.paging import Page, decode_cursor, encode_cursor
-from commerce.people.errors import OneCriterion
 from commerce.people.rooms import exporters
 from commerce.people.schemas import (
     CustomerCard,
@@ -32,45 +30,8 @@ SELECT order_id, first, last, at FROM people.order_touches WHERE customer_id = A
 """
 
 
-CRITERIA = ("phone", "email", "loyalty_card", "external_id", "name", "order")
-
-
-async def found_by(
-    tx: Tx, *, criteria: Mapping[str, str | None], limit: int, cursor: str | None
-) -> tuple[str, Page[customers.CustomerView]]:
-    """Customers by exactly one criterion, and which it was. Three statements at most.
-
-    Raises OneCriterion, customers.BadEmail, customers.BadPhone, orders.UnknownOrder, BadCursor.
-    """
-    given = {name: value for name in CRITERIA if (value := criteria.get(name)) is not None}
-    if len(given) != 1:
-        raise OneCriterion
-    ((by, value),) = given.items()
-    following = None
-    if by == "name":
-        after = decode_cursor(cursor, str, UUID) if cursor else None
-        rows = await customers.named(tx, prefix=value, after=(after[0], after[1]) if after else None, limit=limit + 1)
-        people = [person for _, person in rows[:limit]]
-        following = encode_cursor(*rows[limit - 1]) if len(rows) > limit else None
-    elif by == "order":
-        owner = (await orders.head(tx, number=value)).customer_id
-        people = [owner] if owner else []
-    else:
-        holder = await _holder(tx, by, value)
-        people = [holder] if holder else []
-    return by, Page(items=await customers.customer_views(tx, people) if people else [], next_cursor=following)
-
-
-async def _holder(tx: Tx, by: str, value: str) -> UUID | None:
-    if by == "phone":
-        return await customers.holder(tx, kind="phone", value=customers.phone(value))
-    if by == "email":
-        return await customers.holder(tx, kind="email", value=customers.email(value))
-    return await customers.holder(tx, kind="loyalty_card" if by == "loyalty_card" else "external", value=value.strip())
-
-
 async def card(tx: Tx, _actor: Actor, *, customer: UUID) -> CustomerCard:
-    """A customer's profile with identifiers, addresses, consents and how much of his is open. Nine statements.
+    """A customer's profile with identifiers, addresses, consents and how much of his is open. Seven statements.
 
     Raises customers.UnknownCustomer.
     """
@@ -79,7 +40,6 @@ async def card(tx: Tx, _actor: Actor, *, customer: UUID) -> CustomerCard:
     fields = {name: getattr(view, name) for name in customers.CustomerView.__struct_fields__}
     return CustomerCard(
         **fields,
-        identifiers=await customers.identifiers_of(tx, ids),
         addresses=await customers.addresses_of(tx, ids),
         consents=await customers.consents_of(tx, ids),
         touches=await customers.touches_of(tx, ids),

@@ -8,10 +8,11 @@ from typing import Protocol
 
 import structlog
 
-from commerce import auth, carts, customers
+from commerce import auth, carts, customers, orders
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import NIL, system
-from commerce.people import queries
+from commerce.people import queries, service
+from commerce.people.errors import OpenOrders
 
 log = structlog.get_logger()
 
@@ -55,8 +56,29 @@ async def anonymous_carts(db: Database, before: datetime) -> int:
         log.info("retention.progress", verb="forget_anonymous", forgotten=forgotten)
 
 
+async def guest_profiles(db: Database, before: datetime) -> int:
+    """Guests who came here no more: each is erased like any person, unless something of his is open."""
+    forgotten, after = 0, NIL
+    while True:
+        guests = await db.read(customers.quiet_guests, before=before, after=after, limit=CHUNK)
+        bought = await db.read(orders.last_placed, guests)
+        for guest in guests:
+            if guest in bought and bought[guest] >= before:
+                continue
+            try:
+                await db.write(service.erase, system(), customer=guest, reason="retention")
+            except OpenOrders:
+                continue
+            forgotten += 1
+        if len(guests) < CHUNK:
+            return forgotten
+        after = guests[-1]
+        log.info("retention.progress", verb="erase", forgotten=forgotten)
+
+
 SUBJECTS: dict[str, Forget] = {
     "anonymous_carts": anonymous_carts,
+    "guest_profiles": guest_profiles,
     "ended_sessions": by_chunks(auth.forget_sessions),
     "touches": by_chunks(customers.forget_touches),
 }

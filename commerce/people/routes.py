@@ -16,13 +16,12 @@ from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
-from commerce.kernel.text import NO_NUL
+from commerce.kernel.text import NO_NUL, Code
 from commerce.people import flow, queries, service, timeline
 from commerce.people.errors import (
     FreshSignInRequired,
     NothingNamed,
     NotOfCustomer,
-    OneCriterion,
     OpenOrders,
     RetentionFixed,
     SameCustomer,
@@ -54,8 +53,10 @@ Card = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL, descript
 ExternalId = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="What another system calls the customer")
 ]
+System = Annotated[Code, Meta(description="Code of the other system, with `external_id`")]
+Most = Annotated[int, Meta(ge=1, le=50, description="At most so many customers")]
 NamePrefix = Annotated[
-    str, Meta(min_length=2, max_length=200, pattern=NO_NUL, description="How the name begins, in any case")
+    str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="How the name begins, in any case")
 ]
 Subject = Annotated[str, Meta(pattern=r"^[a-z][a-z_]{0,62}$", description="Name of a rule, as listed")]
 Kinds = Annotated[list[Kind], Meta(max_length=10, description="Only these kinds of things; repeat it for several")]
@@ -63,7 +64,10 @@ Kinds = Annotated[list[Kind], Meta(max_length=10, description="Only these kinds 
 
 @get(
     "/v1/customers", operation_id="find_customers", tags=["store"], guards=[auth.staff("customers.read")],
-    responses=problems(OneCriterion, customers.BadEmail, customers.BadPhone, orders.UnknownOrder, BadCursor),
+    responses=problems(
+        customers.OneCriterion, customers.BadEmail, customers.BadPhone, customers.BadIdentifier, customers.UnknownCustomer,
+        orders.UnknownOrder,
+    ),
 )  # fmt: skip
 async def find_customers(
     db: NamedDependency[Database],
@@ -71,28 +75,18 @@ async def find_customers(
     phone: FromQuery[Phone | None] = None,
     email: FromQuery[Email | None] = None,
     loyalty_card: FromQuery[Card | None] = None,
+    system: FromQuery[System | None] = None,
     external_id: FromQuery[ExternalId | None] = None,
     name: FromQuery[NamePrefix | None] = None,
     order: FromQuery[OrderNumber | None] = None,
-    limit: FromQuery[Limit] = 20,
-    cursor: FromQuery[Cursor | None] = None,
+    limit: FromQuery[Most] = 20,
 ) -> Page[customers.CustomerView]:
-    """Find customers by exactly one of phone, e-mail, loyalty card, external id, how the name begins, order number; that somebody looked is
-    recorded."""
+    """Find customers by exactly one of phone, e-mail, loyalty card, id of another system, how the name begins, order number; that somebody
+    looked is recorded. Who has verified it comes first, then guests and others who only claim it."""
     return await db.write(
-        service.find,
-        actor,
-        criteria={
-            "phone": phone,
-            "email": email,
-            "loyalty_card": loyalty_card,
-            "external_id": external_id,
-            "name": name,
-            "order": order,
-        },
-        limit=limit,
-        cursor=cursor,
-    )
+        service.find, actor, phone=phone, email=email, loyalty_card=loyalty_card, system=system, external_id=external_id,
+        name=name, order=order, limit=limit,
+    )  # fmt: skip
 
 
 @get(
@@ -182,7 +176,10 @@ async def erase_customer(
 @post(
     "/v1/customers/{customer:uuid}/records", operation_id="move_customer_records", tags=["back office"],
     guards=[auth.everywhere("customers.merge")], status_code=200,
-    responses=writes(customers.UnknownCustomer, SameCustomer, NothingNamed, NotOfCustomer, orders.UnknownOrder),
+    responses=writes(
+        customers.UnknownCustomer, SameCustomer, NothingNamed, NotOfCustomer, orders.UnknownOrder, customers.LastContact,
+        customers.GuestCannotWin,
+    ),
 )  # fmt: skip
 async def move_customer_records(
     db: NamedDependency[Database],

@@ -29,7 +29,6 @@ class OpenThings(Struct, frozen=True, kw_only=True):
 class CustomerCard(customers.CustomerView, frozen=True, kw_only=True):
     """A customer with everything that is kept of him but what he did."""
 
-    identifiers: list[customers.IdentifierView]
     addresses: list[customers.AddressView]
     consents: list[customers.ConsentView]
     """The newest word on each channel and purpose."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from commerce.infra import outbox
 from commerce.infra.db import Tx, forget_answers, forget_answers_naming
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
-from commerce.people import queries
 from commerce.people.errors import (
     FreshSignInRequired,
     NothingNamed,
@@ -32,17 +31,51 @@ FRESH = timedelta(minutes=10)
 
 
 async def find(
-    tx: Tx, actor: Actor, *, criteria: Mapping[str, str | None], limit: int, cursor: str | None
+    tx: Tx,
+    actor: Actor,
+    *,
+    phone: str | None,
+    email: str | None,
+    loyalty_card: str | None,
+    system: str | None,
+    external_id: str | None,
+    name: str | None,
+    order: str | None,
+    limit: int,
 ) -> Page[customers.CustomerView]:
-    """Customers by exactly one criterion; who looked, by what, and whom he found is recorded, but not what he typed.
+    """Customers by exactly one criterion; who looked, by what, and whom he found is recorded, but not what he typed. There is no next
+    page: who finds too many gives more of the name.
 
-    Raises OneCriterion, customers.BadEmail, customers.BadPhone, orders.UnknownOrder, BadCursor.
+    Raises customers.OneCriterion, BadEmail, BadPhone and BadIdentifier, orders.UnknownOrder.
     """
-    by, page = await queries.found_by(tx, criteria=criteria, limit=limit, cursor=cursor)
-    found = [view.id for view in page.items]
-    target = found[0] if len(found) == 1 else by
-    outbox.audit(tx, actor, "customer.found", "customer", target, after={"by": by, "found": found})
-    return page
+    if (system is None) != (external_id is None):
+        raise customers.OneCriterion
+    if order is not None:
+        if any(given is not None for given in (phone, email, loyalty_card, external_id, name)):
+            raise customers.OneCriterion
+        return Page(items=await _who_ordered(tx, actor, order))
+    external = None if system is None or external_id is None else (system, external_id)
+    return Page(
+        items=await customers.find(
+            tx,
+            actor,
+            email=email,
+            phone=phone,
+            loyalty_card=loyalty_card,
+            external=external,
+            name_prefix=name,
+            limit=limit,
+        )
+    )
+
+
+async def _who_ordered(tx: Tx, actor: Actor, number: str) -> list[customers.CustomerView]:
+    owner = (await orders.head(tx, number=number)).customer_id
+    if owner is None or not await customers.is_known(tx, owner):
+        return []
+    view = await customers.customer_view(tx, customer=owner)
+    outbox.audit(tx, actor, "customer.found", "customer", view.id, after={"by": "order"})
+    return [view]
 
 
 async def keep_touches(tx: Tx, *, order_id: UUID) -> None:
@@ -57,6 +90,23 @@ async def keep_touches(tx: Tx, *, order_id: UUID) -> None:
     )
 
 
+async def note_guest(tx: Tx, actor: Actor, *, order_id: UUID) -> None:
+    """Know again the anonymous shopper who has ordered, by the contact that he gave. Raises customers.BadEmail, customers.BadPhone."""
+    order = (await orders.heads(tx, [order_id]))[order_id]
+    if order.customer_id is None or order.contact is None:
+        return
+    contact = order.contact
+    await customers.note_guest(
+        tx,
+        actor,
+        person=order.customer_id,
+        name=contact.name,
+        email=contact.email,
+        phone=contact.phone,
+        language=order.language,
+    )
+
+
 KEEP_TOUCHES = """
 INSERT INTO people.order_touches (order_id, customer_id, first, last, at) VALUES (:order, :customer, :first, :last, :at)
 ON CONFLICT (order_id) DO NOTHING
@@ -65,7 +115,7 @@ ON CONFLICT (order_id) DO NOTHING
 
 async def erase_mine(tx: Tx, actor: Actor) -> ErasedView:
     """Erase the caller, who has just proved who he is. Raises FreshSignInRequired, customers.UnknownCustomer, OpenOrders."""
-    began = None if actor.on_behalf_of else await auth.session_began(tx, actor)
+    began = None if actor.on_behalf_of else await auth.proved_at(tx, actor)
     if began is None or began < tx.at - FRESH:
         raise FreshSignInRequired(minutes=FRESH.seconds // 60)
     return await erase(tx, actor, customer=actor.person)

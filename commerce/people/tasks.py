@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Periodic, Recorded, Subscriber
+from commerce.kernel.actor import system
 from commerce.people import retention, service
 
 DAY_SECONDS = 86_400
@@ -13,6 +14,12 @@ async def keep_touches(tx: Tx, event: Recorded) -> None:
     """What had brought the customer here is kept with his order."""
     if event.payload["customer_id"] is not None:
         await service.keep_touches(tx, order_id=event.aggregate_id)
+
+
+async def note_guest(tx: Tx, event: Recorded) -> None:
+    """An anonymous shopper who has ordered is a guest from now on, found by his contact."""
+    if event.payload["customer_id"] is not None:
+        await service.note_guest(tx, system(event.channel), order_id=event.aggregate_id)
 
 
 async def forget_answers(tx: Tx, event: Recorded) -> None:
@@ -26,6 +33,7 @@ async def keep_rules(db: Database) -> None:
 
 
 SUBSCRIBERS = [
+    Subscriber("people.guests", "order.placed", note_guest),
     Subscriber("people.order_touches", "order.placed", keep_touches),
     Subscriber("people.sale_touches", "order.sale_booked", keep_touches),
     Subscriber("people.answers", "customer.erased", forget_answers),

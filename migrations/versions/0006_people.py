@@ -17,7 +17,7 @@ depends_on = None
 
 RULES = """
 INSERT INTO people.retention_rules (subject, days, fixed, updated_at) VALUES
-    ('anonymous_carts', 90, false, now()), ('ended_sessions', 30, false, now()), ('challenges', 1, false, now()),
+    ('anonymous_carts', 90, false, now()), ('ended_sessions', 30, false, now()), 
     ('touches', 730, false, now()), ('guest_profiles', 1095, false, now()), ('conversations', 1825, false, now()),
     ('audit_records', 1825, false, now()), ('consents', NULL, true, now()), ('events', NULL, true, now())
 """
@@ -36,13 +36,6 @@ def upgrade() -> None:
         op.f("fk_profiles_preferred_store"), "profiles", "locations", ["preferred_store"], ["code"],
         source_schema="customers", referent_schema="locations",
     )  # fmt: skip
-    op.create_index(
-        "ix_profiles_name",
-        "profiles",
-        [sa.text("lower(name) text_pattern_ops")],
-        unique=False,
-        schema="customers",
-    )
     op.create_table(
         "addresses",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -170,7 +163,6 @@ def downgrade() -> None:
         ("customers", "addresses"),
     ):
         op.drop_table(table, schema=schema)
-    op.drop_index("ix_profiles_name", table_name="profiles", schema="customers")
     op.drop_constraint(op.f("fk_profiles_preferred_store"), "profiles", schema="customers", type_="foreignkey")
     for column in ("preferences", "preferred_store", "birthday"):
         op.drop_column("profiles", column, schema="customers")

@@ -17,11 +17,21 @@ FILES = {
     "__init__", "tables", "schemas", "errors", "events", "service", "flow", "queries", "routes", "tasks", "audit",
 }  # fmt: skip
 NOUNS = {
-    "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
     "carts": {"owners", "pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
-    "customers": {"addresses", "consents", "families", "identifiers", "touches"},
+    "customers": {
+        "addresses",
+        "consents",
+        "families",
+        "finding",
+        "guests",
+        "identifiers",
+        "merging",
+        "proving",
+        "touches",
+    },
+    "auth": {"codes", "guards", "keyring", "passwords", "permissions", "tokens"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "owners", "rejections", "sales", "sources", "views"},

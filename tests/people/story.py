@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from commerce import customers, parts
-from commerce.auth import tokens
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.infra.tables import audit_records
 from commerce.kernel.ids import uuid7
-from tests.support import Client, Shop, clock
+from tests.support import Client, Shop
 
 PASSWORD = "beryoza-fonar-222"
 _numbers = itertools.count(1)
@@ -27,15 +26,8 @@ def fresh_email() -> str:
 
 
 async def signed_up(shop: Shop, **account: Any) -> Client:
-    """A customer who has just signed up through a frontend, with a session of his own."""
-    client = await shop.client()
-    body = {"email": fresh_email(), "password": PASSWORD, "name": "Ирина Соколова", **account}
-    answer = await client.post("/v1/auth/sign-up", body)
-    assert answer.status_code == 201, answer.text
-    token = answer.json()["access_token"]
-    read = tokens.read(token, secret_key=shop.settings.secret_key, at=clock())
-    assert read is not None
-    return Client(shop.http, token, read[0])
+    """A customer who has just come in by a one-time code, with a session of his own."""
+    return await shop.signed_up(**({"name": "Ирина Соколова"} | account))
 
 
 async def customer(shop: Shop, **values: Any) -> UUID:
@@ -44,16 +36,18 @@ async def customer(shop: Shop, **values: Any) -> UUID:
     return await shop.db.write(customers.create_profile, shop.system, **values)
 
 
-async def merged(shop: Shop, loser: UUID, winner: UUID | None) -> None:
-    """The loser points at the winner; at nobody again when there is none."""
+async def merged(shop: Shop, loser: UUID, winner: UUID) -> None:
+    """By staff: the loser is the winner from now on."""
+    operator = await shop.staff("call_center", channel="call_center")
+    command = customers.MergeCustomers(loser=loser, reason="One person")
+    await shop.db.write(customers.merge, operator.actor, customer=winner, command=command)
 
-    async def work(tx: Tx) -> None:
-        await tx.execute(
-            "UPDATE customers.profiles SET merged_into = CAST(:winner AS uuid), merged_at = CAST(:at AS timestamptz) WHERE id = :loser",
-            winner=winner, loser=loser, at=tx.at if winner else None,
-        )  # fmt: skip
 
-    await shop.db.write(work)
+async def parted(shop: Shop, loser: UUID) -> None:
+    """By staff: they were two after all."""
+    operator = await shop.staff("call_center", channel="call_center")
+    command = customers.UnmergeCustomer(reason="Mother and daughter")
+    await shop.db.write(customers.unmerge, operator.actor, customer=loser, command=command)
 
 
 async def told(shop: Shop) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -14,7 +13,7 @@ from commerce.infra.tables import metadata
 from commerce.people.rooms import erasers, exporters
 from tests.auth.support import refused
 from tests.orders.story import cash, make_ready, order_body, pickup_code, place, put, step
-from tests.people.story import PASSWORD, fresh_email, fresh_phone, merged, problem, records, rows, signed_up, told
+from tests.people.story import fresh_email, fresh_phone, merged, problem, records, rows, signed_up, told
 from tests.support import Client, Item, Shop, Store, clock, unique
 
 
@@ -64,7 +63,7 @@ class Life:
         shop = self.shop
         self.staff = await shop.staff("admin", channel="back_office")
         self.me = await signed_up(shop, name=self.name, email=self.email, device_name=self.device)
-        self.old = await signed_up(shop, name=self.old_name, email=None, phone=self.phone)
+        self.old = await signed_up(shop, name=self.old_name, phone=self.phone)
         await self.old.post("/v1/touches", {"click_id": self.click, "referrer": f"https://a.example/{self.click}"})
         await self.old.post("/v1/me/addresses", {"city": "Тверь", "street": self.street, "recipient": self.recipient})
         consent = {"channel": "sms", "purpose": "service", "granted": True, "text_version": "1"}
@@ -173,8 +172,8 @@ async def test_who_has_just_signed_in_erases_himself(shop: Shop, audited: None) 
 
 async def test_an_old_proof_is_not_enough(shop: Shop) -> None:
     client, email = await shop.client(), fresh_email()
-    account = {"email": email, "password": PASSWORD, "name": "Анна"}
-    tokens = (await client.post("/v1/auth/sign-up", account)).json()
+    challenge, code = await shop.code_for(client, email=email)
+    tokens = (await client.post(f"/v1/auth/codes/{challenge}/sign-in", {"code": code})).json()
     clock.travel(timedelta(minutes=9))
     tokens = (await client.post("/v1/auth/refresh", {"refresh_token": tokens["refresh_token"]})).json()
     clock.travel(timedelta(minutes=2))
@@ -235,8 +234,7 @@ async def test_what_a_shopper_did_before_he_signed_up_is_his(shop: Shop, audited
     token = (await client.post("/v1/auth/anonymous", {})).json()["access_token"]
     visitor, click = Client(shop.http, token), unique("click")
     await visitor.post("/v1/touches", {"click_id": click})
-    account: dict[str, Any] = {"email": fresh_email(), "password": PASSWORD}
-    me = Client(shop.http, (await visitor.post("/v1/auth/sign-up", account)).json()["access_token"])
+    me = await shop.signed_up(visitor)
     assert click in (await me.get("/v1/me/export")).text
     assert (await me.post("/v1/me/erase")).status_code == 200
     assert await everywhere(shop, click) == []

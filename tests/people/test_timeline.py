@@ -61,7 +61,8 @@ async def test_the_whole_person_newest_first_for_call_center_and_store_alike(sho
     assert (second["order"]["number"], second["order"]["state"]) == (did["second"]["number"], "placed")
     assert (second["order"]["bought_at"], second["order"]["fulfilled_at"]) == (None, [store.code])
     assert "touches" not in second
-    assert (merge["merge"]["id"], merge["merge"]["into"]) == (str(old.actor.subject), str(me.actor.subject))
+    assert (merge["merge"]["loser"], merge["merge"]["winner"]) == (str(old.actor.subject), str(me.actor.subject))
+    assert merge["merge"]["undone"] is False
     assert (consent["consent"]["channel"], consent["consent"]["granted"]) == ("sms", True)
     assert (back["returned"]["number"], back["returned"]["store"]) == (did["returned"]["number"], store.code)
     assert back["returned"]["refund_total"] == {"amount": item.price, "currency": "RUB"}
