@@ -45,7 +45,7 @@ async def test_an_order_with_its_return_an_address_and_an_identifier_become_anot
     await parted(shop, daughter.actor.subject)
     mother, daughter = await again(shop, mother, daughter)
     named = {"orders": [order["number"]], "addresses": [home["id"]], "identifiers": [claim]}
-        answer = await moved(shop, mother, daughter, **named)
+    answer = await moved(shop, mother, daughter, **named)
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"customer": str(mother.actor.subject), "to": str(daughter.actor.subject), **named}
     assert [one["street"] for one in (await daughter.get("/v1/me/addresses")).json()["items"]] == ["Советская"]
