@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 VERIFY = "/v1/me/identifiers/verify"
 
 
-def tally(answers: list[Any]) -> Counter[Any]:
+def tally(answers: Iterable[Any]) -> Counter[Any]:
     return Counter("in" if answer.is_success else refusal(answer)[1] for answer in answers)
 
 

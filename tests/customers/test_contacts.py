@@ -140,7 +140,7 @@ async def test_staff_give_cards_and_ids_that_are_one_customers_alone(shop: Shop,
         for row in await rows_of(shop, identifiers, value=value)
     }
     assert held == {("loyalty_card", "", value, True), ("external", "erp", value, True), ("device", "", value, True)}
-    other = {"kind": "external", "value": value, "system": "crm"}
+    other: dict[str, str | None] = {"kind": "external", "value": value, "system": "crm"}
     assert (await clerk.post(f"/v1/customers/{two}/identifiers", other)).status_code == 201
     for body in (
         {"kind": "external", "value": "1"},
