@@ -47,7 +47,7 @@ INVARIANTS = [
         "every code is under the limits of its contact",
         """
         SELECT c.id FROM auth.challenges c LEFT JOIN auth.code_limits l ON l.identity = c.identity
-        WHERE l.identity IS NULL OR cardinality(l.misses) < c.attempts
+        WHERE l.identity IS NULL OR cardinality(l.misses) < c.attempts AND l.used_at < c.expires_at
         """,
     ),
 ]
