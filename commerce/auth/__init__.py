@@ -36,7 +36,7 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, proof_of
+from commerce.auth.queries import device_code, logins, proof_of, staff_of_login
 from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
 from commerce.auth.service import (
     COUNTER,
@@ -100,6 +100,7 @@ __all__ = [
     "hash_password",
     "identity",
     "known_shopper",
+    "logins",
     "proof_of",
     "public",
     "set_password",
@@ -108,6 +109,7 @@ __all__ = [
     "signed_in",
     "staff",
     "staff_member",
+    "staff_of_login",
     "start_session",
     "tokens_of",
     "verify",

@@ -16,7 +16,7 @@ from commerce.customers.errors import (
 )
 from commerce.customers.events import CustomerChanged, CustomerErased, CustomerSignedUp
 from commerce.customers.identifiers import email, phone
-from commerce.customers.queries import contacts, ids_of
+from commerce.customers.queries import contacts, ids_of, verified_holder, winner
 from commerce.customers.schemas import Contact, CustomerView, ProfileView
 from commerce.customers.service import create_profile, erase_person, export_person, find
 
@@ -43,4 +43,6 @@ __all__ = [
     "find",
     "ids_of",
     "phone",
+    "verified_holder",
+    "winner",
 ]

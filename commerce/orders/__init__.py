@@ -18,6 +18,7 @@ from commerce.orders.events import (
 )
 from commerce.orders.flow import book_sale
 from commerce.orders.numbers import read_number
+from commerce.orders.queries import headline
 from commerce.orders.sales import book
 from commerce.orders.schemas import (
     Amount,
@@ -29,6 +30,7 @@ from commerce.orders.schemas import (
     HandOverView,
     LineForReturn,
     OrderForReturn,
+    OrderHeadline,
     OrderView,
     PickupChoice,
     PlaceOrder,
@@ -62,6 +64,7 @@ __all__ = [
     "OrderCompleted",
     "OrderForReturn",
     "OrderHandedOver",
+    "OrderHeadline",
     "OrderPlaced",
     "OrderReturned",
     "OrderView",
@@ -81,6 +84,7 @@ __all__ = [
     "erase_person",
     "export_person",
     "for_return",
+    "headline",
     "place",
     "read_number",
     "record_return",

@@ -20,6 +20,7 @@ NOUNS = {
     "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
     "carts": {"pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
+    "conversations": {"books", "desk", "intake", "numbers", "signatures", "steps"},
     "counts": {"shrinkage"},
     "customers": {"identifiers"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
