@@ -21,7 +21,7 @@ from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from commerce import auth
 from commerce.infra.http import (
@@ -105,6 +105,7 @@ PARAMETERS = {
     "brand": "Exactly this brand",
     "customer": "Id of a customer, or of a profile that was merged into his",
     "cursor": "`next_cursor` of the page before; left out: the first page",
+    "id": "Id of a next step",
     "limit": "At most so many items",
     "location": "Code of a location",
     "login": "Name by which the member of staff signs in",
@@ -176,6 +177,47 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "merge_carts": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U", "policy": "sum"},
     "refresh_session": {"refresh_token": "rt_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
+    "inquire": {
+        "kind": "call_back",
+        "text": "Есть ли белые кроссовки 41 размера?",
+        "phone": "+79000000101",
+        "location": "msk-tverskaya",
+    },
+    "send_message": {"text": "Можно ли отложить до пятницы?"},
+    "receive_message": {
+        "message_id": "tg-481516",
+        "from": {"handle": "204815162", "name": "Анна"},
+        "text": "Добрый день! Когда придёт мой заказ?",
+        "occurred_at": "2026-11-21T12:30:00+03:00",
+    },
+    "log_conversation": {
+        "channel": "phone",
+        "summary": "Спрашивала про пуховик, размер 46; обещали перезвонить, когда придёт",
+        "handle": "+79000000101",
+        "location": "msk-tverskaya",
+        "next_step": {"what": "Перезвонить: пришёл ли размер 46", "due_at": "2026-12-01T12:00:00+03:00"},
+    },
+    "add_conversation_entry": {"kind": "message_out", "text": "Да, отложили до пятницы."},
+    "assign_conversation": {"team": "msk-tverskaya", "assignee": "olga.msk"},
+    "join_conversation": {"into": "Q-4821-3059-1768"},
+    "link_conversation": {"order": "4821-3059-1768"},
+    "close_conversation": {
+        "outcome": "no_sale",
+        "lost": [{"reason": "size", "sku": "TEE101-BLK-46"}, {"reason": "no_variant", "asked_for": "Красный пуховик"}],
+    },
+    "plan_next_step": {
+        "what": "Перезвонить во вторник",
+        "due_at": "2026-12-01T12:00:00+03:00",
+        "location": "msk-arbat",
+    },
+    "finish_next_step": {"result": "Придёт в субботу"},
+    "drop_next_step": {"result": "Уже купила сама"},
+    "save_conversation_team": {
+        "name": {"ru": "Колл-центр", "en": "Call center"},
+        "first_answer_minutes": 15,
+        "channels": ["phone", "messenger"],
+    },
+    "create_message_source": {"code": "telegram", "channel": "messenger", "team": "call_center"},
     "cancel_order": {"reason": "changed_mind"},
     "pick_fulfillment": {
         "scans": [
@@ -598,11 +640,11 @@ class _Operation:
         return None if plain or module.startswith("litestar") else kind
 
     def parameters(self) -> dict[str, _Parameter]:
-        """Path and query parameters by the name they have in a request."""
+        """Path, query and header parameters by the name they have in a request."""
         found = {}
         for name, hint in self.hints.items():
             for marker in getattr(hint, "__metadata__", ()):
-                if isinstance(marker, PathParameter | QueryParameter):
+                if isinstance(marker, PathParameter | QueryParameter | HeaderParameter):
                     given = _Parameter(_present(hint), marker.description, self.signature.parameters[name].default)
                     found[marker.name or name] = given
         return found

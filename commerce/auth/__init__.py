@@ -43,7 +43,7 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, proof_of, sessions_of
+from commerce.auth.queries import device_code, logins, proof_of, sessions_of, staff_of_login
 from commerce.auth.schemas import (
     CodeSent,
     Confidential,
@@ -137,6 +137,7 @@ __all__ = [
     "hash_password",
     "identity",
     "known_shopper",
+    "logins",
     "not_sent",
     "proof_of",
     "proved_at",
@@ -152,6 +153,7 @@ __all__ = [
     "signed_in",
     "staff",
     "staff_member",
+    "staff_of_login",
     "start_session",
     "tokens_of",
     "verify",

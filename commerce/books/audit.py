@@ -593,10 +593,15 @@ STRAYS = [
             UNION ALL SELECT 'customer', id FROM customers.profiles
             UNION ALL SELECT 'expected_receipt', id FROM supply.announcements
             UNION ALL SELECT 'supplier', id FROM supply.suppliers
+            UNION ALL SELECT 'conversation', id FROM conversations.conversations
+            UNION ALL SELECT 'next_step', id FROM conversations.next_steps
+            UNION ALL SELECT 'conversation_team', id FROM conversations.teams
+            UNION ALL SELECT 'conversation_source', id FROM conversations.sources
         ) x ON x.aggregate = e.aggregate AND x.id = e.aggregate_id
         WHERE e.aggregate IN (
                 'order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'transfer', 'adjustment', 'customer',
-                'expected_receipt', 'supplier', 'count', 'count_task'
+                'expected_receipt', 'supplier', 'count', 'count_task', 'conversation', 'next_step',
+                'conversation_team', 'conversation_source'
             ) AND x.id IS NULL
         """,
     ),

@@ -40,7 +40,7 @@ from commerce.customers.guests import note_guest
 from commerce.customers.identifiers import email, phone
 from commerce.customers.merging import merge, unmerge
 from commerce.customers.proving import add as add_identifier
-from commerce.customers.queries import contacts, ids_of
+from commerce.customers.queries import contacts, ids_of, verified_holder, winner
 from commerce.customers.schemas import (
     AddIdentifier,
     AddressView,
@@ -116,4 +116,6 @@ __all__ = [
     "quiet_guests",
     "touches_of",
     "unmerge",
+    "verified_holder",
+    "winner",
 ]

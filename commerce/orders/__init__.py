@@ -20,6 +20,7 @@ from commerce.orders.events import (
 from commerce.orders.flow import book_sale
 from commerce.orders.numbers import read_number
 from commerce.orders.owners import head, heads, last_placed, numbers_of, of_people, reassign, unsettled
+from commerce.orders.queries import headline
 from commerce.orders.sales import book
 from commerce.orders.schemas import (
     Amount,
@@ -32,6 +33,7 @@ from commerce.orders.schemas import (
     LineForReturn,
     OrderForReturn,
     OrderHead,
+    OrderHeadline,
     OrderOfPerson,
     OrderView,
     PickupChoice,
@@ -67,6 +69,7 @@ __all__ = [
     "OrderForReturn",
     "OrderHandedOver",
     "OrderHead",
+    "OrderHeadline",
     "OrderOfPerson",
     "OrderPlaced",
     "OrderReassigned",
@@ -89,6 +92,7 @@ __all__ = [
     "export_person",
     "for_return",
     "head",
+    "headline",
     "heads",
     "last_placed",
     "numbers_of",

@@ -327,6 +327,14 @@ class OrderPlans(Struct, frozen=True, kw_only=True):
     items: list[OrderPlanView]
 
 
+class OrderHeadline(Struct, frozen=True, kw_only=True):
+    """What another document that names an order keeps of it."""
+
+    id: UUID
+    number: str
+    customer_id: UUID | None
+
+
 class OrderSummary(Struct, frozen=True, kw_only=True):
     """An order in a list."""
 

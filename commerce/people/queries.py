@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import convert
 
-from commerce import carts, customers, orders, returns
+from commerce import carts, conversations, customers, orders, returns
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.people.rooms import exporters
@@ -31,7 +31,7 @@ SELECT order_id, first, last, at FROM people.order_touches WHERE customer_id = A
 
 
 async def card(tx: Tx, _actor: Actor, *, customer: UUID) -> CustomerCard:
-    """A customer's profile with identifiers, addresses, consents and how much of his is open. Seven statements.
+    """A customer's profile with identifiers, addresses, consents and how much of his is open. Nine statements.
 
     Raises customers.UnknownCustomer.
     """
@@ -47,6 +47,7 @@ async def card(tx: Tx, _actor: Actor, *, customer: UUID) -> CustomerCard:
             orders=await orders.unsettled(tx, ids),
             returns=await returns.unsettled(tx, ids),
             carts=len(await carts.of_people(tx, ids, before=None, limit=MANY)),
+            conversations=await conversations.waiting_of(tx, ids),
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from commerce import auth, carts, customers, orders
+from commerce import auth, carts, conversations, customers, orders
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import NIL, system
 from commerce.people import queries, service
@@ -76,10 +76,16 @@ async def guest_profiles(db: Database, before: datetime) -> int:
         log.info("retention.progress", verb="erase", forgotten=forgotten)
 
 
+async def forget_conversations(tx: Tx, *, before: datetime, limit: int) -> int:
+    """What was said in a chunk of conversations that were closed before a moment; how many."""
+    return await conversations.forget_before(tx, system(), before=before, limit=limit)
+
+
 SUBJECTS: dict[str, Forget] = {
     "anonymous_carts": anonymous_carts,
     "guest_profiles": guest_profiles,
     "ended_sessions": by_chunks(auth.forget_sessions),
+    "conversations": by_chunks(forget_conversations),
     "touches": by_chunks(customers.forget_touches),
 }
 """How each kind of thing is forgotten; those that are fixed never are."""

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce import auth, customers, orders
+from commerce import auth, conversations, customers, orders
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
@@ -178,7 +178,7 @@ async def erase_customer(
     guards=[auth.everywhere("customers.merge")], status_code=200,
     responses=writes(
         customers.UnknownCustomer, SameCustomer, NothingNamed, NotOfCustomer, orders.UnknownOrder, customers.LastContact,
-        customers.GuestCannotWin,
+        customers.GuestCannotWin, conversations.UnknownConversation, conversations.AnotherWaits,
     ),
 )  # fmt: skip
 async def move_customer_records(

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from commerce import carts, customers, orders, returns
+from commerce import carts, conversations, customers, orders, returns
 from commerce.kernel.text import NO_NUL, Reason
 
 OrderNumber = Annotated[
     str, Meta(min_length=1, max_length=32, pattern=NO_NUL, description="4821-3059-1768, with any dashes and spaces")
 ]
-Kind = Literal["order", "return", "cart", "consent", "merge"]
+Kind = Literal["order", "return", "cart", "conversation", "consent", "merge"]
 """What a timeline tells of."""
 
 
@@ -24,6 +24,7 @@ class OpenThings(Struct, frozen=True, kw_only=True):
     orders: list[str]
     returns: list[str]
     carts: int
+    conversations: list[str]
 
 
 class CustomerCard(customers.CustomerView, frozen=True, kw_only=True):
@@ -55,6 +56,8 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of an order: what had led to it."""
     returned: returns.ReturnOfPerson | None = None
     cart: carts.CartOfPerson | None = None
+    conversation: conversations.PersonConversation | None = None
+    """With the last that was said, and what is to be done next and when."""
     consent: customers.ConsentView | None = None
     merge: customers.MergeRecord | None = None
 
@@ -118,6 +121,7 @@ class MoveRecords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     orders: Annotated[tuple[OrderNumber, ...], Meta(max_length=100)] = ()
     addresses: Records = ()
     identifiers: Records = ()
+    conversations: Records = ()
 
 
 class MovedView(Struct, frozen=True, kw_only=True):
@@ -128,3 +132,4 @@ class MovedView(Struct, frozen=True, kw_only=True):
     orders: list[str]
     addresses: list[UUID]
     identifiers: list[UUID]
+    conversations: list[UUID]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import convert, structs
 
-from commerce import auth, customers, orders, returns
+from commerce import auth, conversations, customers, orders, returns
 from commerce.infra import outbox
 from commerce.infra.db import Tx, forget_answers, forget_answers_naming
 from commerce.kernel.actor import Actor
@@ -173,9 +173,9 @@ async def move_records(tx: Tx, actor: Actor, *, customer: UUID, command: MoveRec
     """Give records of one customer, named one by one, to another: what came after a merge that was undone. All of them or none.
 
     An order's returns go with it; every record's own history says that it was moved. Raises customers.UnknownCustomer, SameCustomer,
-    NothingNamed, NotOfCustomer, orders.UnknownOrder.
+    NothingNamed, NotOfCustomer, orders.UnknownOrder, conversations.AnotherWaits, customers.LastContact and GuestCannotWin.
     """
-    if not (command.orders or command.addresses or command.identifiers):
+    if not (command.orders or command.addresses or command.identifiers or command.conversations):
         raise NothingNamed
     family, to = await customers.lock_families(tx, people=[customer, command.to])
     if family.id == to.id:
@@ -183,24 +183,29 @@ async def move_records(tx: Tx, actor: Actor, *, customer: UUID, command: MoveRec
     numbers = sorted({orders.read_number(number) for number in command.orders})
     addresses = await customers.move_addresses(tx, family=family, to=to, ids=command.addresses)
     held = await customers.move_identifiers(tx, family=family, to=to, ids=command.identifiers)
-    missing = {*command.addresses, *command.identifiers} - {*addresses, *held}
+    told = await conversations.owned_by(tx, family.ids, conversations=command.conversations)
+    missing = {*command.addresses, *command.identifiers, *command.conversations} - {*addresses, *held, *told}
     if missing:
         raise NotOfCustomer(records=sorted(str(one) for one in missing))
     moved = [
         await orders.reassign(tx, actor, number=number, family=family.ids, customer=to.id, reason=command.reason)
         for number in numbers
     ]
-    await returns.follow(tx, order_ids=moved, customer=to.id)
     because = structs.replace(actor, reason=command.reason)
+    for conversation in sorted(told):
+        await conversations.reassign(tx, because, conversation=conversation, person=to.id)
+    await returns.follow(tx, order_ids=moved, customer=to.id)
     changed = [name for name, ids in (("addresses", addresses), ("identifiers", held)) if ids]
     if changed:
         family.changed(tx, because, *changed)
         to.changed(tx, because, *changed)
     outbox.audit(
         tx, because, "customer.records_moved", "customer", family.id, before={"customer": family.id},
-        after={"customer": to.id, "orders": numbers, "addresses": addresses, "identifiers": held},
+        after={"customer": to.id, "orders": numbers, "addresses": addresses, "identifiers": held, "conversations": sorted(told)},
     )  # fmt: skip
-    return MovedView(customer=family.id, to=to.id, orders=numbers, addresses=addresses, identifiers=held)
+    return MovedView(
+        customer=family.id, to=to.id, orders=numbers, addresses=addresses, identifiers=held, conversations=sorted(told)
+    )
 
 
 LOCK_RULE = """

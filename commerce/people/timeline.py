@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct, convert, structs
 
-from commerce import carts, customers, orders, returns
+from commerce import carts, conversations, customers, orders, returns
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page, decode_cursor, page_of
@@ -49,6 +49,12 @@ async def _carts(tx: Tx, ids: Sequence[UUID], before: Before, limit: int) -> lis
     return [Entry(kind="cart", at=cart.changed_at, id=cart.id, cart=cart) for cart in found]
 
 
+async def _conversations(tx: Tx, ids: Sequence[UUID], before: Before, limit: int) -> list[Entry]:
+    at, id_ = before or (None, None)
+    found = await conversations.of_people(tx, ids, before=at, before_id=id_, limit=limit)
+    return [Entry(kind="conversation", at=one.opened_at, id=one.id, conversation=one) for one in found]
+
+
 async def _consents(tx: Tx, ids: Sequence[UUID], before: Before, limit: int) -> list[Entry]:
     found = await customers.consents_before(tx, ids, before=before, limit=limit)
     return [Entry(kind="consent", at=one.at, id=one.id, consent=one) for one in found]
@@ -63,6 +69,7 @@ SOURCES = (
     Source("order", "orders.read", _orders),
     Source("return", "orders.read", _returns),
     Source("cart", "customers.read", _carts),
+    Source("conversation", "conversations.work", _conversations),
     Source("consent", "customers.read", _consents),
     Source("merge", "customers.read", _merges),
 )

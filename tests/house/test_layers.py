@@ -19,6 +19,7 @@ FILES = {
 NOUNS = {
     "carts": {"owners", "pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
+    "conversations": {"books", "desk", "intake", "numbers", "signatures", "steps"},
     "counts": {"shrinkage"},
     "customers": {
         "addresses",

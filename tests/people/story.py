@@ -11,6 +11,7 @@ from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.infra.tables import audit_records
 from commerce.kernel.ids import uuid7
+from tests.conversations.talk import team
 from tests.support import Client, Shop
 
 PASSWORD = "beryoza-fonar-222"
@@ -48,6 +49,14 @@ async def parted(shop: Shop, loser: UUID) -> None:
     operator = await shop.staff("call_center", channel="call_center")
     command = customers.UnmergeCustomer(reason="Mother and daughter")
     await shop.db.write(customers.unmerge, operator.actor, customer=loser, command=command)
+
+
+async def talked(shop: Shop, staff: Client, person: UUID, words: str, **more: Any) -> dict[str, Any]:
+    """Staff note a conversation with a customer."""
+    body = {"channel": "phone", "summary": words, "customer": str(person), "team": await team(shop), **more}
+    answer = await staff.post("/v1/conversations", body)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
 
 
 async def told(shop: Shop) -> None:

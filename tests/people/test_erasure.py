@@ -13,7 +13,7 @@ from commerce.infra.tables import metadata
 from commerce.people.rooms import erasers, exporters
 from tests.auth.support import refused
 from tests.orders.story import cash, make_ready, order_body, pickup_code, place, put, step
-from tests.people.story import fresh_email, fresh_phone, merged, problem, records, rows, signed_up, told
+from tests.people.story import fresh_email, fresh_phone, merged, problem, records, rows, signed_up, talked, told
 from tests.support import Client, Item, Shop, Store, clock, unique
 
 
@@ -45,7 +45,7 @@ class Life:
         self.shop = shop
         self.name, self.old_name, self.street = unique("Аглая"), unique("Глафира"), unique("переулок")
         self.recipient, self.remark, self.device = unique("Тихон"), unique("у калитки"), unique("phone of mine")
-        self.click, self.counter_note = unique("gclid"), unique("царапина")
+        self.click, self.counter_note, self.said = unique("gclid"), unique("царапина"), unique("ищет шубу")
         self.email, self.phone, self.contact_phone = fresh_email(), fresh_phone(), fresh_phone()
         self.me: Client
         self.old: Client
@@ -54,7 +54,7 @@ class Life:
     @property
     def words(self) -> list[str]:
         return [
-            self.name, self.old_name, self.street, self.recipient, self.remark, self.device, self.click, self.counter_note,
+            self.name, self.old_name, self.street, self.recipient, self.remark, self.device, self.click, self.counter_note, self.said,
             self.email, self.phone, self.contact_phone,
         ]  # fmt: skip
 
@@ -86,6 +86,7 @@ class Life:
         await merged(shop, self.old.actor.subject, self.me.actor.subject)
         changed = await self.staff.patch(f"/v1/customers/{self.me.actor.subject}", {"language": "en"})
         assert changed.json()["name"] == self.name
+        await talked(shop, self.staff, self.me.actor.subject, self.said, subject=self.said)
         await put(self.me, (item, 1))
         return str(order["number"])
 
@@ -105,7 +106,7 @@ async def test_the_export_holds_everything(shop: Shop, audited: None) -> None:
     assert found["customer"] == str(life.me.actor.subject)
     assert found["ids"] == [str(life.me.actor.subject), str(life.old.actor.subject)]
     assert set(found["rooms"]) == {room for room, _ in exporters()} >= {
-        "auth", "customers", "carts", "orders", "returns", "people",
+        "auth", "customers", "carts", "orders", "conversations", "returns", "people",
     }  # fmt: skip
     for word in life.words:
         assert word in mine.text, word

@@ -125,6 +125,6 @@ async def test_the_card_tells_all_that_is_known(shop: Shop, audited: None) -> No
         assert [one["street"] for one in card["addresses"]] == ["Баумана"]
         assert [one["channel"] for one in card["consents"]] == ["sms"]
         assert card["touches"]["first"]["store_qr"] == "qr-1"
-        assert card["open"] == {"orders": [order["number"]], "returns": [], "carts": 1}
+        assert card["open"] == {"orders": [order["number"]], "returns": [], "carts": 1, "conversations": []}
     nobody = "00000000-0000-7000-8000-000000000000"
     assert problem(await operator.get(f"/v1/customers/{nobody}")) == (404, "unknown-customer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.orders.story import cash, make_ready, pickup_code, place, step
-from tests.people.story import fresh_phone, merged, parted, problem, records, rows, signed_up
+from tests.people.story import fresh_phone, merged, parted, problem, records, rows, signed_up, talked
 from tests.support import Client, Item, Shop, Store
 
 
@@ -42,9 +42,12 @@ async def test_an_order_with_its_return_an_address_and_an_identifier_become_anot
     where = f"/v1/customers/{mother.actor.subject}/identifiers"
     held = (await staff.post(where, {"kind": "phone", "value": phone})).json()["identifiers"]
     (claim,) = [one["id"] for one in held if one["value"] == phone]
+    talk = await talked(shop, staff, mother.actor.subject, "Ждёт звонка")
+    (talk_id,) = await rows(shop, "SELECT id FROM conversations.conversations WHERE number = :n", n=talk["number"])
     await parted(shop, daughter.actor.subject)
     mother, daughter = await again(shop, mother, daughter)
     named = {"orders": [order["number"]], "addresses": [home["id"]], "identifiers": [claim]}
+    named["conversations"] = [str(talk_id["id"])]
     answer = await moved(shop, mother, daughter, **named)
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"customer": str(mother.actor.subject), "to": str(daughter.actor.subject), **named}
@@ -66,6 +69,8 @@ async def test_an_order_with_its_return_an_address_and_an_identifier_become_anot
     assert event["actor"]["reason"] == "Ordered while they were one"
     (record,) = await records(shop, "customer.records_moved", mother.actor.subject)
     assert record.after["customer"] == str(daughter.actor.subject)
+    told_of = await rows(shop, "SELECT person_id FROM conversations.conversations WHERE number = :n", n=talk["number"])
+    assert told_of == [{"person_id": daughter.actor.subject}]
     assert (await mother.get(f"/v1/orders/{kept['number']}")).status_code == 200
 
 

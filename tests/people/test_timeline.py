@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Litestar
 
 from tests.orders.story import cash, make_ready, pickup_code, place, step
-from tests.people.story import merged, problem, signed_up, told
+from tests.people.story import merged, problem, signed_up, talked, told
 from tests.support import Client, Item, Shop, Store, clock
 from tests.support_statements import count_statements
 
@@ -43,10 +43,14 @@ async def lived(shop: Shop, store: Store, item: Item) -> tuple[Client, Client, d
     clock.travel(timedelta(minutes=1))
     await merged(shop, old.actor.subject, me.actor.subject)
     clock.travel(timedelta(minutes=1))
+    due = (clock() + timedelta(days=1)).isoformat()
+    step_ahead = {"what": "Перезвонить во вторник", "due_at": due}
+    talk = await talked(shop, staff, old.actor.subject, "Ищет размер 46", next_step=step_ahead)
+    clock.travel(timedelta(minutes=1))
     second = await place(me, store, (item, 1))
     clock.travel(timedelta(minutes=1))
     await me.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 3})
-    return me, old, {"first": first, "second": second, "returned": returned.json()}
+    return me, old, {"first": first, "second": second, "returned": returned.json(), "talk": talk}
 
 
 async def test_the_whole_person_newest_first_for_call_center_and_store_alike(shop: Shop, audited: None) -> None:
@@ -55,12 +59,23 @@ async def test_the_whole_person_newest_first_for_call_center_and_store_alike(sho
     me, old, did = await lived(shop, store, item)
     operator, associate = await shop.staff("call_center"), await shop.staff("associate", store.code)
     told_to = await listed(operator, me)
-    assert [entry["kind"] for entry in told_to] == ["cart", "order", "merge", "consent", "return", "order"]
-    cart, second, merge, consent, back, first = told_to
+    assert [entry["kind"] for entry in told_to] == [
+        "cart",
+        "order",
+        "conversation",
+        "merge",
+        "consent",
+        "return",
+        "order",
+    ]
+    cart, second, talk, merge, consent, back, first = told_to
     assert (cart["cart"]["lines"], cart["cart"]["skus"], cart["cart"]["channel"]) == (1, [item.sku], "site")
     assert (second["order"]["number"], second["order"]["state"]) == (did["second"]["number"], "placed")
     assert (second["order"]["bought_at"], second["order"]["fulfilled_at"]) == (None, [store.code])
     assert "touches" not in second
+    said = talk["conversation"]
+    assert (said["number"], said["summary"]) == (did["talk"]["number"], "Ищет размер 46")
+    assert said["next_step"] == "Перезвонить во вторник"
     assert (merge["merge"]["loser"], merge["merge"]["winner"]) == (str(old.actor.subject), str(me.actor.subject))
     assert merge["merge"]["undone"] is False
     assert (consent["consent"]["channel"], consent["consent"]["granted"]) == ("sms", True)
@@ -110,4 +125,4 @@ async def test_the_number_of_statements_is_fixed(shop: Shop, app: Litestar, audi
         async with count_statements(app.state.db) as statements:
             await listed(operator, one)
         seen.append(len(statements))
-    assert seen == [10, 10]
+    assert seen == [11, 11]
