@@ -12,8 +12,9 @@ INVARIANTS = [
         SELECT o.id, o.payload ->> 'number' AS number FROM infra.outbox o
         JOIN infra.deliveries d ON d.event_id = o.id AND d.subscriber IN ('people.order_touches', 'people.sale_touches')
         LEFT JOIN people.order_touches t ON t.order_id = o.aggregate_id
+        LEFT JOIN orders.orders now ON now.id = o.aggregate_id
         WHERE d.delivered_at IS NOT NULL AND o.payload ->> 'customer_id' IS NOT NULL
-          AND (t.order_id IS NULL OR t.customer_id <> CAST(o.payload ->> 'customer_id' AS uuid))
+          AND (t.order_id IS NULL OR t.customer_id NOT IN (CAST(o.payload ->> 'customer_id' AS uuid), now.customer_id))
         """,
     ),
     Invariant(

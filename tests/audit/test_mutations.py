@@ -487,7 +487,7 @@ PEOPLE = [
     ("parted in silence", MERGE_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'customer.unmerged'"),
     ("merged by another", MERGE_RECORDS, "UPDATE customers.merges SET merged_by = loser_id WHERE proof = 'staff'"),
     ("a guest with a contact of his own", GUESTS, "UPDATE customers.identifiers i SET verified_at = now() FROM customers.profiles p"
-     " WHERE p.id = i.profile_id AND p.guest AND i.kind = 'phone'"),
+     " WHERE p.id = i.profile_id AND p.guest AND i.value = '+79010000001'"),
     ("a card that is only claimed", CARDS, "UPDATE customers.identifiers SET verified_at = NULL WHERE kind = 'loyalty_card'"),
     ("erased, but found", OF_NOBODY, "UPDATE customers.profiles SET erased_at = now(), name = NULL WHERE NOT guest"),
     ("erased, but named", NAMELESS, "UPDATE customers.profiles SET erased_at = now() WHERE name IS NOT NULL"),
@@ -622,7 +622,7 @@ COUNTS = [
     ("a task that is gone", NO_AGGREGATE, "DELETE FROM counts.tasks"),
 ]  # fmt: skip
 ERASED = "(SELECT id FROM customers.profiles WHERE erased_at IS NOT NULL)"
-PEOPLE = [
+ACROSS_ROOMS = [
     ("an order of unknown origin", LED_TO, "DELETE FROM people.order_touches"),
     ("what led another here", LED_TO, "UPDATE people.order_touches SET customer_id = gen_random_uuid()"),
     ("it led to an order afterwards", LED_BEFORE, "UPDATE people.order_touches SET last = jsonb_set(last, '{at}', '\"2999-01-01T00:00:00Z\"')"
@@ -647,7 +647,7 @@ PEOPLE = [
     ("given to another", AS_PLACED, "DELETE FROM infra.outbox WHERE type = 'order.reassigned'"),
 ]  # fmt: skip
 FAULTS = [
-    *PEOPLE,
+    *ACROSS_ROOMS,
     *GOODS,
     *ADJUSTMENTS,
     *WORK,
