@@ -15,6 +15,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
@@ -235,7 +236,7 @@ def render_unexpected(request: Request[Any, Any, Any], error: Exception) -> Resp
     mapped = busy_or(error)
     if isinstance(mapped, Problem):
         return render_problem(request, mapped)
-    log.error("request.failed", path=request.scope["path"], exc_info=error)
+    log.error("request.failed", path=logged_path(request.scope["path"]), exc_info=error)
     return render_problem(request, Problem())
 
 
@@ -354,8 +355,19 @@ class StaleTag(Malformed):
     detail_ru = 'Передайте ETag в том виде, в котором он получен, например `"7"`, или `*`.'
 
 
-def if_match_of(seen: IfMatchHeader = None) -> int | None:
-    """The version in If-Match, the first number of a tag of several; None when absent or `*`. Raises StaleTag when it does not parse."""
+@cache
+def _needs_version(handler: BaseRouteHandler) -> bool:
+    specs = (getattr(handler, "responses", None) or {}).values()
+    return any(VersionRequired in spec.kinds for spec in specs if isinstance(spec, Refusals))
+
+
+def if_match_of(request: Request[Any, Any, Any], seen: IfMatchHeader = None) -> int | None:
+    """The version in If-Match, the first number of a tag of several; None for `*`, or when absent where it need not be.
+
+    Raises VersionRequired when it is absent on a route that declares that; StaleTag when it does not parse.
+    """
+    if seen is None and _needs_version(request.route_handler):
+        raise VersionRequired
     if seen is None or seen.strip() == "*":
         return None
     match = re.fullmatch(r'(?:W/)?"(\d{1,9})(?:\.\d{1,9})*"', seen.strip(), re.ASCII)
@@ -404,6 +416,18 @@ SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schem
 """Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
 
 
+BY_LINK = "/v1/shared-lists/"
+"""Addresses under it have a secret in them: whoever has the link may read."""
+
+
+def logged_path(path: str) -> str:
+    """The path as the log may keep it."""
+    if not path.startswith(BY_LINK):
+        return path
+    _, slash, rest = path.removeprefix(BY_LINK).partition("/")
+    return f"{BY_LINK}…{slash}{rest}"
+
+
 class Api(Litestar):
     """The application with a request id on everything, refusals of the router included: the client's `X-Request-Id` when
     well-formed; on the answer, in the log, in `instance`. One access line per request."""
@@ -443,7 +467,7 @@ class Api(Litestar):
             (log.debug if scope["path"].startswith("/health/") else log.info)(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=logged_path(scope["path"]),
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )
