@@ -26,6 +26,7 @@ from commerce.carts.service import (
 )
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
+from commerce.kernel.tags import ANY, Seen
 
 
 class TakenOut(Struct, frozen=True, kw_only=True):
@@ -98,12 +99,12 @@ async def take_out(
     cart: str,
     sku: str,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> TakenOut:
     """Take a line out of the caller's cart and answer what it was. Raises NotInCart, UnknownCart, CartClosed, StaleCart."""
     taken = await _take_out(tx, actor, cart=cart, skus=[sku])
-    await _refuse_stale(tx, taken, expected, currency)
+    await _refuse_stale(tx, taken, seen, currency)
     line = next((one for one in taken.before if one.sku == sku), None) if taken is not None else None
     if taken is None or line is None:
         raise NotInCart(sku=sku)

@@ -9,6 +9,7 @@ import msgspec
 from commerce import carts
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
+from commerce.kernel.tags import ANY, Seen
 from commerce.lists.errors import ListFull, NotOnList, UnknownList
 from commerce.lists.queries import by_link
 from commerce.lists.schemas import (
@@ -31,7 +32,7 @@ async def move_to_cart(
     name: str,
     command: MoveToCart,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: carts.Announce | None = None,
 ) -> MovedToCart:
     """Put lines of a list into the caller's open cart, as far as each can be bought, and off the list unless they are kept there.
@@ -39,7 +40,7 @@ async def move_to_cart(
     What was saved for later goes back whole, beside what the cart has by now; what is wished for only raises it. What could not be
     moved, or not all of it, stays on the list. Raises UnknownList, StaleList, NotOnList.
     """
-    held = await hold(tx, actor, name=name, expected=expected, currency=currency)
+    held = await hold(tx, actor, name=name, seen=seen, currency=currency)
     if held is None:
         raise UnknownList(list=name)
     chosen = _chosen(held.lines, command.skus)
@@ -71,15 +72,15 @@ async def save_for_later(
     cart: str,
     sku: str,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: carts.Announce | None = None,
 ) -> SavedForLater:
-    """Take a line out of the caller's cart and keep it in what he saved for later, in one transaction. `expected` is the cart's version.
+    """Take a line out of the caller's cart and keep it in what he saved for later, in one transaction. `seen` is the cart's version.
 
     Raises carts.UnknownCart, carts.CartClosed, carts.StaleCart, carts.NotInCart, ListFull, TooManyLists.
     """
     held = await hold_or_begin(tx, actor, kind="saved")
-    taken = await carts.take_out(tx, actor, cart=cart, sku=sku, currency=currency, expected=expected, announce=announce)
+    taken = await carts.take_out(tx, actor, cart=cart, sku=sku, currency=currency, seen=seen, announce=announce)
     old = next((line for line in held.lines if line.sku == sku), None)
     if old is None and len(held.lines) >= MAX_LINES:
         raise ListFull(maximum=MAX_LINES)

@@ -12,6 +12,7 @@ from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, VersionRequired, problems, writes
 from commerce.infra.live import Live
 from commerce.kernel.actor import Actor
+from commerce.kernel.tags import Seen
 from commerce.kernel.text import Sku
 from commerce.lists import moving, queries, service
 from commerce.lists.errors import (
@@ -106,13 +107,13 @@ async def rename_list(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     list: FromPath[ListName],  # noqa: A002
     data: JSONBody[RenameList],
 ) -> ListView:
     """Call a named list otherwise."""
     return await db.write_once(
-        once, ListView, service.rename, actor, name=list, command=data, currency=settings.currency, expected=if_match
+        once, ListView, service.rename, actor, name=list, command=data, currency=settings.currency, seen=seen
     )
 
 
@@ -125,13 +126,11 @@ async def delete_list(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     list: FromPath[ListName],  # noqa: A002
 ) -> None:
     """Delete a list with its lines; its link shows nothing any more."""
-    await db.write_once(
-        once, type(None), service.delete, actor, name=list, currency=settings.currency, expected=if_match
-    )
+    await db.write_once(once, type(None), service.delete, actor, name=list, currency=settings.currency, seen=seen)
 
 
 @put(
@@ -143,7 +142,7 @@ async def put_list_line(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     list: FromPath[ListName],  # noqa: A002
     sku: FromPath[Sku],
     data: JSONBody[PutListLine],
@@ -151,7 +150,7 @@ async def put_list_line(
     """Set how many of a SKU the list holds, sold out or not. `If-Match: "0"` begins the wish list or what is saved for later."""
     return await db.write_once(
         once, ListView, service.put_line, actor, name=list, sku=sku, command=data, currency=settings.currency,
-        expected=if_match,
+        seen=seen,
     )  # fmt: skip
 
 
@@ -164,13 +163,13 @@ async def remove_list_line(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     list: FromPath[ListName],  # noqa: A002
     sku: FromPath[Sku],
 ) -> ListView:
     """Take a SKU off the list; it need not be on it."""
     return await db.write_once(
-        once, ListView, service.remove_line, actor, name=list, sku=sku, currency=settings.currency, expected=if_match
+        once, ListView, service.remove_line, actor, name=list, sku=sku, currency=settings.currency, seen=seen
     )
 
 
@@ -184,14 +183,14 @@ async def move_list_to_cart(
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     live: NamedDependency[Live],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     list: FromPath[ListName],  # noqa: A002
     data: JSONBody[MoveToCart],
 ) -> MovedToCart:
     """Put lines of the list into the open cart and hear what became of each; what could not be bought stays on the list."""
     return await db.write_once(
         once, MovedToCart, moving.move_to_cart, actor, name=list, command=data, currency=settings.currency,
-        expected=if_match, announce=live.publish,
+        seen=seen, announce=live.publish,
     )  # fmt: skip
 
 
@@ -208,14 +207,14 @@ async def save_for_later(
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     live: NamedDependency[Live],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     cart: FromPath[carts.CartName],
     sku: FromPath[Sku],
 ) -> SavedForLater:
     """Take a line out of the cart and keep it for later. Back: `POST /v1/lists/saved/move-to-cart`."""
     return await db.write_once(
         once, SavedForLater, moving.save_for_later, actor, cart=cart, sku=sku, currency=settings.currency,
-        expected=if_match, announce=live.publish,
+        seen=seen, announce=live.publish,
     )  # fmt: skip
 
 

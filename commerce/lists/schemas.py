@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from commerce import carts
 from commerce.kernel.money import Money
+from commerce.kernel.tags import mark_of
 from commerce.kernel.text import NO_NUL, Quantity, ShortText, Sku
 
 MAX_LISTS = 50
@@ -129,6 +130,11 @@ class ListView(Struct, frozen=True, kw_only=True):
     created_at: datetime | None
     changed_at: datetime | None
 
+    @property
+    def entity_tag(self) -> str:
+        """Of the list and its version: two wish lists that follow each other never share one."""
+        return f"{self.version}.{mark_of(self.id)}" if self.id is not None else "0"
+
 
 class ListSummary(Struct, frozen=True, kw_only=True):
     """A list without its lines."""
@@ -163,6 +169,11 @@ class MovedToCart(Struct, frozen=True, kw_only=True):
     left: ListView
     cart: carts.CartView
 
+    @property
+    def entity_tag(self) -> str:
+        """The list's."""
+        return self.left.entity_tag
+
 
 class SavedForLater(Struct, frozen=True, kw_only=True):
     """The cart without the line, and the list that has it now. `version` is the cart's."""
@@ -170,6 +181,11 @@ class SavedForLater(Struct, frozen=True, kw_only=True):
     version: int
     cart: carts.CartView
     saved: ListView
+
+    @property
+    def entity_tag(self) -> str:
+        """The cart's."""
+        return self.cart.entity_tag
 
 
 class Shared(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import ANY, Seen, mark_of
 from commerce.lists import queries, tables
 from commerce.lists.errors import ListFull, ListWithoutName, StaleList, TooManyLists, UnknownList
 from commerce.lists.events import (
@@ -139,11 +140,9 @@ async def create(tx: Tx, actor: Actor, *, command: CreateList, currency: str) ->
     return await view(tx, head, [], currency=currency)
 
 
-async def rename(
-    tx: Tx, actor: Actor, *, name: str, command: RenameList, currency: str, expected: int | None = None
-) -> ListView:
-    """Call a named list otherwise. Raises UnknownList, ListWithoutName; StaleList when `expected` is not its version."""
-    held = await hold(tx, actor, name=name, expected=expected, currency=currency)
+async def rename(tx: Tx, actor: Actor, *, name: str, command: RenameList, currency: str, seen: Seen = ANY) -> ListView:
+    """Call a named list otherwise. Raises UnknownList, ListWithoutName; StaleList when `seen` is not its version."""
+    held = await hold(tx, actor, name=name, seen=seen, currency=currency)
     if held is None or held.head.kind != "named":
         raise ListWithoutName
     if held.head.name == command.name:
@@ -154,13 +153,13 @@ async def rename(
     return await view(tx, head, held.lines, currency=currency)
 
 
-async def delete(tx: Tx, actor: Actor, *, name: str, currency: str, expected: int | None = None) -> None:
+async def delete(tx: Tx, actor: Actor, *, name: str, currency: str, seen: Seen = ANY) -> None:
     """Delete a list with its lines; its link is void. Raises UnknownList, StaleList."""
     row = await tx.first(ONE, family=await family_of(tx, actor), **named(name))
     if row is None:
         raise UnknownList(list=name)
     await tx.rows(LOCK_OWNERS, owners=[row.shopper_id])
-    held = await hold(tx, actor, name=str(row.id), expected=expected, currency=currency)
+    held = await hold(tx, actor, name=str(row.id), seen=seen, currency=currency)
     if held is None or held.head.shopper_id != row.shopper_id:
         raise UnknownList(list=name)
     await tx.execute(DELETE_LIST, list=row.id, at=tx.at)
@@ -170,7 +169,7 @@ async def delete(tx: Tx, actor: Actor, *, name: str, currency: str, expected: in
 
 
 async def put_line(
-    tx: Tx, actor: Actor, *, name: str, sku: str, command: PutListLine, currency: str, expected: int | None = None
+    tx: Tx, actor: Actor, *, name: str, sku: str, command: PutListLine, currency: str, seen: Seen = ANY
 ) -> ListView:
     """Set how many of a SKU a list holds. The first line makes the wish list or what is saved for later.
 
@@ -178,7 +177,7 @@ async def put_line(
     UnknownList, StaleList, ListFull, TooManyLists.
     """
     held = await (hold_or_begin(tx, actor, kind=name) if name in NAMES else _existing(tx, actor, name))
-    await _refuse_stale(tx, held, name, expected, currency)
+    await _refuse_stale(tx, held, name, seen, currency)
     variants = await catalog.by_skus(tx, [*{line.sku for line in held.lines} | {sku}])
     old = next((line for line in held.lines if line.sku == sku), None)
     variant = variants.get(sku)
@@ -204,11 +203,9 @@ async def put_line(
     return view_of(goods, head, after, currency=currency)
 
 
-async def remove_line(
-    tx: Tx, actor: Actor, *, name: str, sku: str, currency: str, expected: int | None = None
-) -> ListView:
+async def remove_line(tx: Tx, actor: Actor, *, name: str, sku: str, currency: str, seen: Seen = ANY) -> ListView:
     """Take a SKU off a list; it need not be on it. Raises UnknownList, StaleList."""
-    held = await hold(tx, actor, name=name, expected=expected, currency=currency)
+    held = await hold(tx, actor, name=name, seen=seen, currency=currency)
     if held is None:
         return empty_view(NAMES[name])
     gone = [line for line in held.lines if line.sku == sku]
@@ -316,14 +313,14 @@ async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
         outbox.record(tx, actor, ListDeleted(**_of(after)))
 
 
-async def hold(tx: Tx, actor: Actor, *, name: str, currency: str, expected: int | None = None) -> Held | None:
+async def hold(tx: Tx, actor: Actor, *, name: str, currency: str, seen: Seen = ANY) -> Held | None:
     """Lock one of the caller's lists until the transaction ends and read its lines; None for a wish list that was never begun. Three
-    statements. Raises UnknownList for an id; StaleList when `expected` is not the version.
+    statements. Raises UnknownList for an id; StaleList when `seen` is not the version.
     """
     held = await _lock(tx, await family_of(tx, actor), name)
     if held is None and name not in NAMES:
         raise UnknownList(list=name)
-    await _refuse_stale(tx, held, name, expected, currency)
+    await _refuse_stale(tx, held, name, seen, currency)
     return held
 
 
@@ -352,14 +349,15 @@ async def _existing(tx: Tx, actor: Actor, name: str) -> Held:
     return held
 
 
-async def _refuse_stale(tx: Tx, held: Held | None, name: str, expected: int | None, currency: str) -> None:
+async def _refuse_stale(tx: Tx, held: Held | None, name: str, seen: Seen, currency: str) -> None:
     """Raise StaleList, with the list as it is, when the caller saw another version."""
-    version = held.head.version if held is not None else 0
-    if expected is None or expected == version:
+    head = held.head if held is not None and not held.new else None
+    version = head.version if head is not None else 0
+    if seen.is_of(version, mark_of(head.id if head is not None else None)):
         return
-    if held is None or held.new:
-        raise StaleList(seen=expected, version=0, list=empty_view(NAMES[name]))
-    raise StaleList(seen=expected, version=version, list=await view(tx, held.head, held.lines, currency=currency))
+    if held is None or head is None:
+        raise StaleList(seen=seen.version, version=0, list=empty_view(NAMES[name]))
+    raise StaleList(seen=seen.version, version=version, list=await view(tx, head, held.lines, currency=currency))
 
 
 def change(tx: Tx, actor: Actor, held: Held, *, put: Iterable[Line] = (), remove: Iterable[Line] = ()) -> Head:

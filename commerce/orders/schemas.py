@@ -536,3 +536,8 @@ class Reordered(Struct, frozen=True, kw_only=True):
     version: int
     cart: carts.CartView
     lines: list[ReorderedLine]
+
+    @property
+    def entity_tag(self) -> str:
+        """The cart's."""
+        return self.cart.entity_tag
