@@ -103,7 +103,7 @@ async def test_all_of_them_or_none(shop: Shop, audited: None) -> None:
     foreign = (await stranger.post("/v1/me/addresses", {"city": "Тверь", "street": "Чужая"})).json()
     order, others = await place(one, store, (item, 1)), await place(stranger, store, (item, 1))
     (mail,) = (await one.get("/v1/me/identifiers")).json()["items"]
-    refusals = [
+    refusals: list[tuple[dict[str, Any], tuple[int, str]]] = [
         ({"addresses": [home["id"], foreign["id"]], "orders": [order["number"]]}, (409, "not-of-customer")),
         ({"addresses": [home["id"]], "orders": [order["number"], others["number"]]}, (404, "unknown-order")),
         ({"identifiers": [mail["id"]]}, (409, "last-contact")),
