@@ -22,8 +22,8 @@ INVARIANTS = [
         "what led to an order came before it",
         """
         SELECT t.order_id FROM people.order_touches t JOIN orders.orders o ON o.id = t.order_id
-        WHERE t.at <> o.placed_at OR CAST(t.first ->> 'at' AS timestamptz) > CAST(t.last ->> 'at' AS timestamptz)
-           OR CAST(t.last ->> 'at' AS timestamptz) > o.placed_at
+        WHERE t.at <> o.placed_at OR CAST(t.first_touch ->> 'at' AS timestamptz) > CAST(t.last_touch ->> 'at' AS timestamptz)
+           OR CAST(t.last_touch ->> 'at' AS timestamptz) > o.placed_at
         """,
     ),
     Invariant(
@@ -48,7 +48,8 @@ INVARIANTS = [
             UNION ALL SELECT 'return' FROM returns.returns r JOIN returns.lines l ON l.return_id = r.id
                 WHERE r.customer_id = p.id AND r.created_at <= p.erased_at AND l.note IS NOT NULL
             UNION ALL SELECT 'what led to an order' FROM people.order_touches t
-                WHERE t.customer_id = p.id AND t.at <= p.erased_at AND (t.first IS NOT NULL OR t.last IS NOT NULL)
+                WHERE t.customer_id = p.id AND t.at <= p.erased_at AND (t.first_touch IS NOT NULL OR t.last_touch IS NOT NULL)
+            UNION ALL SELECT 'list' FROM lists.lists l WHERE l.shopper_id = p.id AND l.created_at <= p.erased_at AND l.state = 'open'
             UNION ALL SELECT 'conversation' FROM conversations.conversations c WHERE c.person_id = p.id AND c.opened_at <= p.erased_at
                 AND (c.handle IS NOT NULL OR c.subject IS NOT NULL)
             UNION ALL SELECT 'what was said' FROM conversations.conversations c JOIN conversations.entries e ON e.conversation_id = c.id

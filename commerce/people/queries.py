@@ -23,10 +23,10 @@ from commerce.people.schemas import (
 
 MANY = 100
 """Open carts that a card counts at most."""
-TOUCHES = "SELECT first, last FROM people.order_touches WHERE order_id = :order"
+TOUCHES = "SELECT first_touch, last_touch FROM people.order_touches WHERE order_id = :order"
 RULES = "SELECT subject, days, fixed, version, updated_at, updated_by FROM people.retention_rules ORDER BY subject"
 EXPORT = """
-SELECT order_id, first, last, at FROM people.order_touches WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY at, order_id
+SELECT order_id, first_touch, last_touch, at FROM people.order_touches WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY at, order_id
 """
 
 
@@ -56,7 +56,9 @@ async def order_touches(tx: Tx, _actor: Actor, *, number: str) -> OrderTouches:
     """What had led to an order; nothing when nobody knows. Two statements. Raises orders.UnknownOrder."""
     order = await orders.head(tx, number=number)
     row = await tx.first(TOUCHES, order=order.id)
-    found = convert({"first": row.first, "last": row.last}, customers.Touches) if row else customers.Touches()
+    found = (
+        convert({"first": row.first_touch, "last": row.last_touch}, customers.Touches) if row else customers.Touches()
+    )
     return OrderTouches(number=order.number, first=found.first, last=found.last)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
 from commerce import auth, carts, conversations, customers, orders
+from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import NIL, system
 from commerce.people import queries, service
@@ -85,19 +86,21 @@ SUBJECTS: dict[str, Forget] = {
     "anonymous_carts": anonymous_carts,
     "guest_profiles": guest_profiles,
     "ended_sessions": by_chunks(auth.forget_sessions),
+    "audit_records": by_chunks(outbox.forget_audit),
     "conversations": by_chunks(forget_conversations),
     "touches": by_chunks(customers.forget_touches),
 }
 """How each kind of thing is forgotten; those that are fixed never are."""
 
 
-async def keep_rules(db: Database) -> dict[str, int]:
-    """Forget everything that the rules say is old: by subject, how many. Safe to be stopped at any moment and to run twice."""
+async def keep_rules(db: Database, *, only: Collection[str] | None = None) -> dict[str, int]:
+    """Forget everything that the rules say is old, or only some kinds of it: by subject, how many. Safe to be stopped at any moment and
+    to run twice."""
     rules = await db.read(queries.rules)
     forgotten = {}
     for rule in rules.items:
         forget = SUBJECTS.get(rule.subject)
-        if forget is None or rule.days is None:
+        if forget is None or rule.days is None or (only is not None and rule.subject not in only):
             continue
         forgotten[rule.subject] = await forget(db, db.clock() - timedelta(days=rule.days))
         log.info("retention.done", subject=rule.subject, days=rule.days, forgotten=forgotten[rule.subject])

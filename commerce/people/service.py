@@ -108,7 +108,7 @@ async def note_guest(tx: Tx, actor: Actor, *, order_id: UUID) -> None:
 
 
 KEEP_TOUCHES = """
-INSERT INTO people.order_touches (order_id, customer_id, first, last, at) VALUES (:order, :customer, :first, :last, :at)
+INSERT INTO people.order_touches (order_id, customer_id, first_touch, last_touch, at) VALUES (:order, :customer, :first, :last, :at)
 ON CONFLICT (order_id) DO NOTHING
 """
 
@@ -153,8 +153,8 @@ async def forget_answers_about(tx: Tx, *, customer: UUID) -> int:
 
 
 ERASE = """
-UPDATE people.order_touches SET first = NULL, last = NULL
-WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND (first IS NOT NULL OR last IS NOT NULL)
+UPDATE people.order_touches SET first_touch = NULL, last_touch = NULL
+WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND (first_touch IS NOT NULL OR last_touch IS NOT NULL)
 """
 
 

@@ -23,8 +23,8 @@ from commerce.infra.tables import metadata
 class OrderTouchColumns(TypedColumns):
     order_id = Column(Uuid, ForeignKey("orders.orders.id"), primary_key=True)
     customer_id = Column(Uuid, ForeignKey("auth.principals.id"), nullable=False)
-    first = Column(JSONB, info={"personal": True})
-    last = Column(JSONB, info={"personal": True})
+    first_touch = Column(JSONB, info={"personal": True})
+    last_touch = Column(JSONB, info={"personal": True})
     at = Column(DateTime(timezone=True), nullable=False)
 
 
@@ -32,7 +32,7 @@ order_touches = Table(
     "order_touches",
     metadata,
     OrderTouchColumns,
-    CheckConstraint("(first IS NULL) = (last IS NULL)", name="both"),
+    CheckConstraint("(first_touch IS NULL) = (last_touch IS NULL)", name="both"),
     Index("ix_order_touches_customer_id", "customer_id"),
     schema="people",
 )

@@ -17,7 +17,9 @@ from commerce.people.schemas import Entry, Kind
 Before = tuple[datetime, UUID] | None
 Read = Callable[[Tx, Sequence[UUID], Before, int], Awaitable[list[Entry]]]
 
-TOUCHES = "SELECT order_id, first, last FROM people.order_touches WHERE order_id = ANY(CAST(:orders AS uuid[]))"
+TOUCHES = (
+    "SELECT order_id, first_touch, last_touch FROM people.order_touches WHERE order_id = ANY(CAST(:orders AS uuid[]))"
+)
 
 
 class Source(Struct, frozen=True):
@@ -31,7 +33,7 @@ class Source(Struct, frozen=True):
 async def _orders(tx: Tx, ids: Sequence[UUID], before: Before, limit: int) -> list[Entry]:
     found = await orders.of_people(tx, ids, before=before, limit=limit)
     led = {
-        row.order_id: convert({"first": row.first, "last": row.last}, customers.Touches)
+        row.order_id: convert({"first": row.first_touch, "last": row.last_touch}, customers.Touches)
         for row in await tx.rows(TOUCHES, orders=[order.id for order in found])
     }
     return [

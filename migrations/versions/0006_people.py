@@ -19,7 +19,7 @@ RULES = """
 INSERT INTO people.retention_rules (subject, days, fixed, updated_at) VALUES
     ('anonymous_carts', 90, false, now()), ('ended_sessions', 30, false, now()), 
     ('touches', 730, false, now()), ('guest_profiles', 1095, false, now()), ('conversations', 1825, false, now()),
-    ('audit_records', 1825, false, now()), ('consents', NULL, true, now()), ('events', NULL, true, now())
+    ('audit_records', NULL, false, now()), ('consents', NULL, true, now()), ('events', NULL, true, now())
 """
 
 
@@ -123,11 +123,11 @@ def upgrade() -> None:
         "order_touches",
         sa.Column("order_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("first", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("last", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("first_touch", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("last_touch", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "(first IS NULL) = (last IS NULL)",
+            "(first_touch IS NULL) = (last_touch IS NULL)",
             name=op.f("ck_order_touches_ck_order_touches_both"),
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.orders.id"], name=op.f("fk_order_touches_order_id")),

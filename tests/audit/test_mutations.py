@@ -660,8 +660,8 @@ ERASED = "(SELECT id FROM customers.profiles WHERE erased_at IS NOT NULL)"
 ACROSS_ROOMS = [
     ("an order of unknown origin", LED_TO, "DELETE FROM people.order_touches"),
     ("what led another here", LED_TO, "UPDATE people.order_touches SET customer_id = gen_random_uuid()"),
-    ("it led to an order afterwards", LED_BEFORE, "UPDATE people.order_touches SET last = jsonb_set(last, '{at}', '\"2999-01-01T00:00:00Z\"')"
-     " WHERE last IS NOT NULL"),
+    ("it led to an order afterwards", LED_BEFORE, "UPDATE people.order_touches SET last_touch = jsonb_set(last_touch, '{at}', '\"2999-01-01T00:00:00Z\"')"
+     " WHERE last_touch IS NOT NULL"),
     ("led to at another time", LED_BEFORE, "UPDATE people.order_touches SET at = at - interval '1 day'"),
     ("erased, but born", FORGOTTEN, f"UPDATE customers.profiles SET birthday = '1988-04-12' WHERE id IN {ERASED}"),
     ("erased, but at home", FORGOTTEN, f"UPDATE customers.addresses SET profile_id = (SELECT min(id::text)::uuid FROM {ERASED} x)"),
@@ -669,7 +669,7 @@ ACROSS_ROOMS = [
      " at = at - interval '1 day'"),
     ("erased, but signed in", FORGOTTEN, f"UPDATE auth.sessions SET revoked_at = NULL WHERE principal_id IN {ERASED}"),
     ("erased, but on an order", FORGOTTEN, f"UPDATE orders.orders SET contact = '{{}}' WHERE customer_id IN {ERASED}"),
-    ("erased, but led here", FORGOTTEN, "UPDATE people.order_touches SET first = '{}', last = '{}'"
+    ("erased, but led here", FORGOTTEN, "UPDATE people.order_touches SET first_touch = '{}', last_touch = '{}'"
      f" WHERE customer_id IN {ERASED}"),
     ("erased alone", FORGOTTEN_TOGETHER, "UPDATE customers.profiles SET erased_at = now()"
      " WHERE id IN (SELECT merged_into FROM customers.profiles)"),

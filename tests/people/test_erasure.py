@@ -111,7 +111,7 @@ async def test_the_export_holds_everything(shop: Shop, audited: None) -> None:
     for word in life.words:
         assert word in mine.text, word
     assert [order["number"] for order in found["rooms"]["orders"]["orders"]] == [number]
-    assert found["rooms"]["people"]["order_touches"][0]["first"]["click_id"] == life.click
+    assert found["rooms"]["people"]["order_touches"][0]["first_touch"]["click_id"] == life.click
     assert found["rooms"]["customers"]["profiles"][0]["id"]
     taken = await life.staff.get(f"/v1/customers/{life.old.actor.subject}/export")
     assert taken.status_code == 200
