@@ -6,7 +6,7 @@ at once; a delivered message is taken once; every version has one entry and one 
 """
 
 from commerce.conversations.desk import create_source, save_team
-from commerce.conversations.errors import AnotherWaits, UnknownConversation
+from commerce.conversations.errors import AnotherWaits, SourceTaken, UnknownConversation
 from commerce.conversations.events import (
     ConversationAnswered,
     ConversationClosed,
@@ -45,6 +45,7 @@ __all__ = [
     "NextStepDue",
     "PersonConversation",
     "SaveTeam",
+    "SourceTaken",
     "UnknownConversation",
     "create_source",
     "erase_person",
