@@ -6,6 +6,7 @@ receipt, a session …) and, for operations that need a state (a cart to order, 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import httpx
 import msgspec
 
 from commerce import counts
+from commerce.conversations import signatures
 from commerce.kernel.ids import uuid7
 from tests.support import Item, Shop, Store, unique
 
@@ -76,7 +78,7 @@ class World:
         self.at_store = f"/v1/stores/{ground.store.code}"
         self.here = {"code": ground.store.code}
         self.email, self.login, self.fired = f"{unique('anna')}@example.com", unique("staff"), unique("staff")
-        self.shopper = self._token("POST", "/v1/auth/sign-up", {"email": self.email, "password": PASSWORD})
+        self.shopper = self._signed_up(self.email)
         self.person = self.call("GET", "/v1/me", token=self.shopper)["id"]
         for login in (self.login, self.fired):
             self.call("POST", "/v1/staff", self._staff(login))
@@ -96,6 +98,9 @@ class World:
         self._save({**self.variant, "sku": self.coded, "tracking": "serial"})
         delivery = {"lines": [{"sku": self.coded, "quantity": 2, "codes": [self.unit]}]}
         self.call("POST", f"{self.at_store}/receipts", delivery)
+        self.source = unique("source")
+        made = self.call("POST", "/v1/message-sources", {"code": self.source, "channel": "messenger"})
+        self.secret = str(made["secret"])
         self.things: dict[str, str] = {
             "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
             "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
@@ -112,6 +117,7 @@ class World:
             "/v1/expected-receipts/{number} number": expected,
             "/v1/stores/{code}/counts/{number} number": (counting := self._count(0)["number"]),
             "/v1/stores/{code}/counts/{number}/lines number": counting,
+            "/v1/conversations/{number} number": self._talk(),
             "/v1/transfers/{number} number": transfer,
             "/v1/stores/{code}/transfers/{number} number": transfer,
             "/v1/stores/{code}/expected-receipts/{number} number": expected,
@@ -127,7 +133,7 @@ class World:
         self.queries: dict[str, dict[str, Any]] = {
             "find_stock_unit": {"code": self.unit},
             "scan": {"data": self.barcode},
-            "find_customer": {"email": self.email},
+            "find_customers": {"email": self.email},
             "list_availability": {"sku": [ground.item.sku], "location": [ground.store.code], "on": "2099-01-01"},
             "list_store_stock": {"sku": [ground.item.sku]},
             "list_stock_levels": {
@@ -142,6 +148,16 @@ class World:
             "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
             "list_products": {"category": "things"},
             "read_shrinkage": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
+            "list_conversations": {
+                "team": "general",
+                "location": ground.store.code,
+                "assignee": "me",
+                "customer": self.person,
+            },
+            "list_next_steps": {"team": "general", "location": ground.store.code, "assignee": "me"},
+            "list_store_next_steps": {"assignee": "me"},
+            "read_conversation_summary": {"from": "2026-01-01", "until": "2026-12-31"},
+            "read_lost_demand": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
             "list_counts": {"state": ["open"]},
             "list_count_tasks": {"state": "open"},
         }
@@ -149,7 +165,18 @@ class World:
             "end_session": self._session,
             "refresh_session": lambda: Chosen(body={"refresh_token": self._anonymous()["refresh_token"]}),
             "sign_in": lambda: Chosen(body={"email": self.email, "phone": None, "password": PASSWORD}),
-            "sign_up": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "ask_code": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "sign_in_by_code": self._code,
+            "add_my_contact": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "verify_my_contact": self._contact,
+            "remove_my_identifier": self._further,
+            "set_my_password": lambda: Chosen(body={"new_password": PASSWORD, "current_password": PASSWORD}),
+            "add_customer_identifier": lambda: Chosen(
+                path={"customer": self.person}, body={"kind": "external", "system": "erp", "value": unique("id")}
+            ),
+            "remove_customer_identifier": self._card,
+            "merge_customers": self._two,
+            "unmerge_customer": self._merged,
             "sign_in_staff": lambda: Chosen(body={"login": self.login, "password": PASSWORD}),
             "create_client": lambda: Chosen(body={"code": unique("client"), "channel": "site"}),
             "create_device": lambda: Chosen(
@@ -232,6 +259,66 @@ class World:
             "submit_count": lambda: Chosen(path=self._count(1)),
             "recount_count": lambda: Chosen(path=self._count(2), body={"skus": [self.uncounted], "reason": None}),
             "approve_count": lambda: Chosen(path=self._count(2), body={"uncounted": None, "reason": None}),
+            "inquire": lambda: Chosen(
+                body={
+                    "kind": "form",
+                    "text": "?",
+                    "phone": None,
+                    "email": "anna@example.com",
+                    "location": None,
+                    "order": None,
+                    "preferred_at": None,
+                }
+            ),
+            "send_message": lambda: Chosen(path={"number": self._asked()}),
+            "receive_message": lambda: Chosen(
+                path={"source": self.source},
+                body={
+                    "kind": "message",
+                    "text": "?",
+                    "message_id": unique("m"),
+                    "occurred_at": datetime.now(UTC).isoformat(),
+                },
+            ),
+            "log_conversation": lambda: Chosen(
+                body={
+                    "direction": "inbound",
+                    "answered": True,
+                    "occurred_at": None,
+                    "customer": self.person,
+                    "handle": None,
+                    "order": None,
+                    "location": ground.store.code,
+                    "team": None,
+                    "assignee": None,
+                    "outcome": None,
+                    "next_step": None,
+                }
+            ),
+            "add_conversation_entry": lambda: Chosen(
+                path={"number": self._talk()}, body={"text": "Да", "occurred_at": None}
+            ),
+            "assign_conversation": lambda: Chosen(
+                path={"number": self._talk()},
+                body={"team": "general", "assignee": self.login, "location": ground.store.code, "priority": "high"},
+            ),
+            "join_conversation": lambda: Chosen(path={"number": self._talk()}, body={"into": self._talk()}),
+            "link_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"customer": self.person, "order": None}
+            ),
+            "close_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"outcome": "resolved", "order": None, "lost": []}
+            ),
+            "reopen_conversation": lambda: Chosen(path={"number": self._talk(closed=True)}),
+            "plan_next_step": lambda: Chosen(path={"number": self._talk()}, body=self._step_ahead()),
+            "finish_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "drop_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "save_conversation_team": lambda: Chosen(
+                path={"team": unique("team")}, body={"location": None, "channels": []}
+            ),
+            "create_message_source": lambda: Chosen(body={"code": unique("source"), "team": None, "location": None}),
+            "rotate_message_source": lambda: Chosen(path={"source": self._source()}),
+            "revoke_message_source": lambda: Chosen(path={"source": self._source()}),
             "cancel_count": lambda: Chosen(path=self._count(0), body={"reason": "Too busy"}),
             "dismiss_count_task": lambda: Chosen(
                 path={"code": ground.store.code, "task_id": ground.task}, body={"reason": "It is there"}
@@ -298,7 +385,7 @@ class World:
 
     def token(self, operation: str, access: str) -> str:
         """A credential for a guard: `staff:orders.read` and `store:…` are the administrator's."""
-        if operation == "sign_out":
+        if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
         return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
 
@@ -338,6 +425,48 @@ class World:
     def _anonymous(self) -> dict[str, Any]:
         found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)
         return found
+
+    def _asked(self, email: str, path: str = "/v1/auth/codes", token: str | None = None) -> tuple[str, str]:
+        """The id and the code of a challenge; the code as developers see it."""
+        asked = self.call("POST", path, {"email": email}, token=token or self.ground.client)
+        shown = self.call("GET", f"/v1/development/codes/{asked['challenge_id']}", token=self.ground.client)
+        return asked["challenge_id"], shown["code"]
+
+    def _signed_up(self, email: str | None = None) -> str:
+        challenge, code = self._asked(email or f"{unique('new')}@example.com")
+        return self._token("POST", f"/v1/auth/codes/{challenge}/sign-in", {"code": code, "password": PASSWORD})
+
+    def _customer(self) -> str:
+        return str(self.call("GET", "/v1/me", token=self._signed_up())["id"])
+
+    def _code(self) -> Chosen:
+        challenge, code = self._asked(f"{unique('new')}@example.com")
+        return Chosen(path={"challenge_id": challenge}, body={"code": code})
+
+    def _contact(self) -> Chosen:
+        challenge, code = self._asked(f"{unique('more')}@example.com", "/v1/me/identifiers", self.shopper)
+        return Chosen(body={"challenge_id": challenge, "code": code, "merge": False})
+
+    def _further(self) -> Chosen:
+        body = self._contact().body
+        added = self.call("POST", "/v1/me/identifiers/verify", body, token=self.shopper)["identifiers"]
+        newest = max(added, key=lambda one: str(one["created_at"]))
+        return Chosen(path={"identifier": newest["id"]})
+
+    def _card(self) -> Chosen:
+        path = f"/v1/customers/{self.person}/identifiers"
+        held = self.call("POST", path, {"kind": "loyalty_card", "value": unique("card")})["identifiers"]
+        card = next(one for one in held if one["kind"] == "loyalty_card")
+        return Chosen(path={"customer": self.person, "identifier": card["id"]})
+
+    def _two(self) -> Chosen:
+        return Chosen(path={"customer": self._customer()}, body={"loser": self._customer()})
+
+    def _merged(self) -> Chosen:
+        two = self._two()
+        body = {"loser": two.body["loser"] if two.body else "", "reason": "One person"}
+        self.call("POST", f"/v1/customers/{two.path['customer']}/merge", body)
+        return Chosen(path={"customer": body["loser"]})
 
     def _session(self) -> Chosen:
         made = self.call(
@@ -394,6 +523,32 @@ class World:
         for step, body in (("entries", {"entries": [self._counted()]}), ("submit", None))[:steps]:
             self.call("POST", f"{self.at_store}/counts/{number}/{step}", body)
         return {"code": self.ground.store.code, "number": number}
+
+    def _asked(self) -> str:
+        """A conversation of the shopper's own."""
+        asked = {"kind": "message", "text": "?"}
+        return str(self.call("POST", "/v1/inquiries", asked, token=self.shopper)["number"])
+
+    def _talk(self, *, closed: bool = False) -> str:
+        """A conversation that staff have logged."""
+        talk = {"channel": "phone", "summary": "Звонок"} | ({"outcome": {"outcome": "spam"}} if closed else {})
+        return str(self.call("POST", "/v1/conversations", talk)["number"])
+
+    def _step_ahead(self) -> dict[str, Any]:
+        due_at = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+        return {"what": "Перезвонить", "due_at": due_at, "location": None, "team": None, "assignee": None}
+
+    def _planned_step(self) -> str:
+        return str(self.call("POST", f"/v1/conversations/{self._talk()}/next-steps", self._step_ahead())["id"])
+
+    def _source(self) -> str:
+        return self._made("/v1/message-sources", {"channel": "messenger"}, unique("source"))
+
+    def sign(self, body: Any) -> dict[str, str]:
+        """The headers of a delivery by a source of ours, for the body as it will be sent."""
+        stamp, webhook = str(int(datetime.now(UTC).timestamp())), unique("msg")
+        signature = signatures.sign(self.secret, webhook_id=webhook, timestamp=stamp, body=json.dumps(body).encode())
+        return {"webhook-id": webhook, "webhook-timestamp": stamp, "webhook-signature": signature}
 
     def _adjustment(self) -> Chosen:
         """One that waits for a manager."""
