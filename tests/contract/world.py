@@ -270,7 +270,7 @@ class World:
                     "preferred_at": None,
                 }
             ),
-            "send_message": lambda: Chosen(path={"number": self._asked()}),
+            "send_message": lambda: Chosen(path={"number": self._inquiry()}),
             "receive_message": lambda: Chosen(
                 path={"source": self.source},
                 body={
@@ -524,7 +524,7 @@ class World:
             self.call("POST", f"{self.at_store}/counts/{number}/{step}", body)
         return {"code": self.ground.store.code, "number": number}
 
-    def _asked(self) -> str:
+    def _inquiry(self) -> str:
         """A conversation of the shopper's own."""
         asked = {"kind": "message", "text": "?"}
         return str(self.call("POST", "/v1/inquiries", asked, token=self.shopper)["number"])
