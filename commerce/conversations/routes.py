@@ -74,6 +74,7 @@ from commerce.conversations.schemas import (
     StepState,
     SummaryView,
     TeamView,
+    YesNo,
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
@@ -102,7 +103,7 @@ OfCustomer = Annotated[
     QueryParameter(name="customer", required=False, description="Id of a customer: his, and of all merged into him"),
 ]
 Overdue = Annotated[
-    bool | None,
+    YesNo | None,
     QueryParameter(
         name="overdue", required=False, description="Only those nobody has answered in time, or only others"
     ),

@@ -6,6 +6,7 @@ receipt, a session …) and, for operations that need a state (a cart to order, 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import httpx
 import msgspec
 
 from commerce import counts
+from commerce.conversations import signatures
 from commerce.kernel.ids import uuid7
 from tests.support import Item, Shop, Store, unique
 
@@ -98,6 +100,9 @@ class World:
         self._save({**self.variant, "sku": self.coded, "tracking": "serial"})
         delivery = {"lines": [{"sku": self.coded, "quantity": 2, "codes": [self.unit]}]}
         self.call("POST", f"{self.at_store}/receipts", delivery)
+        self.source = unique("source")
+        made = self.call("POST", "/v1/message-sources", {"code": self.source, "channel": "messenger"})
+        self.secret = str(made["secret"])
         self.things: dict[str, str] = {
             "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
             "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
@@ -114,6 +119,7 @@ class World:
             "/v1/expected-receipts/{number} number": expected,
             "/v1/stores/{code}/counts/{number} number": (counting := self._count(0)["number"]),
             "/v1/stores/{code}/counts/{number}/lines number": counting,
+            "/v1/conversations/{number} number": self._talk(),
             "/v1/transfers/{number} number": transfer,
             "/v1/stores/{code}/transfers/{number} number": transfer,
             "/v1/stores/{code}/expected-receipts/{number} number": expected,
@@ -146,6 +152,16 @@ class World:
             "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
             "list_products": {"category": "things"},
             "read_shrinkage": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
+            "list_conversations": {
+                "team": "general",
+                "location": ground.store.code,
+                "assignee": "me",
+                "customer": self.person,
+            },
+            "list_next_steps": {"team": "general", "location": ground.store.code, "assignee": "me"},
+            "list_store_next_steps": {"assignee": "me"},
+            "read_conversation_summary": {"from": "2026-01-01", "until": "2026-12-31"},
+            "read_lost_demand": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
             "list_counts": {"state": ["open"]},
             "list_count_tasks": {"state": "open"},
         }
@@ -257,6 +273,66 @@ class World:
             "submit_count": lambda: Chosen(path=self._count(1)),
             "recount_count": lambda: Chosen(path=self._count(2), body={"skus": [self.uncounted], "reason": None}),
             "approve_count": lambda: Chosen(path=self._count(2), body={"uncounted": None, "reason": None}),
+            "inquire": lambda: Chosen(
+                body={
+                    "kind": "form",
+                    "text": "?",
+                    "phone": None,
+                    "email": "anna@example.com",
+                    "location": None,
+                    "order": None,
+                    "preferred_at": None,
+                }
+            ),
+            "send_message": lambda: Chosen(path={"number": self._inquiry()}),
+            "receive_message": lambda: Chosen(
+                path={"source": self.source},
+                body={
+                    "kind": "message",
+                    "text": "?",
+                    "message_id": unique("m"),
+                    "occurred_at": datetime.now(UTC).isoformat(),
+                },
+            ),
+            "log_conversation": lambda: Chosen(
+                body={
+                    "direction": "inbound",
+                    "answered": True,
+                    "occurred_at": None,
+                    "customer": self.person,
+                    "handle": None,
+                    "order": None,
+                    "location": ground.store.code,
+                    "team": None,
+                    "assignee": None,
+                    "outcome": None,
+                    "next_step": None,
+                }
+            ),
+            "add_conversation_entry": lambda: Chosen(
+                path={"number": self._talk()}, body={"text": "Да", "occurred_at": None}
+            ),
+            "assign_conversation": lambda: Chosen(
+                path={"number": self._talk()},
+                body={"team": "general", "assignee": self.login, "location": ground.store.code, "priority": "high"},
+            ),
+            "join_conversation": lambda: Chosen(path={"number": self._talk()}, body={"into": self._talk()}),
+            "link_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"customer": self.person, "order": None}
+            ),
+            "close_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"outcome": "resolved", "order": None, "lost": []}
+            ),
+            "reopen_conversation": lambda: Chosen(path={"number": self._talk(closed=True)}),
+            "plan_next_step": lambda: Chosen(path={"number": self._talk()}, body=self._step_ahead()),
+            "finish_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "drop_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "save_conversation_team": lambda: Chosen(
+                path={"team": unique("team")}, body={"location": None, "channels": []}
+            ),
+            "create_message_source": lambda: Chosen(body={"code": unique("source"), "team": None, "location": None}),
+            "rotate_message_source": lambda: Chosen(path={"source": self._source()}),
+            "revoke_message_source": lambda: Chosen(path={"source": self._source()}),
             "cancel_count": lambda: Chosen(path=self._count(0), body={"reason": "Too busy"}),
             "dismiss_count_task": lambda: Chosen(
                 path={"code": ground.store.code, "task_id": ground.task}, body={"reason": "It is there"}
@@ -504,6 +580,32 @@ class World:
         for step, body in (("entries", {"entries": [self._counted()]}), ("submit", None))[:steps]:
             self.call("POST", f"{self.at_store}/counts/{number}/{step}", body)
         return {"code": self.ground.store.code, "number": number}
+
+    def _inquiry(self) -> str:
+        """A conversation of the shopper's own."""
+        asked = {"kind": "message", "text": "?"}
+        return str(self.call("POST", "/v1/inquiries", asked, token=self.shopper)["number"])
+
+    def _talk(self, *, closed: bool = False) -> str:
+        """A conversation that staff have logged."""
+        talk = {"channel": "phone", "summary": "Звонок"} | ({"outcome": {"outcome": "spam"}} if closed else {})
+        return str(self.call("POST", "/v1/conversations", talk)["number"])
+
+    def _step_ahead(self) -> dict[str, Any]:
+        due_at = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+        return {"what": "Перезвонить", "due_at": due_at, "location": None, "team": None, "assignee": None}
+
+    def _planned_step(self) -> str:
+        return str(self.call("POST", f"/v1/conversations/{self._talk()}/next-steps", self._step_ahead())["id"])
+
+    def _source(self) -> str:
+        return self._made("/v1/message-sources", {"channel": "messenger"}, unique("source"))
+
+    def sign(self, body: Any) -> dict[str, str]:
+        """The headers of a delivery by a source of ours, for the body as it will be sent."""
+        stamp, webhook = str(int(datetime.now(UTC).timestamp())), unique("msg")
+        signature = signatures.sign(self.secret, webhook_id=webhook, timestamp=stamp, body=json.dumps(body).encode())
+        return {"webhook-id": webhook, "webhook-timestamp": stamp, "webhook-signature": signature}
 
     def _adjustment(self) -> Chosen:
         """One that waits for a manager."""

@@ -51,7 +51,6 @@ NOUNS = {
     "people": {"retention", "rooms", "timeline"},
     "prices": {"importing"},
     "returns": {"numbers", "owners"},
-    "supply": {"importing", "numbers"},
     "stock": {
         "adjusting",
         "bundles",
@@ -71,6 +70,7 @@ NOUNS = {
         "travel",
         "units",
     },
+    "supply": {"importing", "numbers"},
     "transfers": {"freight", "numbers"},
 }
 """What a room has beside the files that every room may have: nouns of its domain, never a utility drawer."""
