@@ -2,9 +2,13 @@
 
 Owns the proof of identity and nothing about the person: a shopper is an opaque principal here, his profile is `customers`'.
 Promises: everything is denied unless a guard says otherwise; a revocation holds everywhere within 5 s; no secret is stored:
-keys as SHA-256, passwords as argon2id, access and refresh tokens not at all.
+keys as SHA-256, passwords and PINs as argon2id, badges and codes as keyed hashes, access and refresh tokens not at all. At a till
+or kiosk there is one shopper and one member of staff at a time, and both go by themselves when nobody touches it.
 """
 
+from commerce.auth.acting import act_for
+from commerce.auth.approvals import REFUSALS as APPROVAL_REFUSALS
+from commerce.auth.approvals import approved_of
 from commerce.auth.errors import (
     CodeReserved,
     CodeTaken,
@@ -15,6 +19,8 @@ from commerce.auth.errors import (
     RefreshTokenReused,
     TooManyAttempts,
     UnknownChannel,
+    UnknownRoles,
+    UnknownSession,
     WrongPassword,
 )
 from commerce.auth.flow import identity, tokens_of
@@ -26,6 +32,7 @@ from commerce.auth.guards import (
     client,
     device,
     everywhere,
+    himself,
     known_shopper,
     public,
     shopper,
@@ -37,7 +44,7 @@ from commerce.auth.guards import (
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
 from commerce.auth.queries import device_code, proof_of
-from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
+from commerce.auth.schemas import ActFor, ActingToken, Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
 from commerce.auth.service import (
     COUNTER,
     Proof,
@@ -57,7 +64,10 @@ from commerce.auth.service import (
 from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
+    "APPROVAL_REFUSALS",
     "COUNTER",
+    "ActFor",
+    "ActingToken",
     "CodeReserved",
     "CodeTaken",
     "Confidential",
@@ -77,9 +87,13 @@ __all__ = [
     "Tokens",
     "TooManyAttempts",
     "UnknownChannel",
+    "UnknownRoles",
+    "UnknownSession",
     "Verified",
     "WrongPassword",
+    "act_for",
     "anonymous_shopper",
+    "approved_of",
     "at_store",
     "authenticate",
     "buyer",
@@ -98,6 +112,7 @@ __all__ = [
     "everywhere",
     "export_person",
     "hash_password",
+    "himself",
     "identity",
     "known_shopper",
     "proof_of",
