@@ -44,7 +44,7 @@ from commerce.auth.guards import (
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
 from commerce.auth.queries import device_code, proof_of
-from commerce.auth.schemas import ActFor, ActingToken, Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
+from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, OnBehalfToken, RoleGrant, Tokens
 from commerce.auth.service import (
     COUNTER,
     Proof,
@@ -66,8 +66,6 @@ from commerce.auth.tokens import anonymous_shopper, derived_code
 __all__ = [
     "APPROVAL_REFUSALS",
     "COUNTER",
-    "ActFor",
-    "ActingToken",
     "CodeReserved",
     "CodeTaken",
     "Confidential",
@@ -78,6 +76,7 @@ __all__ = [
     "NewPassword",
     "NotAtThisStore",
     "NotYourLocation",
+    "OnBehalfToken",
     "Password",
     "Proof",
     "RefreshTokenInvalid",

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from commerce.auth import tokens
 from commerce.auth.errors import UnknownSession
-from commerce.auth.schemas import ActingReason, ActingToken
+from commerce.auth.schemas import OnBehalfToken
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -17,7 +17,7 @@ from commerce.kernel.actor import Actor
 LIFE = timedelta(minutes=15)
 
 
-async def act_for(tx: Tx, actor: Actor, *, customer: UUID, reason: ActingReason, secret_key: str) -> ActingToken:
+async def act_for(tx: Tx, actor: Actor, *, customer: UUID, reason: str, secret_key: str) -> OnBehalfToken:
     """A token with which the member does, in his own name, what the customer could; on the record with the reason code.
 
     Good for a quarter of an hour, never longer than his session, whose end ends it too. That there is such a customer, `customers`
@@ -35,7 +35,7 @@ async def act_for(tx: Tx, actor: Actor, *, customer: UUID, reason: ActingReason,
     acting = structs.replace(actor, on_behalf_of=customer, reason=reason, known=True)
     outbox.audit(tx, acting, "customer.acted_for", "customer", customer)
     seconds = int((expires_at - tx.at).total_seconds())
-    return ActingToken(
+    return OnBehalfToken(
         access_token=tokens.issue(acting, secret_key=secret_key, at=tx.at, seconds=seconds), token_type="Bearer",  # noqa: S106
         expires_at=tx.at + timedelta(seconds=seconds), customer=customer, reason=reason,
     )  # fmt: skip

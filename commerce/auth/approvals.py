@@ -28,6 +28,7 @@ from commerce.auth.errors import (
 from commerce.auth.passwords import Verified
 from commerce.auth.permissions import grants
 from commerce.auth.roles import ROLES_OF
+from commerce.auth.service import lock_member
 from commerce.infra.db import Database, Once, Tx, answered
 from commerce.kernel.actor import Actor
 from commerce.settings import Settings
@@ -79,7 +80,7 @@ async def by_pin(tx: Tx, actor: Actor, *, proof: PinProof, verified: Verified) -
     """The actor with what the PIN's member may. Raises WrongApproval (kept), TooManyAttempts, OwnApproval,
     NotAtThisStore.
     """
-    await badges.lock_member(tx, proof.member)
+    await lock_member(tx, proof.member)
     try:
         member = await badges.settle_pin(tx, actor, proof=proof, verified=verified)
     except WrongPin as wrong:

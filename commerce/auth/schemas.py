@@ -403,16 +403,7 @@ class PermissionView(Struct, frozen=True, kw_only=True):
     roles: list[str]
 
 
-ActingReason = Literal["customer_asked", "in_store_help", "complaint", "correction"]
-
-
-class ActFor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why a member of staff acts for a customer."""
-
-    reason: ActingReason
-
-
-class ActingToken(Struct, frozen=True, kw_only=True):
+class OnBehalfToken(Struct, frozen=True, kw_only=True):
     """A bearer token with which the member of staff acts for the customer. It cannot be refreshed: ask for another."""
 
     access_token: str
@@ -422,4 +413,4 @@ class ActingToken(Struct, frozen=True, kw_only=True):
     reason: str
 
     def __repr__(self) -> str:
-        return "ActingToken(...)"
+        return "OnBehalfToken(...)"

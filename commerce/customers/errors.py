@@ -67,8 +67,8 @@ class UnknownCustomer(NotFound):
     code = "unknown-customer"
     title = "No such customer"
     title_ru = "Нет такого покупателя"
-    detail = "No customer is known by this e-mail or phone."
-    detail_ru = "Покупателя с такой почтой или таким телефоном нет."
+    detail = "No customer is known by this e-mail, phone or id."
+    detail_ru = "Покупателя с такой почтой, таким телефоном или id нет."
 
 
 class StaleProfile(Stale):

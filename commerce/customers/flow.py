@@ -25,6 +25,7 @@ async def sign_up(db: Database, settings: Settings, actor: Actor, *, command: Si
         language=command.language,
         password_hash=password_hash,
         device_name=command.device_name,
+        idle_seconds=settings.kiosk_idle_seconds,
     )
     return auth.tokens_of(settings, started)
 
@@ -44,5 +45,6 @@ async def sign_in(db: Database, settings: Settings, actor: Actor, *, command: Si
         proof=found.proof,
         verified=verified,
         device_name=command.device_name,
+        idle_seconds=settings.kiosk_idle_seconds,
     )
     return auth.tokens_of(settings, started)

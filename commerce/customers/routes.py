@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from litestar import get, patch, post
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from commerce import auth
-from commerce.customers import flow, queries, service
+from commerce.customers import acting, flow, queries, service
 from commerce.customers.errors import (
     AlreadySignedUp,
     BadEmail,
@@ -20,7 +22,7 @@ from commerce.customers.errors import (
     StaleProfile,
     UnknownCustomer,
 )
-from commerce.customers.schemas import ChangeProfile, CustomerView, Email, Phone, ProfileView, SignIn, SignUp
+from commerce.customers.schemas import ActFor, ChangeProfile, CustomerView, Email, Phone, ProfileView, SignIn, SignUp
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
@@ -116,4 +118,20 @@ async def find_customer(
     return await db.write(service.find, actor, email=email, phone=phone)
 
 
-ROUTES = [sign_up, sign_in, read_me, change_me, find_customer]
+@post(
+    "/v1/customers/{customer:uuid}/acting", operation_id="act_for_customer", tags=["store"],
+    guards=[auth.staff("customers.act")], status_code=201, cache_control=SECRET,
+    responses=problems(UnknownCustomer, auth.UnknownSession),
+)  # fmt: skip
+async def act_for_customer(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    data: JSONBody[ActFor],
+) -> auth.OnBehalfToken:
+    """Act for a customer in one's own name: the token does what he could, his cart and orders, and every record says for whom and why."""
+    return await db.write(acting.act_for, actor, customer=customer, command=data, secret_key=settings.secret_key)
+
+
+ROUTES = [sign_up, sign_in, read_me, change_me, find_customer, act_for_customer]

@@ -76,3 +76,12 @@ class Contact(Struct, frozen=True, kw_only=True):
     email: str | None
     phone: str | None
     language: str
+
+
+ActingReason = Literal["customer_asked", "in_store_help", "complaint", "correction"]
+
+
+class ActFor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a member of staff acts for a customer."""
+
+    reason: ActingReason

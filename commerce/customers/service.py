@@ -93,6 +93,7 @@ async def sign_up(
     language: str,
     password_hash: str,
     device_name: str | None = None,
+    idle_seconds: int | None = None,
 ) -> auth.Started:
     """An account and a session. An anonymous shopper stays the same principal, so his cart stays his; a client makes a new one.
 
@@ -108,7 +109,9 @@ async def sign_up(
     )  # fmt: skip
     if anonymous is not None:
         await auth.end_sessions(tx, actor, principals=[anonymous], reason="signed_up")
-    return await auth.start_session(tx, actor, principal=person, kind="shopper", known=True, device_name=device_name)
+    return await auth.start_session(
+        tx, actor, principal=person, kind="shopper", known=True, device_name=device_name, idle_seconds=idle_seconds
+    )
 
 
 async def sign_in(
@@ -119,11 +122,18 @@ async def sign_in(
     proof: auth.Proof,
     verified: auth.Verified,
     device_name: str | None = None,
+    idle_seconds: int | None = None,
 ) -> auth.Started:
     """A session of the person whose password this is, as the winner of any merge. Raises auth.WrongPassword, auth.TooManyAttempts."""
     owner = await auth.settle(tx, actor, proof=proof, verified=verified)
     return await auth.start_session(
-        tx, actor, principal=person or owner, kind="shopper", known=True, device_name=device_name
+        tx,
+        actor,
+        principal=person or owner,
+        kind="shopper",
+        known=True,
+        device_name=device_name,
+        idle_seconds=idle_seconds,
     )
 
 

@@ -23,7 +23,8 @@ from tests.house.source import modules_of_rooms, operations, problems
 PUBLIC = {"health_live", "health_ready"}
 """Operations that need no credentials, health and documentation. Signing in needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
-    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_up", "refresh_session", "dry_run_sourcing",
+    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_up", "refresh_session", "dry_run_sourcing", "start_pairing",
+    "claim_pairing", "create_pass", "claim_pass", "sign_in_on_device", "accept_invitation", "act_for_customer",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they only read."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
