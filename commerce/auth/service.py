@@ -452,10 +452,11 @@ async def create_device(
     """
     if not actor.may("devices.write", location):
         raise NotYourLocation(location=location)
-    return await add_device(
-        tx, actor, action="device.created", code=code, kind=kind, location=location, name=name, channel=channel,
-        key=_prefixed("dk", key),
-    )  # fmt: skip
+    key = _prefixed("dk", key)
+    made = await add_device(
+        tx, actor, action="device.created", code=code, kind=kind, location=location, name=name, channel=channel, key=key
+    )
+    return NewDevice(**structs.asdict(made), key=key)
 
 
 async def add_device(
@@ -469,7 +470,7 @@ async def add_device(
     name: str,
     key: str,
     channel: str | None = None,
-) -> NewDevice:
+) -> DeviceView:
     """A device with this key, whoever decides that it may come in. Raises CodeReserved, CodeTaken, UnknownChannel."""
     if code.startswith(COUNTER):
         raise CodeReserved(prefix=COUNTER)
@@ -484,9 +485,8 @@ async def add_device(
         raise CodeTaken(value=code)
     after = {"code": code, "kind": kind, "channel": channel, "location": location}
     outbox.audit(tx, actor, action, "device", device, after=after)
-    return NewDevice(
-        id=device, code=code, kind=kind, channel=channel, location=location, name=name, created_at=tx.at,
-        revoked_at=None, key=key,
+    return DeviceView(
+        id=device, code=code, kind=kind, channel=channel, location=location, name=name, created_at=tx.at, revoked_at=None,
     )  # fmt: skip
 
 

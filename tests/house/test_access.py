@@ -77,7 +77,7 @@ async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPR
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
     "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
-    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper"),
+    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper", "himself"),
     "kiosk": ("public", "caller", "client", "device", "buyer", "visitor"),
     "call center": ("public", "caller", "signed_in", "staff"),
 }
