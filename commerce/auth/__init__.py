@@ -9,7 +9,11 @@ or kiosk there is one shopper and one member of staff at a time, and both go by 
 from commerce.auth.acting import act_for
 from commerce.auth.approvals import REFUSALS as APPROVAL_REFUSALS
 from commerce.auth.approvals import approved_of
+from commerce.auth.codes import Proven, Purpose, not_sent
+from commerce.auth.codes import ask as ask_code
+from commerce.auth.codes import settle as settle_code
 from commerce.auth.errors import (
+    CodeOver,
     CodeReserved,
     CodeTaken,
     MayNotGrant,
@@ -18,12 +22,14 @@ from commerce.auth.errors import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     TooManyAttempts,
+    TooManyCodes,
     UnknownChannel,
     UnknownRoles,
     UnknownSession,
+    WrongCode,
     WrongPassword,
 )
-from commerce.auth.flow import identity, tokens_of
+from commerce.auth.flow import identity, sealed, tokens_of
 from commerce.auth.guards import (
     at_store,
     authenticate,
@@ -43,8 +49,19 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, proof_of
-from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, OnBehalfToken, RoleGrant, Tokens
+from commerce.auth.queries import device_code, proof_of, sessions_of
+from commerce.auth.schemas import (
+    CodeSent,
+    Confidential,
+    CreateChannel,
+    DeviceName,
+    OnBehalfToken,
+    OneTimeCode,
+    RoleGrant,
+    SessionView,
+    SignOutEverywhere,
+    Tokens,
+)
 from commerce.auth.service import (
     COUNTER,
     Proof,
@@ -54,11 +71,15 @@ from commerce.auth.service import (
     create_device,
     create_shopper,
     create_staff,
+    end_session,
     end_sessions,
     erase_person,
     export_person,
+    forget_passwords,
+    proved_lately,
     set_password,
     settle,
+    sign_out_everywhere,
     start_session,
 )
 from commerce.auth.tokens import anonymous_shopper, derived_code
@@ -66,7 +87,9 @@ from commerce.auth.tokens import anonymous_shopper, derived_code
 __all__ = [
     "APPROVAL_REFUSALS",
     "COUNTER",
+    "CodeOver",
     "CodeReserved",
+    "CodeSent",
     "CodeTaken",
     "Confidential",
     "CreateChannel",
@@ -77,22 +100,30 @@ __all__ = [
     "NotAtThisStore",
     "NotYourLocation",
     "OnBehalfToken",
+    "OneTimeCode",
     "Password",
     "Proof",
+    "Proven",
+    "Purpose",
     "RefreshTokenInvalid",
     "RefreshTokenReused",
     "RoleGrant",
+    "SessionView",
+    "SignOutEverywhere",
     "Started",
     "Tokens",
     "TooManyAttempts",
+    "TooManyCodes",
     "UnknownChannel",
     "UnknownRoles",
     "UnknownSession",
     "Verified",
+    "WrongCode",
     "WrongPassword",
     "act_for",
     "anonymous_shopper",
     "approved_of",
+    "ask_code",
     "at_store",
     "authenticate",
     "buyer",
@@ -106,19 +137,27 @@ __all__ = [
     "derived_code",
     "device",
     "device_code",
+    "end_session",
     "end_sessions",
     "erase_person",
     "everywhere",
     "export_person",
+    "forget_passwords",
     "hash_password",
     "himself",
     "identity",
     "known_shopper",
+    "not_sent",
     "proof_of",
+    "proved_lately",
     "public",
+    "sealed",
+    "sessions_of",
     "set_password",
     "settle",
+    "settle_code",
     "shopper",
+    "sign_out_everywhere",
     "signed_in",
     "staff",
     "staff_member",

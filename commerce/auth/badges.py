@@ -136,13 +136,13 @@ async def sign_in_by_pin(tx: Tx, actor: Actor, *, proof: PinProof, verified: Ver
     """
     await lock_member(tx, proof.member)
     member = await settle_pin(tx, actor, proof=proof, verified=verified)
-    return await start_staff_session(tx, actor, member=member, idle_seconds=idle_seconds)
+    return await start_staff_session(tx, actor, member=member, proof="pin", idle_seconds=idle_seconds)
 
 
 async def sign_in_by_badge(tx: Tx, actor: Actor, *, code_hash: str, on_device: str, idle_seconds: int) -> Started:
     """The same by a badge. Raises WrongBadge (kept), TooManyAttempts, NotAtThisStore."""
     member = await settle_badge(tx, actor, code_hash=code_hash, on_device=on_device)
-    return await start_staff_session(tx, actor, member=member, idle_seconds=idle_seconds)
+    return await start_staff_session(tx, actor, member=member, proof="badge", idle_seconds=idle_seconds)
 
 
 # --- badges ---

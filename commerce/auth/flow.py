@@ -68,6 +68,11 @@ def identity(settings: Settings, kind: str, value: str) -> str:
     return tokens.keyed_hash(settings.secret_key, f"identity {kind}", value)
 
 
+def sealed(settings: Settings, text: str) -> str:
+    """The keyed hash that stands for an input with a password in it, where a repetition must be known again."""
+    return tokens.keyed_hash(settings.secret_key, "once", text)
+
+
 async def sign_in_anonymously(db: Database, settings: Settings, actor: Actor, *, command: SignInAnonymously) -> Tokens:
     """A token before anybody has said who he is. One statement."""
     started = await db.write(
@@ -100,7 +105,7 @@ async def refresh(db: Database, settings: Settings, actor: Actor, *, command: Re
     return tokens_of(settings, started)
 
 
-def sealed(settings: Settings, once: Once) -> Once:
+def sealed_once(settings: Settings, once: Once) -> Once:
     """The claim of a request with a secret in it: what is kept of its input says nothing without the server key."""
     return structs.replace(once, hash=tokens.keyed_hash(settings.secret_key, "once", once.hash))
 
@@ -114,7 +119,7 @@ async def create_staff(
     """
     password_hash = await hash_password(settings, command.password)
     return await db.write_once(
-        sealed(settings, once), StaffView, service.create_staff, actor,
+        sealed_once(settings, once), StaffView, service.create_staff, actor,
         login=command.login, name=command.name, password_hash=password_hash, roles=command.roles,
     )  # fmt: skip
 
@@ -175,7 +180,7 @@ async def issue_badge(
     """
     code = command.code or tokens.derived_key(settings.secret_key, "bg", _seed(once))
     made = await db.write_once(
-        sealed(settings, once), BadgeView, badges.issue, actor, login=login,
+        sealed_once(settings, once), BadgeView, badges.issue, actor, login=login,
         code_hash=badges.badge_hash(settings.secret_key, code),
     )  # fmt: skip
     return NewBadge(**structs.asdict(made), code=code)
@@ -189,7 +194,7 @@ async def set_pin(
     member = await db.read(badges.member_of, login=login)
     pin_hash = await hash_password(settings, badges.peppered(settings.secret_key, member, command.pin))
     return await db.write_once(
-        sealed(settings, once), type(None), badges.set_pin, actor, location=location, login=login, member=member,
+        sealed_once(settings, once), type(None), badges.set_pin, actor, location=location, login=login, member=member,
         pin_hash=pin_hash, in_a_day=pins_of_a_day(settings, login),
     )  # fmt: skip
 
@@ -206,7 +211,7 @@ async def change_pin(db: Database, settings: Settings, once: Once, actor: Actor,
     by_password = await verify(settings, seen[1], command.current)
     pin_hash = await hash_password(settings, badges.peppered(settings.secret_key, actor.subject, command.pin))
     return await db.write_once(
-        sealed(settings, once), type(None), badges.change_own_pin, actor, identity=own, seen=seen,
+        sealed_once(settings, once), type(None), badges.change_own_pin, actor, identity=own, seen=seen,
         right=by_pin.right or by_password.right, pin_hash=pin_hash,
     )  # fmt: skip
 

@@ -61,6 +61,7 @@ async def claim(tx: Tx, actor: Actor, *, command: ClaimPass, secret_key: str, id
         principal=shopper,
         kind="shopper",
         known=True,
+        proof="pass",
         device_name=command.device_name,
         idle_seconds=idle_seconds,
     )

@@ -40,6 +40,7 @@ from commerce.auth.schemas import (
     NewDevice,
     RoleGrant,
     SetRoles,
+    SignOutEverywhere,
     StaffView,
 )
 from commerce.auth.tables import channels, passwords, principals, sessions, staff_roles
@@ -59,6 +60,10 @@ KIOSK_SESSION = timedelta(hours=2)
 """However long a shopper stands at a till or kiosk."""
 KIOSK_IDLE_SECONDS, STAFF_IDLE_SECONDS = 120, 300
 """Without a refresh, at a till or kiosk that the next one will use: what `Settings` say when nobody changes them."""
+
+
+FRESH_PROOF = timedelta(minutes=10)
+"""How long a one-time code proves enough to set a password."""
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -90,6 +95,13 @@ async def create_shopper(tx: Tx, actor: Actor) -> UUID:  # noqa: ARG001
     principal = uuid7()
     await tx.execute(principals.insert(), id=principal, kind="shopper", created_at=tx.at)
     return principal
+
+
+async def forget_passwords(tx: Tx, actor: Actor, *, principals: Sequence[UUID]) -> int:  # noqa: ARG001
+    """Take the passwords of these principals away; how many there were."""
+    return await tx.execute(
+        "DELETE FROM auth.passwords WHERE principal_id = ANY(CAST(:principals AS uuid[]))", principals=list(principals)
+    )
 
 
 async def set_password(tx: Tx, actor: Actor, *, principal: UUID, password_hash: str) -> None:  # noqa: ARG001
@@ -155,6 +167,7 @@ async def start_session(
     held: Iterable[tuple[Iterable[str], str]] = (),
     device_name: str | None = None,
     idle_seconds: int | None = None,
+    proof: str | None = None,
 ) -> Started:
     """A session of a shopper or a member of staff through the client or device that asks: it inherits channel, device, location.
 
@@ -195,6 +208,7 @@ async def start_session(
         ends_at=ends_at,
         device_name=device_name,
         refresh_no=1,
+        proof=proof,
         created_at=tx.at,
         refreshed_at=tx.at,
         expires_at=expires_at,
@@ -222,8 +236,9 @@ async def sign_in_anonymously(
     principal = uuid7()
     tx.queue(principals, id=principal, kind="shopper", created_at=tx.at)
     return await start_session(
-        tx, actor, principal=principal, kind="shopper", known=False, device_name=device_name, idle_seconds=idle_seconds
-    )
+        tx, actor, principal=principal, kind="shopper", known=False, device_name=device_name, idle_seconds=idle_seconds,
+        proof="anonymous",
+    )  # fmt: skip
 
 
 HAS_PIN_OR_BADGE = """
@@ -259,7 +274,13 @@ async def lock_member(tx: Tx, member: UUID | None) -> None:
 
 
 async def start_staff_session(
-    tx: Tx, actor: Actor, *, member: UUID, device_name: str | None = None, idle_seconds: int | None = None
+    tx: Tx,
+    actor: Actor,
+    *,
+    member: UUID,
+    proof: str = "password",
+    device_name: str | None = None,
+    idle_seconds: int | None = None,
 ) -> Started:
     """A session of a member who has proved who he is, and whose row is locked. Raises NotAtThisStore."""
     roles = await tx.rows(ROLES_OF, id=member)
@@ -267,7 +288,7 @@ async def start_staff_session(
         raise NotAtThisStore(location=actor.location)
     started = await start_session(
         tx, actor, principal=member, kind="staff", known=True, device_name=device_name, idle_seconds=idle_seconds,
-        held=[(row.permissions, row.location) for row in roles],
+        held=[(row.permissions, row.location) for row in roles], proof=proof,
     )  # fmt: skip
     outbox.audit(tx, started.actor, "staff.signed_in", "session", started.session)
     return started
@@ -331,34 +352,61 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
 
 END_SESSIONS = """
 UPDATE auth.sessions SET revoked_at = :at, revoked_reason = :reason
-WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL
+WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND id IS DISTINCT FROM CAST(:keep AS uuid)
 """
 
 
-async def end_sessions(tx: Tx, actor: Actor, *, principals: Sequence[UUID], reason: str) -> None:  # noqa: ARG001
-    """End every session of these principals. Holds everywhere within 5 s."""
-    await tx.execute(END_SESSIONS, at=tx.at, reason=reason, principals=list(principals))
+async def end_sessions(
+    tx: Tx,
+    actor: Actor,  # noqa: ARG001
+    *,
+    principals: Sequence[UUID],
+    reason: str,
+    keep: UUID | None = None,
+) -> None:
+    """End every session of these principals, but the one to `keep`. Holds everywhere within 5 s."""
+    await tx.execute(END_SESSIONS, at=tx.at, reason=reason, principals=list(principals), keep=keep)
 
 
 END_SESSION = """
 UPDATE auth.sessions SET revoked_at = :at, revoked_reason = 'signed_out'
-WHERE id = CAST(:session AS uuid) AND principal_id = :principal AND revoked_at IS NULL AND expires_at > :at
+WHERE id = CAST(:session AS uuid) AND principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND expires_at > :at
 """
 
 
 async def sign_out(tx: Tx, actor: Actor) -> None:
     """End the session that asks."""
-    ended = await tx.execute(END_SESSION, at=tx.at, session=actor.session, principal=actor.subject)
+    ended = await tx.execute(END_SESSION, at=tx.at, session=actor.session, principals=[actor.subject])
     if ended and actor.kind == "staff":
         outbox.audit(tx, actor, "staff.signed_out", "session", str(actor.session))
 
 
-async def end_own_session(tx: Tx, actor: Actor, *, session: UUID) -> None:
-    """End one of the caller's sessions, from any of them. Raises UnknownSession."""
-    if not await tx.execute(END_SESSION, at=tx.at, session=session, principal=actor.subject):
+async def end_session(tx: Tx, actor: Actor, *, principals: Sequence[UUID], session: UUID) -> None:
+    """End one session of these principals, who are the caller, from any of them. Raises UnknownSession."""
+    if not await tx.execute(END_SESSION, at=tx.at, session=session, principals=list(principals)):
         raise UnknownSession
     if actor.kind == "staff":
         outbox.audit(tx, actor, "session.ended", "session", session)
+
+
+async def sign_out_everywhere(tx: Tx, actor: Actor, *, principals: Sequence[UUID], command: SignOutEverywhere) -> None:
+    """End all sessions of these principals, who are the caller; the one that asks stays when he says so."""
+    keep = actor.session if command.keep_current else None
+    await end_sessions(tx, actor, principals=principals, reason="signed_out_everywhere", keep=keep)
+    if actor.kind == "staff":
+        outbox.audit(tx, actor, "staff.signed_out_everywhere", "staff", actor.subject)
+
+
+FRESH = """
+SELECT EXISTS (
+    SELECT 1 FROM auth.sessions WHERE id = CAST(:session AS uuid) AND proof = 'code' AND created_at > :since AND revoked_at IS NULL
+)
+"""
+
+
+async def proved_lately(tx: Tx, actor: Actor) -> bool:
+    """Whether the caller's session began by a one-time code less than ten minutes ago."""
+    return bool(await tx.scalar(FRESH, session=actor.session, since=tx.at - FRESH_PROOF))
 
 
 # --- channels, clients, devices ---
@@ -665,6 +713,13 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
         """,
         ids=people,
     )  # fmt: skip
+    asked = await tx.rows(
+        """
+        SELECT kind, contact, purpose, created_at FROM auth.challenges
+        WHERE principal_id = ANY(CAST(:ids AS uuid[])) AND contact IS NOT NULL ORDER BY created_at, id
+        """,
+        ids=people,
+    )  # fmt: skip
     members = await tx.rows(
         "SELECT login, name, created_at FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY login", ids=people
     )
@@ -674,6 +729,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "sessions": [dict(row) for row in rows],
+        "codes": [dict(row) for row in asked],
         "staff": [dict(row) for row in members],
         "invitations": [dict(row) for row in invited],
     }
@@ -692,6 +748,8 @@ WITH closed AS (
     UPDATE auth.badges SET revoked_at = coalesce(revoked_at, :at) WHERE staff_id = ANY(CAST(:ids AS uuid[]))
 ), uninvited AS (
     UPDATE auth.invitations SET name = '', login = 'erased-' || id WHERE staff_id = ANY(CAST(:ids AS uuid[]))
+), unasked AS (
+    DELETE FROM auth.challenges WHERE principal_id = ANY(CAST(:ids AS uuid[]))
 ), ended AS (
     UPDATE auth.sessions SET device_name = NULL, revoked_at = coalesce(revoked_at, :at),
         revoked_reason = coalesce(revoked_reason, 'erased')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from commerce.auth import codes
 from commerce.auth.guesses import DAY
 from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Periodic
@@ -43,9 +44,10 @@ async def sweep_codes(tx: Tx) -> int:
 
 
 async def sweep(db: Database) -> None:
-    """Forget old guesses, codes and long expired sessions."""
+    """Forget old guesses, codes that are over and long expired sessions."""
     await db.write(sweep_attempts)
     await db.write(sweep_codes)
+    await db.write(codes.sweep)
     while await db.write(sweep_sessions) == CHUNK:
         pass
 

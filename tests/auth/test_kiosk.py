@@ -19,10 +19,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 
 async def known(shop: Shop) -> Client:
     """A shopper with an account, signed in by his telephone."""
-    client = await shop.client("app")
-    made = await client.post("/v1/auth/sign-up", {"email": f"{uuid7().hex}@example.com", "password": "beryoza-fonar-1"})
-    assert made.status_code == 201, made.text
-    return Client(shop.http, made.json()["access_token"])
+    return await shop.signed_up(channel="app")
 
 
 async def claimed(kiosk: Client, code: str) -> Any:
@@ -111,13 +108,12 @@ async def test_the_next_one_ends_the_session_of_the_one_before(shop: Shop) -> No
     assert answer.status_code in (401, 404)
 
 
-async def test_a_password_at_the_kiosk_begins_the_same_kind_of_session(shop: Shop) -> None:
-    kiosk = await shop.device("kiosk", (await shop.store()).code)
-    body = {"email": f"{uuid7().hex}@example.com", "password": "beryoza-fonar-1"}
-    made = (await kiosk.post("/v1/auth/sign-up", body)).json()
-    signed = (await kiosk.post("/v1/auth/sign-in", body)).json()
-    for session in (made, signed):
-        kept = await row_of(shop, sessions, id=UUID(session["session_id"]))
+async def test_a_code_or_a_password_at_the_kiosk_begins_the_same_kind_of_session(shop: Shop) -> None:
+    kiosk, email = await shop.device("kiosk", (await shop.store()).code), f"{uuid7().hex}@example.com"
+    by_code = await shop.signed_up(kiosk, email=email, password="beryoza-fonar-1")
+    signed = await kiosk.post("/v1/auth/sign-in", {"email": email, "password": "beryoza-fonar-1"})
+    for session in (by_code.actor.session, shop.bearer(signed).actor.session):
+        kept = await row_of(shop, sessions, id=session)
         assert (kept.idle_seconds, kept.ends_at - kept.created_at) == (120, timedelta(hours=2))
         assert kept.expires_at - kept.created_at == timedelta(seconds=120)
 

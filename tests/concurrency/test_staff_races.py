@@ -11,7 +11,6 @@ import pytest
 from commerce.auth import tokens
 from commerce.auth.tables import devices, invitations, sessions, staff
 from commerce.infra.db import Tx
-from commerce.kernel.ids import uuid7
 from tests.auth.support import PASSWORD, PIN, badge_of, colleague, row_of, with_pin
 from tests.support import Client, Shop, unique
 
@@ -89,9 +88,7 @@ async def test_of_guesses_at_a_pin_at_sign_in_and_approval_five_are_answered(rac
 
 
 async def test_a_pass_shown_at_two_kiosks_opens_one(racers: Shop) -> None:
-    store, app = await racers.store(), await racers.client("app")
-    made = await app.post("/v1/auth/sign-up", {"email": f"{uuid7().hex}@example.com", "password": PASSWORD})
-    phone = Client(racers.http, made.json()["access_token"])
+    store, phone = await racers.store(), await racers.signed_up(channel="app")
     kiosks = [await racers.device("kiosk", store.code) for _ in range(4)]
     code = (await phone.post("/v1/auth/passes")).json()["code"]
     answers = await asyncio.gather(*(kiosk.post("/v1/auth/passes/claim", {"code": code}) for kiosk in kiosks))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -115,11 +114,11 @@ async def test_what_is_the_customers_alone_stays_his(shop: Shop) -> None:
     listed: list[Any] = (await acts.get("/v1/auth/sessions")).json()["items"]
     assert [one["id"] for one in listed] == [signed["session_id"]]
     assert (await acts.get("/v1/auth/session")).json()["id"] == signed["session_id"]
-    made = (await client.post("/v1/auth/sign-up", {"email": f"{uuid7().hex}@example.com", "password": PASSWORD})).json()
-    acts = await acting(shop, Client(shop.http, signed["access_token"]), made["subject"])
-    answer = await acts.delete(f"/v1/auth/sessions/{made['session_id']}")
+    made = await shop.signed_up()
+    acts = await acting(shop, Client(shop.http, signed["access_token"]), made.actor.subject)
+    answer = await acts.delete(f"/v1/auth/sessions/{made.actor.session}")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-session")
-    assert (await Client(shop.http, made["access_token"]).get("/v1/me")).status_code == 200
+    assert (await made.get("/v1/me")).status_code == 200
 
 
 async def test_the_same_key_for_two_customers_is_two_requests(shop: Shop) -> None:
@@ -133,8 +132,7 @@ async def test_the_same_key_for_two_customers_is_two_requests(shop: Shop) -> Non
 
 
 async def test_who_was_erased_is_acted_for_by_nobody(shop: Shop) -> None:
-    agent, client = await shop.staff("call_center"), await shop.client()
-    made = (await client.post("/v1/auth/sign-up", {"email": f"{uuid7().hex}@example.com", "password": PASSWORD})).json()
-    acts = await acting(shop, agent, made["subject"])
-    await shop.db.write(auth.erase_person, shop.system, ids=[UUID(made["subject"])])
+    agent, made = await shop.staff("call_center"), await shop.signed_up()
+    acts = await acting(shop, agent, made.actor.subject)
+    await shop.db.write(auth.erase_person, shop.system, ids=[made.actor.subject])
     await refused(acts, path="/v1/me")
