@@ -25,7 +25,7 @@ PUBLIC = {"health_live", "health_ready"}
 WITHOUT_IDEMPOTENCY_KEY = {
     "start_pairing", "claim_pairing", "create_pass", "claim_pass", "sign_in_on_device", "accept_invitation", "act_for_customer",
     "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_in_by_code", "ask_code", "add_my_contact", "refresh_session",
-    "dry_run_sourcing",
+    "dry_run_sourcing", "share_list",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
@@ -134,6 +134,9 @@ UNREACHABLE = {
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
     "merge_carts": {"cart-closed", "unknown-cart"},  # names no cart: each shopper's open one
+    "move_list_to_cart": {"cart-closed", "unknown-cart"},  # the open cart, or a new one
+    "reorder": {"cart-closed", "unknown-cart"},  # the same
+    "shared_list_to_cart": {"cart-closed", "unknown-cart"},  # the same
     "place_order": {"cart-closed"},  # holds the lock of the open cart
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
