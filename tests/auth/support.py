@@ -37,7 +37,7 @@ async def colleague(shop: Shop, role: str, *locations: str) -> str:
     """A member of staff with a password; his login."""
     login = unique("staff")
     hashed = await auth.hash_password(shop.settings, PASSWORD)
-    grant = auth.RoleGrant(role=role, locations=list(locations))  # type: ignore[arg-type]
+    grant = auth.RoleGrant(role=role, locations=list(locations))
     await shop.db.write(auth.create_staff, shop.system, login=login, name="Ольга", password_hash=hashed, roles=[grant])
     return login
 
