@@ -111,6 +111,18 @@ async def test_what_is_the_customers_alone_stays_his(shop: Shop) -> None:
     acts = await acting(shop, Client(shop.http, signed["access_token"]), customer.actor.subject)
     answer = await acts.post("/v1/auth/passes")
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-allowed")
+    for method, path, body in (
+        ("PUT", "/v1/me/password", {"new_password": "klyukva-fonar-7"}),
+        ("DELETE", "/v1/me/password", None),
+        ("POST", "/v1/me/identifiers", {"email": "agent@example.com"}),
+        ("POST", "/v1/me/identifiers/verify", {"challenge_id": str(uuid7()), "code": "048213"}),
+        ("DELETE", f"/v1/me/identifiers/{uuid7()}", None),
+    ):
+        answer = await acts.request(method, path, json=body)
+        assert (answer.status_code, answer.json()["type"].split("/")[-1]) in (
+            (403, "not-allowed"),
+            (403, "owner-only"),
+        ), path
     listed: list[Any] = (await acts.get("/v1/auth/sessions")).json()["items"]
     assert [one["id"] for one in listed] == [signed["session_id"]]
     assert (await acts.get("/v1/auth/session")).json()["id"] == signed["session_id"]
