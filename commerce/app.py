@@ -115,6 +115,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "settings": Provide(provide_settings, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
+            "approved": Provide(auth.approved_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),
             "seen": Provide(seen_of, sync_to_thread=False),
         },

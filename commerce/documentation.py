@@ -66,7 +66,7 @@ TAGS = {
     "shop": "What a customer sees and does in any channel: catalog, prices, availability, cart, orders, returns.",
     "store": "What staff and devices do in one place: pickups, sales, returns, stock, transfers, counts. Limited to their locations.",
     "back office": "Of the whole chain: products, prices, locations, staff, devices; stock, plans, sourcing; the feed of events.",
-    "auth": "Tokens: anonymous shoppers, customers, staff; sessions and signing out.",
+    "auth": "Tokens: anonymous shoppers, customers, staff at tills and elsewhere; pairing of devices; sessions and signing out.",
     "system": "For whoever keeps the application running.",
 }
 
@@ -84,6 +84,7 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
     "device": (("device_key",), "a till or kiosk with its key"),
     "shopper": (("shopper_token", "staff_token"), "a shopper, anonymous or signed in, or staff acting for a customer"),
     "known_shopper": (("shopper_token", "staff_token"), "a shopper who has signed in, or staff acting for him"),
+    "himself": (("shopper_token",), "a shopper who has signed in, in person"),
     "buyer": (
         ("shopper_token", "device_key", "staff_token"),
         "a shopper, or staff acting for a customer; a device, and staff at it, for its own baskets",
@@ -116,6 +117,9 @@ PARAMETERS = {
     "only": "All lines, those nobody counted, or those that differ from the books",
     "session_id": "Id of a session, as listed",
     "sku": "Repeat it for several SKUs",
+    "badge_id": "Id of a badge, as listed",
+    "invitation_id": "Id of an invitation, as listed",
+    "pairing_id": "Id of a pairing, as it was begun",
 }
 """For parameters whose type does not describe them itself."""
 
@@ -168,6 +172,24 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "reason": "Ordered while the profiles were merged",
     },
     "set_retention": {"days": 365},
+    "sign_in_on_device": {"login": "olga.msk", "pin": "4071"},
+    "start_pairing": {"kind": "till", "name": "Till 2"},
+    "claim_pairing": {"device_secret": "ds_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
+    "pair_device": {"user_code": "WDJB-MJHT", "code": "till-msk-tverskaya-2"},
+    "deny_device": {"user_code": "WDJB-MJHT"},
+    "rename_device": {"name": "Till by the window"},
+    "claim_pass": {"code": "KRTV-PLXD"},
+    "change_own_pin": {"pin": "4071", "current": "klyukva-veslo-11"},
+    "set_staff_pin": {"pin": "4071"},
+    "issue_badge": {"code": "2900000004071"},
+    "invite_staff": {
+        "login": "anton.msk",
+        "name": "Антон Лебедев",
+        "roles": [{"role": "associate", "locations": ["msk-tverskaya"]}],
+    },
+    "accept_invitation": {"token": "iv_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE", "password": "klyukva-veslo-11"},
+    "save_role": {"name": {"en": "Storekeeper", "ru": "Кладовщик"}, "permissions": ["stock.count", "stock.receive"]},
+    "act_for_customer": {"reason": "customer_asked"},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "create_list": {"name": "На день рождения"},
@@ -488,6 +510,16 @@ RETRY_AFTER = {
     "description": "Seconds after which it makes sense to try again.",
     "schema": {"type": "integer", "minimum": 0},
 }
+APPROVAL = {
+    name: {
+        "name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string", "maxLength": longest},
+    }
+    for name, text, longest in (
+        ("Approval-Badge", "Badge of somebody else of the store, who approves here what the caller alone may not.", 128),
+        ("Approval-Login", "Instead of the badge: the approver's login, with Approval-Pin.", 63),
+        ("Approval-Pin", "The approver's PIN, with Approval-Login.", 20),
+    )
+}  # fmt: skip
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -696,6 +728,8 @@ class _Operation:
             name, place = parameter["name"], parameter["in"]
             if name == "Idempotency-Key":
                 found.append(IDEMPOTENCY_KEY)
+            elif name in APPROVAL:
+                found.append(APPROVAL[name])
             elif name == "If-Match":
                 found.append({**IF_MATCH, "required": VersionRequired in self.problems()})
             else:

@@ -39,6 +39,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_ms: int = 5000
     pool_wait_seconds: float = 2.0
     access_token_seconds: int = 600
+    kiosk_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 120
+    """A shopper's session on a till or kiosk ends when nobody has touched it for so long."""
+    staff_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 300
+    """The same for staff on a till or kiosk."""
     reservation_seconds: int = 900
     """How long a checkout or kiosk basket keeps what it reserved."""
     adjustment_approval_minor: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000

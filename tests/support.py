@@ -17,7 +17,7 @@ from litestar.testing import AsyncTestClient
 
 from commerce.auth import codes, tokens
 from commerce.auth import tables as auth_tables
-from commerce.auth.permissions import grants
+from commerce.auth.permissions import ROLES, grants
 from commerce.catalog import tables as catalog_tables
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import Actor, system
@@ -290,7 +290,7 @@ class Shop:
                 tx.queue(auth_tables.staff_roles, staff_id=principal, role=role, location=location)
 
         await self.db.write(work)
-        permissions = grants((role, location) for location in locations or ("*",))
+        permissions = grants((ROLES[role], location) for location in locations or ("*",))
         return self._issue(Actor(kind="staff", subject=principal, channel=channel, permissions=permissions))
 
     async def device(self, kind: str, location: str) -> Client:

@@ -2,9 +2,13 @@
 
 Owns the proof of identity and nothing about the person: a shopper is an opaque principal here, his profile is `customers`'.
 Promises: everything is denied unless a guard says otherwise; a revocation holds everywhere within 5 s; no secret is stored:
-keys as SHA-256, passwords as argon2id, access and refresh tokens not at all.
+keys as SHA-256, passwords and PINs as argon2id, badges and codes as keyed hashes, access and refresh tokens not at all. At a till
+or kiosk there is one shopper and one member of staff at a time, and both go by themselves when nobody touches it.
 """
 
+from commerce.auth.acting import act_for
+from commerce.auth.approvals import REFUSALS as APPROVAL_REFUSALS
+from commerce.auth.approvals import approved_of
 from commerce.auth.codes import Proven, Purpose, not_sent
 from commerce.auth.codes import ask as ask_code
 from commerce.auth.codes import settle as settle_code
@@ -20,6 +24,7 @@ from commerce.auth.errors import (
     TooManyAttempts,
     TooManyCodes,
     UnknownChannel,
+    UnknownRoles,
     UnknownSession,
     WrongCode,
     WrongPassword,
@@ -33,6 +38,7 @@ from commerce.auth.guards import (
     client,
     device,
     everywhere,
+    himself,
     known_shopper,
     public,
     shopper,
@@ -49,6 +55,7 @@ from commerce.auth.schemas import (
     Confidential,
     CreateChannel,
     DeviceName,
+    OnBehalfToken,
     OneTimeCode,
     RoleGrant,
     SessionView,
@@ -80,6 +87,7 @@ from commerce.auth.service import (
 from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
+    "APPROVAL_REFUSALS",
     "COUNTER",
     "CodeOver",
     "CodeReserved",
@@ -93,6 +101,7 @@ __all__ = [
     "NewPassword",
     "NotAtThisStore",
     "NotYourLocation",
+    "OnBehalfToken",
     "OneTimeCode",
     "Password",
     "Proof",
@@ -108,11 +117,14 @@ __all__ = [
     "TooManyAttempts",
     "TooManyCodes",
     "UnknownChannel",
+    "UnknownRoles",
     "UnknownSession",
     "Verified",
     "WrongCode",
     "WrongPassword",
+    "act_for",
     "anonymous_shopper",
+    "approved_of",
     "ask_code",
     "at_store",
     "authenticate",
@@ -135,6 +147,7 @@ __all__ = [
     "forget_passwords",
     "forget_sessions",
     "hash_password",
+    "himself",
     "identity",
     "known_shopper",
     "logins",

@@ -59,6 +59,8 @@ known_shopper = _Guard(
     "known_shopper", lambda actor, _: (actor.kind == "shopper" and actor.known) or actor.on_behalf_of is not None
 )
 """A shopper with a profile, or staff acting for him."""
+himself = _Guard("himself", lambda actor, _: actor.kind == "shopper" and actor.known)
+"""A shopper with a profile in person: what nobody does for him."""
 buyer = _Guard(
     "buyer",
     lambda actor, _: actor.kind in ("shopper", "device") or actor.on_behalf_of is not None

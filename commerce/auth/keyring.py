@@ -136,6 +136,8 @@ class KeyRing:
                 self._actors.clear()
             self._actors[credential] = remembered
         actor = remembered[0]
-        if actor.session in self._keys.revoked or not self._keys.disabled.isdisjoint((actor.subject, actor.device)):
+        if actor.session in self._keys.revoked or not self._keys.disabled.isdisjoint(
+            (actor.subject, actor.device, actor.on_behalf_of)
+        ):
             return None
         return actor

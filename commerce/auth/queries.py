@@ -9,8 +9,8 @@ from uuid import UUID
 from msgspec import convert
 from sqlalchemy import select
 
-from commerce.auth.errors import TooManyAttempts
-from commerce.auth.schemas import ChannelView, ClientView, DeviceView, SessionView, StaffView
+from commerce.auth.errors import TooManyAttempts, UnknownSession
+from commerce.auth.schemas import ChannelView, ClientView, CurrentSession, DeviceView, SessionView, StaffView
 from commerce.auth.service import GUESSES, WINDOW, Proof, role_grants, seconds_of_rest
 from commerce.auth.tables import channels
 from commerce.infra.db import Tx
@@ -62,6 +62,22 @@ async def sessions_of(tx: Tx, actor: Actor, *, principals: Sequence[UUID]) -> Pa
     return Page(items=[convert(row, SessionView, from_attributes=True) for row in rows])
 
 
+CURRENT = """
+SELECT s.id, s.channel, s.location, s.device_name, s.created_at, s.refreshed_at, s.expires_at, true AS current, s.idle_seconds,
+    s.ends_at, d.code AS device
+FROM auth.sessions s LEFT JOIN auth.devices d ON d.id = s.device_id
+WHERE s.id = CAST(:session AS uuid) AND s.revoked_at IS NULL AND s.expires_at > :at
+"""
+
+
+async def current_session(tx: Tx, actor: Actor) -> CurrentSession:
+    """The session that asks. Raises UnknownSession."""
+    row = await tx.first(CURRENT, session=actor.session, at=tx.at)
+    if row is None:
+        raise UnknownSession
+    return convert(row, CurrentSession, from_attributes=True)
+
+
 async def all_channels(tx: Tx) -> list[ChannelView]:
     """Every channel by code."""
     rows = await tx.rows(select(channels).order_by(channels.c.code))
@@ -81,7 +97,7 @@ async def clients_page(tx: Tx, *, limit: int, cursor: str | None) -> Page[Client
 
 
 DEVICES = """
-SELECT id, code, kind, channel, location, name, created_at, revoked_at FROM auth.devices
+SELECT id, code, kind, channel, location, name, created_at, revoked_at, last_seen_at FROM auth.devices
 WHERE code > :after AND (CAST(:everywhere AS boolean) OR location = ANY(CAST(:locations AS text[])))
   AND (CAST(:location AS text) IS NULL OR location = :location)
 ORDER BY code LIMIT :limit
@@ -92,7 +108,7 @@ async def devices_page(
     tx: Tx, actor: Actor, *, limit: int, cursor: str | None, location: str | None = None
 ) -> Page[DeviceView]:
     """Devices by code, those at the locations the caller looks after."""
-    held = actor.permissions.get("devices.write", ())
+    held = {*actor.permissions.get("devices.write", ()), *actor.permissions.get("devices.pair", ())}
     rows = await tx.rows(
         DEVICES, after=_after(cursor), limit=limit + 1, everywhere="*" in held, locations=list(held), location=location
     )

@@ -322,13 +322,18 @@ KEY = re.compile(r"^[!-~]{8,128}$")
 async def once_of(
     request: Request[Any, Any, Any], actor: NamedDependency[Actor], idempotency_key: IdempotencyKey = None
 ) -> Once:
-    """The claim of this request's Idempotency-Key, bound to method, path, query and body. Raises KeyRequired."""
+    """The claim of this request's Idempotency-Key, bound to method, path, query, body and the customer acted for.
+
+    Raises KeyRequired.
+    """
     if idempotency_key is None or not KEY.match(idempotency_key):
         raise KeyRequired
     digest = hashlib.sha256()
     digest.update(f"{request.method} {request.scope['path']}?".encode())
     digest.update(request.scope.get("query_string", b""))
     digest.update(b"\n")
+    if actor.on_behalf_of is not None:
+        digest.update(actor.on_behalf_of.bytes)
     digest.update(await request.body())
     operation = request.route_handler.operation_id
     return Once(

@@ -410,7 +410,7 @@ async def cancel(
     order = await books.lock(tx, number=read_number(number))
     if actor.kind == "shopper":
         order = await owned(tx, actor, order, number)
-    elif not (actor.kind == "staff" and actor.may("orders.cancel")):
+    elif not (actor.kind == "staff" and actor.allowed("orders.cancel")):
         raise OrderNotAllowed(permission="orders.cancel")
     if order is None:
         raise UnknownOrder(number=number)
@@ -418,7 +418,9 @@ async def cancel(
         raise OrderChanged(seen=version, version=order.version)
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
     places = await locations.by_ids(tx, sorted({work.location_id for work in works}))
-    if actor.kind == "staff" and not all(actor.may("orders.cancel", places[work.location_id].code) for work in works):
+    if actor.kind == "staff" and not all(
+        actor.allowed("orders.cancel", places[work.location_id].code) for work in works
+    ):
         raise OrderNotAllowed(permission="orders.cancel")
     if order.state != "placed" or not order.outstanding:
         raise NotCancellable(state=order.state)

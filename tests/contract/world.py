@@ -85,6 +85,10 @@ class World:
         for login in (self.login, self.fired):
             self.call("POST", "/v1/staff", self._staff(login))
         self.call("POST", f"/v1/staff/{self.fired}/revoke")
+        self.till, self.role = unique("till"), unique("role")
+        device = {"code": self.till, "kind": "till", "location": ground.store.code, "name": "Till", "channel": None}
+        self.device = str(self.call("POST", "/v1/devices", device)["key"])
+        self.badge = str(self.call("POST", f"/v1/staff/{self.login}/badges", {})["code"])
         self.slug, self.barcode = unique("product"), unique("code")
         self.variant = {"sku": unique("SKU").upper(), "tax_class": "standard", "return_policy": "standard"}
         self._save({**self.variant, "barcodes": [{"code": self.barcode, "kind": "internal"}]})
@@ -167,6 +171,27 @@ class World:
         }
         self.recipes: dict[str, Callable[[], Chosen]] = {
             "end_session": self._session,
+            "claim_pairing": self._pairing_claimed,
+            "pair_device": lambda: Chosen(
+                path=self.here, body={"user_code": self._pairing()["user_code"], "code": unique("kiosk"), "name": None}
+            ),
+            "deny_device": lambda: Chosen(path=self.here, body={"user_code": self._pairing()["user_code"]}),
+            "rename_device": lambda: Chosen(path={"device": self.till}, body={"name": "Till by the door"}),
+            "claim_pass": self._pass,
+            "sign_in_on_device": lambda: Chosen(body={"badge": self.badge, "login": None, "pin": None}),
+            "change_own_pin": lambda: Chosen(body={"pin": "4071", "current": PASSWORD}),
+            "set_staff_pin": lambda: Chosen(path={**self.here, "login": self.fired}, body={"pin": "4071"}),
+            "issue_badge": lambda: Chosen(path={"login": self.fired}, body={"code": unique("badge")}),
+            "list_badges": lambda: Chosen(path={"login": self.fired}),
+            "revoke_badge": self._badge,
+            "invite_staff": lambda: Chosen(body=self._invited()),
+            "revoke_invitation": lambda: Chosen(path={"invitation_id": self._invitation()["id"]}),
+            "accept_invitation": lambda: Chosen(body={"token": self._invitation()["token"], "password": PASSWORD}),
+            "save_role": lambda: Chosen(
+                path={"role": self.role}, body={"name": {"en": "Keeper"}, "permissions": ["stock.read"]}
+            ),
+            "remove_role": self._role,
+            "act_for_customer": lambda: Chosen(path={"customer": self.person}, body={"reason": "complaint"}),
             "refresh_session": lambda: Chosen(body={"refresh_token": self._anonymous()["refresh_token"]}),
             "sign_in": lambda: Chosen(body={"email": self.email, "phone": None, "password": PASSWORD}),
             "ask_code": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
@@ -408,7 +433,7 @@ class World:
         }
         self.callers = {
             "client": ground.client, "visitor": ground.client, "caller": self.shopper, "shopper": self.shopper,
-            "known_shopper": self.shopper, "signed_in": self.shopper, "staff": ground.admin, "store": ground.admin,
+            "himself": self.shopper, "device": self.device, "known_shopper": self.shopper, "signed_in": self.shopper, "staff": ground.admin, "store": ground.admin,
         }  # fmt: skip
 
     def token(self, operation: str, access: str) -> str:
@@ -417,6 +442,8 @@ class World:
             return self._signed_up()
         if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
+        if operation == "change_own_pin":
+            return self._member()
         return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
 
     def choose(self, operation: str, path: str, case: Any) -> Chosen:
@@ -531,6 +558,41 @@ class World:
         )
         return Chosen(path={"session_id": made["session_id"]})
 
+    def _member(self) -> str:
+        """A token of a member of staff of the store, who has a password."""
+        return self._token("POST", "/v1/auth/staff/sign-in", {"login": self.login, "password": PASSWORD})
+
+    def _pairing(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.call(
+            "POST", "/v1/auth/pairings", {"kind": "kiosk", "name": "Kiosk"}, token=self.ground.client
+        )
+        return found
+
+    def _pairing_claimed(self) -> Chosen:
+        pairing = self._pairing()
+        body = {"user_code": pairing["user_code"], "code": unique("kiosk")}
+        self.call("POST", f"{self.at_store}/devices/pair", body)
+        return Chosen(path={"pairing_id": pairing["pairing_id"]}, body={"device_secret": pairing["device_secret"]})
+
+    def _pass(self) -> Chosen:
+        return Chosen(body={"code": self.call("POST", "/v1/auth/passes", token=self.shopper)["code"]})
+
+    def _badge(self) -> Chosen:
+        made = self.call("POST", f"/v1/staff/{self.fired}/badges", {})
+        return Chosen(path={"login": self.fired, "badge_id": made["id"]})
+
+    def _invited(self) -> dict[str, Any]:
+        return {name: part for name, part in self._staff(unique("new")).items() if name != "password"}
+
+    def _invitation(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("POST", "/v1/staff/invitations", self._invited())
+        return found
+
+    def _role(self) -> Chosen:
+        role = unique("role")
+        self.call("PUT", f"/v1/roles/{role}", {"name": {"en": "Keeper"}, "permissions": []})
+        return Chosen(path={"role": role})
+
     def _day(self, days: int) -> str:
         return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
@@ -609,8 +671,7 @@ class World:
 
     def _adjustment(self) -> Chosen:
         """One that waits for a manager."""
-        signed_in = {"login": self.login, "password": PASSWORD}
-        token = self._token("POST", "/v1/auth/staff/sign-in", signed_in)
+        token = self._member()
         lost = {"sku": self.ground.spare.sku, "delta": -100, "reason": "lost"}
         made = self.call("POST", f"{self.at_store}/adjustments", lost, token=token)
         return Chosen(path={"code": self.ground.store.code, "adjustment": made["adjustment"]}, body={"note": None})

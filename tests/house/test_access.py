@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
+from msgspec import structs
 
 from commerce.auth import guards
+from tests.auth.support import refused
 from tests.house.source import operations
 from tests.house.test_handlers import PUBLIC, our_guards
 from tests.support import Client, Shop
@@ -77,11 +79,29 @@ async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPR
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
     "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
-    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper"),
+    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper", "himself"),
     "kiosk": ("public", "caller", "client", "device", "buyer", "visitor"),
     "call center": ("public", "caller", "signed_in", "staff"),
-}
+    "staff acting for a customer": (
+        "public", "caller", "signed_in", "staff", "shopper", "known_shopper", "buyer",
+    ),
+    "staff at a till": ("public", "caller", "signed_in", "staff", "buyer"),
+}  # fmt: skip
 """Guards that let each caller through, whatever permissions it holds."""
+
+
+async def acting(shop: Shop) -> Client:
+    """A member of the call centre with a token to act for a customer."""
+    agent, customer = await shop.staff("call_center", channel="call_center"), await shop.shopper(known=True)
+    answer = await agent.post(f"/v1/customers/{customer.actor.subject}/acting", {"reason": "customer_asked"})
+    actor = structs.replace(agent.actor, on_behalf_of=customer.actor.subject, reason="customer_asked", known=True)
+    return Client(shop.http, answer.json()["access_token"], actor)
+
+
+async def at_till(shop: Shop, location: str) -> Client:
+    """An associate at a till of his store."""
+    till, member = await shop.device("till", location), await shop.staff("associate", location)
+    return shop._issue(structs.replace(member.actor, device=till.actor.device, location=location))
 
 
 @pytest.mark.parametrize("who", list(PASSES))
@@ -93,6 +113,8 @@ async def test_the_wrong_kind_of_caller_is_refused(shop: Shop, handlers: list[HT
         "known shopper": lambda: shop.shopper(known=True),
         "kiosk": lambda: shop.device("kiosk", store.code),
         "call center": lambda: shop.staff("call_center", channel="call_center"),
+        "staff acting for a customer": lambda: acting(shop),
+        "staff at a till": lambda: at_till(shop, store.code),
     }
     caller = await callers[who]()
     wrong = {}
@@ -118,6 +140,24 @@ async def test_staff_of_another_store_are_refused(shop: Shop, handlers: list[HTT
             for caller in (manager, till):
                 assert await call(caller, handler, here.code) == (403, "/problems/not-allowed"), handler.operation_id
     assert checked >= 10
+
+
+async def test_a_revoked_device_and_whoever_stands_there_are_refused(
+    shop: Shop, handlers: list[HTTPRouteHandler]
+) -> None:
+    store, manager = await shop.store(), await shop.staff("admin")
+    till = await shop.device("till", store.code)
+    member, customer = await at_till(shop, store.code), await shop.shopper(known=True)
+    there = shop._issue(structs.replace(member.actor, device=till.actor.device))
+    shopper = shop._issue(structs.replace(customer.actor, device=till.actor.device, location=store.code))
+    code = next(one["code"] for one in (await manager.get(f"/v1/devices?location={store.code}")).json()["items"]
+                if one["id"] == str(till.actor.device))  # fmt: skip
+    assert (await manager.post(f"/v1/devices/{code}/revoke")).status_code == 200
+    for caller in (till, there, shopper):
+        await refused(caller)
+        for handler in handlers:
+            status, kind = await call(caller, handler, store.code)
+            assert (status, kind) == (401, "/problems/sign-in-required"), handler.operation_id
 
 
 async def test_staff_without_the_permission_are_refused(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:

@@ -24,13 +24,13 @@ PUBLIC = {"health_live", "health_ready", "receive_message"}
 """Operations that need no credentials: health and documentation; a delivered message is signed by its source instead. Signing in
 needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
-    "add_my_contact", "ask_code", "dry_run_sourcing", "receive_message", "refresh_session",
-    "share_list", "sign_in", "sign_in_anonymously", "sign_in_by_code", "sign_in_staff",
+    "accept_invitation", "act_for_customer", "add_my_contact", "ask_code", "claim_pairing",
+    "claim_pass", "create_pass", "dry_run_sourcing", "receive_message", "refresh_session",
+    "share_list", "sign_in", "sign_in_anonymously", "sign_in_by_code", "sign_in_on_device",
+    "sign_in_staff", "start_pairing",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read; or the
 sender has an id of his own (webhook-id)."""
-"""They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read. A delivered
-message has an id of its sender's own (webhook-id)."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
 EVERYWHERE = {
     "bad-input", "unknown-address", "sign-in-required", "not-allowed", "idempotency-key-required", "idempotency-key-reused",
