@@ -33,6 +33,7 @@ from commerce.infra.http import (
     once_of,
     resolve_in_turn,
 )
+from commerce.infra.limits import Limits
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
 from commerce.kernel.clock import Clock, system_clock
@@ -57,12 +58,17 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     db = Database.open(settings, clock=clock, name="commerce-api")
     live = Live(settings.redis_url)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
+    limits, origins = Limits(settings), auth.Origins(ring)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         log.configure(settings)
         await live.open()
-        fresh = asyncio.create_task(ring.keep_fresh(), name="keyring")
+        await limits.open()
+        beside = [
+            asyncio.create_task(ring.keep_fresh(), name="keyring"),
+            asyncio.create_task(ring.keep_seen(), name="keyring-seen"),
+        ]
         # What stands now stays for the life of the process: the collector need not walk it again with every burst of requests.
         gc.collect()
         gc.freeze()
@@ -71,9 +77,11 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             with live.stopped_by_signal():
                 yield
         finally:
-            fresh.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await fresh
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await limits.close()
             await live.close()
             await db.close()
 
@@ -82,6 +90,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
 
     def provide_live() -> Live:
         return live
+
+    def provide_limits() -> Limits:
+        return limits
 
     def provide_settings() -> Settings:
         return settings
@@ -94,14 +105,15 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     app = Api(
         route_handlers=[*ours, documentation_page, assets],
         lifespan=[lifespan],
-        state=State({"db": db, "live": live}),
+        state=State({"db": db, "live": live, "limits": limits, "ring": ring}),
         request_class=StrictRequest,
-        middleware=[auth.authenticate(ring)],
+        middleware=[auth.authenticate(ring, limits, origins)],
         exception_handlers=EXCEPTION_HANDLERS,
         after_request=add_entity_tag,
         dependencies={
             "db": Provide(provide_db, sync_to_thread=False),
             "live": Provide(provide_live, sync_to_thread=False),
+            "limits": Provide(provide_limits, sync_to_thread=False),
             "settings": Provide(provide_settings, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
@@ -122,6 +134,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         debug=False,
         logging_config=None,
     )
+    app.limits, app.origins = limits, origins
     resolve_in_turn(app)
     return app
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import msgspec
+
+Network = IPv4Network | IPv6Network
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Networks from `10.0.0.0/8, 2001:db8::1`. Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class SettingsError(Exception):
@@ -48,6 +56,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `currency`. 0: every variance does."""
     show_quantities: bool = False
     """Shoppers see how many units there are, not only whether there are many, few or none."""
+    trusted_proxies: str = ""
+    """Networks of the proxies in front, `10.0.0.0/8, 192.0.2.7`: from them alone `X-Forwarded-For` is believed."""
+    rate_limits: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    """A factor on all limits below; 0: none are kept."""
+    limit_window_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 60
+    limit_address: Annotated[int, msgspec.Meta(ge=1)] = 600
+    """Requests in a window from one address without a person or device: by a frontend's key, or without any."""
+    limit_person: Annotated[int, msgspec.Meta(ge=1)] = 600
+    """Of one shopper, anonymous or known."""
+    limit_staff: Annotated[int, msgspec.Meta(ge=1)] = 3000
+    """Of one member of staff, one till or kiosk."""
+    limit_client: Annotated[int, msgspec.Meta(ge=1)] = 120_000
+    """Of everybody who comes through one frontend."""
+    limit_server: Annotated[int, msgspec.Meta(ge=1)] = 12_000
+    """Of one server."""
+    limit_sensitive_address: Annotated[int, msgspec.Meta(ge=1)] = 60
+    """Of one address, for tokens and one-time codes."""
+    limit_sensitive_client: Annotated[int, msgspec.Meta(ge=1)] = 6000
+    """Through one client, for the same."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -73,6 +100,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             values["secret_key"] = secrets.token_urlsafe(32)
         if len(str(values["secret_key"])) < 32:
             raise SettingsError("SECRET_KEY is too short: give at least 32 random characters.")
+        try:
+            networks(str(values.get("trusted_proxies", "")))
+        except ValueError as error:
+            raise SettingsError(f"TRUSTED_PROXIES does not parse: {error}") from error
         try:
             return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:

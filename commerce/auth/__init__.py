@@ -5,6 +5,7 @@ Promises: everything is denied unless a guard says otherwise; a revocation holds
 keys as SHA-256, passwords as argon2id, access and refresh tokens not at all.
 """
 
+from commerce.auth.clients import create_client
 from commerce.auth.errors import (
     CodeReserved,
     CodeTaken,
@@ -35,6 +36,7 @@ from commerce.auth.guards import (
     visitor,
 )
 from commerce.auth.keyring import KeyRing
+from commerce.auth.origins import Origins
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
 from commerce.auth.queries import device_code, proof_of
 from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
@@ -43,7 +45,6 @@ from commerce.auth.service import (
     Proof,
     Started,
     create_channel,
-    create_client,
     create_device,
     create_shopper,
     create_staff,
@@ -68,6 +69,7 @@ __all__ = [
     "NewPassword",
     "NotAtThisStore",
     "NotYourLocation",
+    "Origins",
     "Password",
     "Proof",
     "RefreshTokenInvalid",

@@ -29,6 +29,7 @@ STORE_MANAGER = ASSOCIATE | {
     "devices.pair",
     "staff.pins",
     "customers.act",
+    "audit.read",
 }
 CALL_CENTER = frozenset(
     {
@@ -70,7 +71,6 @@ ADMIN = (
         "roles.write",
         "clients.write",
         "devices.write",
-        "audit.read",
         "customers.export",
         "customers.erase",
         "retention.write",
@@ -84,6 +84,8 @@ ROLES: dict[str, frozenset[str]] = {
     "back_office": BACK_OFFICE,
     "admin": ADMIN,
 }
+PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
+"""Every permission there is."""
 DEVICES: dict[str, frozenset[str]] = {"till": frozenset({"sales.book", "stock.read"}), "kiosk": frozenset()}
 
 

@@ -5,30 +5,37 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import delete, get, post, put
+from litestar import delete, get, patch, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce.auth import flow, guards, queries, service
+from commerce.auth import clients, flow, guards, queries, service
 from commerce.auth.errors import (
+    ClientRevoked,
     CodeReserved,
     CodeTaken,
     MayNotGrant,
     NotAtThisStore,
+    NotForThisKind,
     NotYourLocation,
     RefreshTokenInvalid,
     RefreshTokenReused,
+    ScopeBeyondYours,
     TooManyAttempts,
+    TooManyKeys,
     UnknownChannel,
     UnknownClient,
     UnknownDevice,
+    UnknownKey,
+    UnknownPermission,
     UnknownSession,
     UnknownStaff,
     WrongPassword,
 )
 from commerce.auth.schemas import (
+    ChangeClient,
     ChannelView,
     ClientView,
     CreateClient,
@@ -36,8 +43,10 @@ from commerce.auth.schemas import (
     CreateStaff,
     DeviceView,
     NewClient,
+    NewClientKey,
     NewDevice,
     RefreshSession,
+    RotateKey,
     SessionView,
     SetRoles,
     SignInAnonymously,
@@ -171,7 +180,7 @@ async def list_channels(db: NamedDependency[Database]) -> list[ChannelView]:
     guards=[guards.staff("clients.write")],
     status_code=201,
     cache_control=SECRET,
-    responses=writes(NotYourLocation, CodeTaken, UnknownChannel),
+    responses=writes(NotYourLocation, ScopeBeyondYours, CodeTaken, UnknownChannel, NotForThisKind, UnknownPermission),
 )
 async def create_client(
     db: NamedDependency[Database],
@@ -180,7 +189,7 @@ async def create_client(
     actor: NamedDependency[Actor],
     data: JSONBody[CreateClient],
 ) -> NewClient:
-    """Give a frontend its publishable key; it is shown this once."""
+    """Give a frontend its publishable key, or a server its secret one with scopes; it is shown this once."""
     return await flow.create_client(db, settings, once, actor, command=data)
 
 
@@ -194,8 +203,66 @@ async def create_client(
 async def list_clients(
     db: NamedDependency[Database], limit: FromQuery[Limit] = 50, cursor: FromQuery[Cursor | None] = None
 ) -> Page[ClientView]:
-    """API clients by code, the revoked ones too."""
+    """API clients by code with their keys (never the keys themselves), the revoked ones too."""
     return await db.read(queries.clients_page, limit=limit, cursor=cursor)
+
+
+@patch(
+    "/v1/clients/{client:str}",
+    operation_id="change_client",
+    tags=["back office"],
+    guards=[guards.staff("clients.write")],
+    responses=writes(UnknownClient, NotYourLocation, ScopeBeyondYours, NotForThisKind, UnknownPermission),
+)
+async def change_client(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    client: FromPath[Code],
+    data: JSONBody[ChangeClient],
+) -> ClientView:
+    """Change a client's name, origins or scopes; it holds everywhere within 5 seconds."""
+    return await db.write_once(once, ClientView, clients.change_client, actor, code=client, command=data)
+
+
+@post(
+    "/v1/clients/{client:str}/keys",
+    operation_id="rotate_client_key",
+    tags=["back office"],
+    guards=[guards.staff("clients.write")],
+    status_code=201,
+    cache_control=SECRET,
+    responses=writes(UnknownClient, NotYourLocation, ScopeBeyondYours, ClientRevoked, TooManyKeys),
+)
+async def rotate_client_key(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    client: FromPath[Code],
+    data: JSONBody[RotateKey] = RotateKey(),  # noqa: B008
+) -> NewClientKey:
+    """Give a client a new key, shown this once; the old ones go on working for the overlap."""
+    return await flow.rotate_key(db, settings, once, actor, client=client, command=data)
+
+
+@delete(
+    "/v1/clients/{client:str}/keys/{key_id:uuid}",
+    operation_id="revoke_client_key",
+    tags=["back office"],
+    guards=[guards.staff("clients.write")],
+    status_code=204,
+    responses=writes(UnknownClient, UnknownKey, NotYourLocation),
+)
+async def revoke_client_key(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    client: FromPath[Code],
+    key_id: FromPath[UUID],
+) -> None:
+    """Let one key open nothing any more within 5 seconds; the client's other keys go on working."""
+    return await db.write_once(once, type(None), clients.revoke_key, actor, code=client, key_id=key_id)
 
 
 @post(
@@ -209,8 +276,8 @@ async def list_clients(
 async def revoke_client(
     db: NamedDependency[Database], once: NamedDependency[Once], actor: NamedDependency[Actor], client: FromPath[Code]
 ) -> ClientView:
-    """Let a publishable key open nothing any more."""
-    return await db.write_once(once, ClientView, service.revoke_client, actor, code=client)
+    """Let all keys of a client open nothing any more."""
+    return await db.write_once(once, ClientView, clients.revoke_client, actor, code=client)
 
 
 @post(
@@ -361,6 +428,9 @@ ROUTES = [
     list_channels,
     create_client,
     list_clients,
+    change_client,
+    rotate_client_key,
+    revoke_client_key,
     revoke_client,
     create_device,
     list_devices,

@@ -111,7 +111,7 @@ def audit(
         subject_kind=actor.kind,
         channel=actor.channel,
         device=actor.device,
-        location=actor.location,
+        location=actor.location or actor.place,
         on_behalf_of=actor.on_behalf_of,
         approved_by=actor.approved_by,
         reason=actor.reason,

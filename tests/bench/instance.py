@@ -120,6 +120,7 @@ class Instance:
             "SECRET_KEY": self.secret_key,
             "ENVIRONMENT": "production",
             "API_WORKERS": "1",
+            "RATE_LIMITS": "1000000",  # counted as ever, but the load of a bench comes from few addresses and people
             "LOG_LEVEL": "warning",
             "HOST": "127.0.0.1",
         }
