@@ -56,6 +56,7 @@ from commerce.auth.schemas import (
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
+from commerce.infra.limits import SENSITIVE
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
@@ -74,6 +75,7 @@ Login = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z
     guards=[guards.client],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(),
 )
 async def sign_in_anonymously(
@@ -93,6 +95,7 @@ async def sign_in_anonymously(
     guards=[guards.client],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(WrongPassword, TooManyAttempts, NotAtThisStore),
 )
 async def sign_in_staff(
@@ -112,6 +115,7 @@ async def sign_in_staff(
     guards=[guards.client],
     status_code=200,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(RefreshTokenInvalid, RefreshTokenReused),
 )
 async def refresh_session(

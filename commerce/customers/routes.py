@@ -23,6 +23,7 @@ from commerce.customers.errors import (
 from commerce.customers.schemas import ChangeProfile, CustomerView, Email, Phone, ProfileView, SignIn, SignUp
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
+from commerce.infra.limits import SENSITIVE
 from commerce.kernel.actor import Actor
 from commerce.settings import Settings
 
@@ -36,6 +37,7 @@ SECRET = CacheControlHeader(no_store=True)
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(AlreadySignedUp, BadEmail, BadPhone, ContactRequired, EmailTaken, PhoneTaken),
 )
 async def sign_up(
@@ -55,6 +57,7 @@ async def sign_up(
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(auth.WrongPassword, auth.TooManyAttempts, BadEmail, BadPhone, OneIdentifier),
 )
 async def sign_in(

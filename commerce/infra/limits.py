@@ -71,7 +71,7 @@ class Count(msgspec.Struct):
 class Policy:
     """So many requests in a window, for each key of one kind."""
 
-    __slots__ = ("counts", "limit", "name", "seconds", "share")
+    __slots__ = ("counts", "fields", "limit", "name", "seconds", "share")
 
     def __init__(self, name: str, limit: int, seconds: int) -> None:
         self.name = name
@@ -79,11 +79,8 @@ class Policy:
         self.seconds = seconds
         self.share = max(1, limit // SHARE)
         self.counts: dict[Any, Count] = {}
-
-    @property
-    def header(self) -> bytes:
-        """`RateLimit-Policy`: the quota and its window."""
-        return b"%d;w=%d" % (self.limit, self.seconds)
+        self.fields = ((b"ratelimit-limit", b"%d" % limit), (b"ratelimit-policy", b"%d;w=%d" % (limit, seconds)))
+        """The header fields that are always the same: the quota, and the quota with its window."""
 
 
 class Limits:
@@ -170,10 +167,9 @@ class Limits:
         """The `RateLimit-…` fields of an answer."""
         policy, left = found
         return [
-            (b"ratelimit-limit", b"%d" % policy.limit),
+            *policy.fields,
             (b"ratelimit-remaining", b"%d" % max(0, left)),
             (b"ratelimit-reset", b"%d" % self._left(time.time())),
-            (b"ratelimit-policy", policy.header),
         ]
 
     def address_of(self, scope: Any) -> str:
