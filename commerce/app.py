@@ -22,6 +22,7 @@ from commerce import auth, parts
 from commerce.documentation import Documentation, documentation_page, problem_instead_of_page
 from commerce.infra import log
 from commerce.infra.db import Database
+from commerce.infra.exchange import Exchange
 from commerce.infra.health import ROUTES as HEALTH
 from commerce.infra.http import (
     EXCEPTION_HANDLERS,
@@ -59,12 +60,13 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     live = Live(settings.redis_url)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
     limits, origins = Limits(settings), auth.Origins(ring)
+    exchange = Exchange(limits, settings.redis_url)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         log.configure(settings)
         await live.open()
-        await limits.open()
+        await exchange.open()
         beside = [
             asyncio.create_task(ring.keep_fresh(), name="keyring"),
             asyncio.create_task(ring.keep_seen(), name="keyring-seen"),
@@ -81,7 +83,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-            await limits.close()
+            await exchange.close()
             await live.close()
             await db.close()
 

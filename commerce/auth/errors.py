@@ -180,25 +180,6 @@ class ScopeBeyondYours(Forbidden):
     members_schema: ClassVar[dict[str, Any]] = {"permission": str, "location": str}
 
 
-class OriginNotAllowed(Forbidden):
-    code = "origin-not-allowed"
-    title = "Not from this site"
-    title_ru = "С этого сайта нельзя"
-    detail = "The client of these credentials does not list {origin}. Add it to the client's `origins`, or use the client of this site."
-    detail_ru = "Клиент этих прав не называет {origin} среди своих сайтов. Добавьте его в `origins` или возьмите клиента этого сайта."
-    members_schema: ClassVar[dict[str, Any]] = {"origin": str}
-
-
-class SecretKeyInBrowser(Forbidden):
-    code = "secret-key-in-browser"
-    title = "A secret key has no place in a browser"
-    title_ru = "Секретному ключу не место в браузере"
-    detail = "This request comes from a page: everybody who opens it can read the key. Revoke it, and use a publishable key there."
-    detail_ru = (
-        "Запрос пришёл со страницы: ключ прочтёт каждый, кто её откроет. Отзовите его и используйте там публичный ключ."
-    )
-
-
 class UnknownDevice(NotFound):
     code = "unknown-device"
     title = "No such device"

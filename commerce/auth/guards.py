@@ -86,7 +86,7 @@ def staff(permission: str) -> Guard:
 def everywhere(permission: str) -> Guard:
     """Staff or a server that holds the permission for the whole chain: what they see or do is not of one store."""
     return _Guard(
-        f"staff:{permission}",
+        f"chain:{permission}",
         lambda actor, _: actor.kind in ("staff", "client") and "*" in actor.permissions.get(permission, ()),
     )
 

@@ -7,9 +7,9 @@ from typing import Any
 from litestar import Request
 from litestar.types import Receive, Scope, Send
 
-from commerce.auth.errors import OriginNotAllowed, SecretKeyInBrowser
 from commerce.auth.keyring import KeyRing
 from commerce.infra import cors
+from commerce.infra.cors import OriginNotAllowed, SecretKeyInBrowser
 from commerce.infra.http import EXCEPTION_HANDLERS
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Problem

@@ -6,7 +6,9 @@ credentials are never allowed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+
+from commerce.kernel.errors import Forbidden
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = b"Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id"
@@ -19,6 +21,25 @@ MAX_AGE = b"600"
 
 VARY = (b"vary", b"Origin")
 EXPOSE = (b"access-control-expose-headers", ANSWER_HEADERS)
+
+
+class OriginNotAllowed(Forbidden):
+    code = "origin-not-allowed"
+    title = "Not from this site"
+    title_ru = "С этого сайта нельзя"
+    detail = "The client of these credentials does not list {origin}. Add it to the client's `origins`, or use the client of this site."
+    detail_ru = "Клиент этих прав не называет {origin} среди своих сайтов. Добавьте его в `origins` или возьмите клиента этого сайта."
+    members_schema: ClassVar[dict[str, Any]] = {"origin": str}
+
+
+class SecretKeyInBrowser(Forbidden):
+    code = "secret-key-in-browser"
+    title = "A secret key has no place in a browser"
+    title_ru = "Секретному ключу не место в браузере"
+    detail = "This request comes from a page: everybody who opens it can read the key. Revoke it, and use a publishable key there."
+    detail_ru = (
+        "Запрос пришёл со страницы: ключ прочтёт каждый, кто её откроет. Отзовите его и используйте там публичный ключ."
+    )
 
 
 def is_preflight(scope: Any) -> bool:

@@ -21,6 +21,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import Message
 
 from commerce.infra import cors
+from commerce.infra.cors import OriginNotAllowed, SecretKeyInBrowser
 from commerce.infra.db import InProgress, KeyReused, Once, busy_or
 from commerce.infra.limits import Limits, TooManyRequests
 from commerce.infra.log import REQUEST
@@ -277,7 +278,9 @@ def streams(description: str, *media_types: str) -> dict[int, ResponseSpec]:
 def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     """The `responses=` of a route: the problems it declares by status, with those that every route may answer."""
     by_status: dict[int, list[type[Problem]]] = {}
-    every: tuple[type[Problem], ...] = (BadInput, SignInRequired, NotAllowed, TooManyRequests, Busy, *kinds)
+    every: tuple[type[Problem], ...] = (
+        BadInput, SignInRequired, NotAllowed, OriginNotAllowed, SecretKeyInBrowser, TooManyRequests, Busy, *kinds,
+    )  # fmt: skip
     for kind in every:
         if kind not in by_status.setdefault(kind.status, []):
             by_status[kind.status].append(kind)

@@ -1,9 +1,9 @@
-"""Rate limits: counted in each process, added up in Valkey beside the requests (decisions/0024).
+"""Rate limits: counted in each process, added up in Valkey beside the requests by `exchange` (decisions/0024).
 
 Asking Valkey for each request would cost more than many a request. So a process counts in memory, in fixed windows, and tells
-Valkey what it has counted whenever that is a fiftieth of a limit: everything that came together in `EXCHANGE_SECONDS`, in one call,
-whose answer is the sum over all processes. A limit so holds over all processes, but for a fiftieth of it per process and what
-passes during one exchange. When Valkey is away each process goes on with its own count.
+Valkey what it has counted whenever that is a fiftieth of a limit; the answer is the sum over all processes. A limit so holds
+over all processes, but for a fiftieth of it per process and what passes during one exchange. When Valkey is away each process goes
+on with its own count.
 
 The headers are those of draft-ietf-httpapi-ratelimit-headers-06 (December 2022), the last with a field for each number.
 """
@@ -11,25 +11,16 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers-06 (December 2022)
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, ClassVar, Literal
 
 import msgspec
-import redis.asyncio
-import structlog
-from redis.exceptions import RedisError
 
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import TooMany
 from commerce.settings import Network, Settings, networks
 
-log = structlog.get_logger()
-
-EXCHANGE_SECONDS = 0.1
-AWAY_SECONDS = 1.0
-"""Between two attempts to reach Valkey again."""
 SHARE = 50
 """A process keeps to itself at most this part of a limit."""
 REMEMBERED = 100_000
@@ -38,17 +29,6 @@ REMEMBERED = 100_000
 SENSITIVE: dict[str, Any] = {"limit": "sensitive"}
 """`opt=SENSITIVE` of a route that hands out tokens or sends codes: stricter limits by address and by client."""
 UNLIMITED = ("/health/",)
-
-ADD = """
-local sums = {}
-for i = 2, #ARGV, 3 do
-    sums[#sums + 1] = redis.call('HINCRBY', ARGV[i], ARGV[i + 1], ARGV[i + 2])
-end
-for _, key in ipairs(KEYS) do
-    redis.call('EXPIRE', key, ARGV[1], 'NX')
-end
-return sums
-"""
 
 
 class TooManyRequests(TooMany):
@@ -66,6 +46,16 @@ class Count(msgspec.Struct):
     window: int
     known: int
     pending: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What is told of one count: its window, how many requests, and where Valkey adds them up."""
+
+    count: Count
+    window: int
+    pending: int
+    name: str
+    key: str
 
 
 class Policy:
@@ -104,10 +94,8 @@ class Limits:
         self._proxies = networks(settings.trusted_proxies)
         self._addresses: dict[str, str] = {}
         self._waiting: set[tuple[Policy, Any]] = set()
-        self._wake = asyncio.Event()
-        self._redis = redis.asyncio.Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=1)
-        self._add = self._redis.register_script(ADD)
-        self._exchange: asyncio.Task[None] | None = None
+        self.wake = asyncio.Event()
+        """Set while something waits to be told."""
 
     # --- in the way of each request ---
 
@@ -159,7 +147,7 @@ class Limits:
         count.pending += 1
         if count.pending >= policy.share:
             if not self._waiting:
-                self._wake.set()
+                self.wake.set()
             self._waiting.add((policy, key))
         return policy, left
 
@@ -212,60 +200,29 @@ class Limits:
             return "off"
         return "shared" if valkey and self.shared else "local"
 
-    async def open(self) -> None:
-        """Start to exchange counts."""
-        if self.on:
-            self._exchange = asyncio.create_task(self._exchange_all(), name="limits")
-
-    async def close(self) -> None:
-        """Stop; what has not been told is lost with the process."""
-        if self._exchange is not None:
-            self._exchange.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._exchange
-        await self._redis.aclose()
-
-    async def _exchange_all(self) -> None:
-        while True:
-            try:
-                if not self.shared:
-                    await self._redis.ping()
-                    self.shared = True
-                await self._wake.wait()
-                await asyncio.sleep(EXCHANGE_SECONDS)
-                await self.exchange()
-            except (RedisError, OSError, TimeoutError) as error:
-                if self.shared:
-                    log.warning("limits.local", error=repr(error))
-                self.shared = False
-                await asyncio.sleep(AWAY_SECONDS)
-
-    async def exchange(self) -> None:
-        """Tell Valkey what has been counted here and learn the sums, in one call."""
-        told: list[tuple[Count, int, int]] = []
-        names: dict[str, None] = {}
-        arguments: list[str | int] = [2 * self.seconds]
+    def to_tell(self) -> list[Told]:
+        """What has been counted here, is enough to be told, and Valkey does not know."""
         window = int(time.time()) // self.seconds
+        told = []
         for policy, key in self._waiting:
             count = policy.counts.get(key)
             if count is not None and count.window == window and count.pending:
                 name = f"commerce.limits.{policy.name}.{policy.seconds}.{window}"
-                names[name] = None
-                arguments += (name, str(key), count.pending)
-                told.append((count, window, count.pending))
-        if told:
-            sums = await self._add(keys=list(names), args=arguments)
-            for (count, at, pending), total in zip(told, sums, strict=True):
-                if count.window == at:
-                    count.known = total
-                    count.pending -= pending
-            self.shared = True
+                told.append(Told(count, window, count.pending, name, str(key)))
+        return told
+
+    def learn(self, told: list[Told], sums: list[int]) -> None:
+        """Take over the sums of all processes, in the order of what was told; what was counted meanwhile waits for the next time."""
+        for one, total in zip(told, sums, strict=True):
+            if one.count.window == one.window:
+                one.count.known = total
+                one.count.pending -= one.pending
         self._waiting = {
             (policy, key) for policy, key in self._waiting
-            if (count := policy.counts.get(key)) is not None and count.window == window and count.pending >= policy.share
+            if (count := policy.counts.get(key)) is not None and count.pending >= policy.share
         }  # fmt: skip
         if not self._waiting:
-            self._wake.clear()
+            self.wake.clear()
 
 
 def _is_address(text: str) -> bool:

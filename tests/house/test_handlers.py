@@ -29,7 +29,7 @@ WITHOUT_IDEMPOTENCY_KEY = {
 TAGS = {"shop", "store", "back office", "auth", "system"}
 EVERYWHERE = {
     "bad-input", "unknown-address", "sign-in-required", "not-allowed", "idempotency-key-required", "idempotency-key-reused",
-    "in-progress", "bad-if-match", "busy",
+    "in-progress", "bad-if-match", "busy", "too-many-requests", "origin-not-allowed", "secret-key-in-browser",
 }  # fmt: skip
 """The edge's own: `problems()` and `writes()` declare them, or no operation of ours answers them."""
 

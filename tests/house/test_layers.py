@@ -17,7 +17,7 @@ FILES = {
     "__init__", "tables", "schemas", "errors", "events", "service", "flow", "queries", "routes", "tasks", "audit",
 }  # fmt: skip
 NOUNS = {
-    "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
+    "auth": {"clients", "guards", "keyring", "origins", "passwords", "permissions", "tokens"},
     "carts": {"pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},

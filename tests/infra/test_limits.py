@@ -17,7 +17,9 @@ from litestar.testing import AsyncTestClient
 from redis.connection import parse_url
 
 from commerce.app import create_app
+from commerce.infra import exchange
 from commerce.infra import limits as module
+from commerce.infra.exchange import Exchange
 from commerce.infra.limits import Limits, Policy
 from commerce.kernel.ids import uuid7
 from commerce.settings import Settings, SettingsError
@@ -119,7 +121,7 @@ async def test_shoppers_count_for_the_client_they_came_through(shop: Shop, setti
 async def test_two_processes_share_a_limit_through_valkey(
     shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "EXCHANGE_SECONDS", 0.01)
+    monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.01)
     strict = low(settings, limit_person=10)
     person = await shop.shopper()
     async with process(strict) as one, process(strict) as two:
@@ -213,13 +215,14 @@ async def until(reached: Any) -> None:
 async def test_counts_are_local_while_valkey_is_away_and_are_added_up_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "EXCHANGE_SECONDS", 0.01)
-    monkeypatch.setattr(module, "AWAY_SECONDS", 0.02)
+    monkeypatch.setattr(exchange, "EXCHANGE_SECONDS", 0.01)
+    monkeypatch.setattr(exchange, "AWAY_SECONDS", 0.02)
     wire, strict, who = Wire(settings), low(settings, limit_person=10), uuid7()
     await wire.up()
-    here, there = Limits(msgspec.structs.replace(strict, redis_url=wire.url)), Limits(strict)
-    await here.open()
-    await there.open()
+    here, there = Limits(strict), Limits(strict)
+    exchanges = Exchange(here, wire.url), Exchange(there, settings.redis_url)
+    for one in exchanges:
+        await one.open()
     try:
         await until(lambda: here.shared and there.shared)
         await wire.down()
@@ -235,22 +238,23 @@ async def test_counts_are_local_while_valkey_is_away_and_are_added_up_again(
         assert here.state(valkey=True) == "shared"
         assert here.take(here.person, who, now)[1] == 4
     finally:
-        await here.close()
-        await there.close()
+        for one in exchanges:
+            await one.close()
         await wire.down()
 
 
 async def test_a_process_keeps_to_itself_no_more_than_a_fiftieth(settings: Settings) -> None:
     limits = Limits(low(settings, limit_person=500))
+    told = Exchange(limits, settings.redis_url)
     who, now = uuid7(), time.time()
     for _ in range(9):
         limits.take(limits.person, who, now)
-    await limits.exchange()
+    await told.turn()
     assert limits.person.counts[who].known == 0
     limits.take(limits.person, who, now)
-    await limits.exchange()
+    await told.turn()
     assert (limits.person.counts[who].known, limits.person.counts[who].pending) == (10, 0)
-    await limits.close()
+    await told.close()
 
 
 def test_a_new_window_begins_at_nothing(settings: Settings) -> None:
