@@ -168,7 +168,7 @@ class Wire:
     """A port that leads to Valkey while it is up."""
 
     def __init__(self, settings: Settings) -> None:
-        known = parse_url(settings.redis_url)
+        known: Any = parse_url(settings.redis_url)  # type: ignore[no-untyped-call]
         self._host, self._port = known["host"], known["port"]
         self._server: asyncio.Server | None = None
         self._open: list[asyncio.StreamWriter] = []
