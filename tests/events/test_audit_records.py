@@ -151,3 +151,35 @@ async def test_retention_forgets_the_oldest_in_chunks(db: Database) -> None:
     assert await db.write(outbox.forget_audit, before=before, limit=2) == 1
     assert await db.write(outbox.forget_audit, before=before, limit=2) == 0
     assert [row.target_id for row in await kept(db, who.subject)] == ["9"]
+
+
+async def test_a_changed_value_is_told_before_and_after(shop: Shop) -> None:
+    admin, item = await shop.staff("admin"), await shop.item(price=10_000)
+    body = {"prices": [{"sku": item.sku, "amount": 9_000}], "currency": "RUB"}
+    assert (await admin.post("/v1/prices", body)).status_code == 200
+    found = (await admin.get(f"/v1/audit-records?subject={admin.actor.subject}&action=prices.set")).json()["items"]
+    assert found[0]["before"] == [{"variant": str(item.id), "amount": 10_000}]
+    assert [(price["variant"], price["amount"]) for price in found[0]["after"]] == [(str(item.id), 9_000)]
+
+
+async def test_what_staff_do_for_a_customer_is_recorded_with_each_fact(shop: Shop) -> None:
+    """Each fact that comes of it: here a cart that has changed. A customer's own acts are not in the record."""
+    item, store, customer = await shop.item(), await shop.store(), await shop.shopper(known=True)
+    await shop.stock(store, item, 5)
+    operator = shop._issue(
+        Actor(
+            kind="staff", subject=uuid7(), channel="call_center", on_behalf_of=customer.actor.subject, reason="He called",
+            permissions={"customers.act": ("*",)},
+        )
+    )  # fmt: skip
+    path = f"/v1/carts/current/lines/{item.sku}"
+    for caller in (operator, customer):
+        answer = await caller.put(path, {"quantity": 2 if caller is operator else 1}, headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+    reader = await shop.staff("admin")
+    path = f"/v1/audit-records?on_behalf_of={customer.actor.subject}"
+    found = (await reader.get(path)).json()["items"]
+    assert [(one["subject"], one["action"], one["target"], one["reason"]) for one in found] == [
+        (str(operator.actor.subject), "cart.changed", "cart", "He called")
+    ]
+    assert (await reader.get(f"/v1/audit-records?subject={customer.actor.subject}")).json()["items"] == []
