@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce.auth import clients, flow, guards, queries, service
+from commerce.auth import clients, codes, flow, guards, queries, service
 from commerce.auth.errors import (
     ClientRevoked,
     CodeReserved,
@@ -30,7 +30,6 @@ from commerce.auth.errors import (
     UnknownDevice,
     UnknownKey,
     UnknownPermission,
-    UnknownSession,
     UnknownStaff,
     WrongPassword,
 )
@@ -41,13 +40,13 @@ from commerce.auth.schemas import (
     CreateClient,
     CreateDevice,
     CreateStaff,
+    DevelopmentCode,
     DeviceView,
     NewClient,
     NewClientKey,
     NewDevice,
     RefreshSession,
     RotateKey,
-    SessionView,
     SetRoles,
     SignInAnonymously,
     SignInStaff,
@@ -141,28 +140,17 @@ async def sign_out(db: NamedDependency[Database], once: NamedDependency[Once], a
     return await db.write_once(once, type(None), service.sign_out, actor)
 
 
-@get("/v1/auth/sessions", operation_id="list_sessions", tags=["auth"], guards=[guards.signed_in], responses=problems())
-async def list_sessions(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> Page[SessionView]:
-    """Where the caller is signed in, the last used first."""
-    return await db.read(queries.own_sessions, actor)
-
-
-@delete(
-    "/v1/auth/sessions/{session_id:uuid}",
-    operation_id="end_session",
-    tags=["auth"],
-    guards=[guards.signed_in],
-    status_code=204,
-    responses=writes(UnknownSession),
+@get(
+    "/v1/development/codes/{challenge_id:uuid}",
+    guards=[guards.caller],
+    include_in_schema=False,
+    cache_control=SECRET,
 )
-async def end_session(
-    db: NamedDependency[Database],
-    once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
-    session_id: FromPath[UUID],
-) -> None:
-    """End one of the caller's own sessions from another one: the lost telephone."""
-    return await db.write_once(once, type(None), service.end_own_session, actor, session=session_id)
+async def show_code(
+    db: NamedDependency[Database], settings: NamedDependency[Settings], challenge_id: FromPath[UUID]
+) -> DevelopmentCode:
+    """The one-time code of a challenge, for developers and tests."""
+    return await db.read(codes.shown, challenge=challenge_id, secret_key=settings.secret_key)
 
 
 @get(
@@ -427,8 +415,6 @@ ROUTES = [
     sign_in_staff,
     refresh_session,
     sign_out,
-    list_sessions,
-    end_session,
     list_channels,
     create_client,
     list_clients,
@@ -445,3 +431,5 @@ ROUTES = [
     revoke_staff,
     restore_staff,
 ]
+DEVELOPMENT_ROUTES = [show_code]
+"""Mounted in development and tests only: `parts.development_routes`."""

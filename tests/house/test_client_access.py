@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.testing import AsyncTestClient
 
 from commerce.app import create_app
+from commerce.auth.clients import revoke_client
 from commerce.auth.permissions import PERMISSIONS
 from commerce.infra import log
 from commerce.infra.db import Tx
@@ -98,7 +99,8 @@ async def test_revoked_and_expired_keys_open_nothing(shop: Shop, handlers: list[
             "UPDATE auth.client_keys SET expires_at = :at WHERE client_id = :id",
             at=tx.at - timedelta(seconds=1), id=expired.actor.subject,
         )  # fmt: skip
-        await tx.execute("UPDATE auth.clients SET revoked_at = :at WHERE id = :id", at=tx.at, id=gone.actor.subject)
+        code = await tx.scalar("SELECT code FROM auth.clients WHERE id = :id", id=gone.actor.subject)
+        await revoke_client(tx, shop.system, code=code)
 
     await shop.db.write(end)
     guarded = [handler for handler in handlers if access(handler) != "public"]
