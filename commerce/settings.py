@@ -63,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: str = ""
     """Networks of the proxies in front, `10.0.0.0/8, 192.0.2.7`: from them alone `X-Forwarded-For` is believed."""
     rate_limits: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    """A factor on all limits below; 0: none are kept."""
+    """A factor on all limits below; 0: none are kept. 100 in development, where one machine plays everybody, unless it is given."""
     limit_window_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 60
     limit_address: Annotated[int, msgspec.Meta(ge=1)] = 600
     """Requests in a window from one address without a person or device: by a frontend's key, or without any."""
@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 raise SettingsError(
                     f"{required.upper()} is not set. Give it, or use `commerce up`, which starts an embedded server."
                 )
+        if environment == "development":
+            values.setdefault("rate_limits", 100)
         if "secret_key" not in values:
             if environment == "production":
                 raise SettingsError(

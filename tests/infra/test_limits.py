@@ -302,6 +302,13 @@ def test_proxies_that_do_not_parse_are_refused_at_the_start() -> None:
     assert Settings.from_environment(environment | {"TRUSTED_PROXIES": "10.0.0.0/8"}).trusted_proxies == "10.0.0.0/8"
 
 
+def test_in_development_one_machine_may_play_everybody() -> None:
+    needed = {"DATABASE_URL": "x", "REDIS_URL": "y"}
+    assert Settings.from_environment(needed).rate_limits == 100
+    assert Settings.from_environment(needed | {"RATE_LIMITS": "0.5"}).rate_limits == 0.5
+    assert Settings.from_environment(needed | {"ENVIRONMENT": "test"}).rate_limits == 1
+
+
 def test_counting_costs_microseconds(settings: Settings) -> None:
     """In the way of each request are a few operations on a dict, and never a call."""
     limits = Limits(low(settings, limit_person=10_000_000))
