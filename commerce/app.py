@@ -34,6 +34,7 @@ from commerce.infra.http import (
     if_match_of,
     once_of,
     resolve_in_turn,
+    seen_of,
 )
 from commerce.infra.limits import Limits
 from commerce.infra.live import Live
@@ -129,6 +130,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),
+            "seen": Provide(seen_of, sync_to_thread=False),
         },
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=Documentation(

@@ -5,28 +5,54 @@ line; every change has its own version and its event; no price is kept but the o
 anew each time the cart is shown: nothing is set aside for a cart.
 """
 
-from commerce.carts.errors import CartClosed, UnknownCart
+from commerce.carts.adding import TakenOut, add, take_out
+from commerce.carts.errors import CartClosed, NotAnonymous, NotInCart, StaleCart, UnknownCart
 from commerce.carts.events import CartChanged, CartExpired, CartMerged, CartOrdered
-from commerce.carts.schemas import CartLine, CartView, OpenCart, PutLine, PutLines, PutSku
+from commerce.carts.pricing import Band, Goods, Offer, goods_of, offer_of
+from commerce.carts.schemas import (
+    Added,
+    AddedLine,
+    CartLine,
+    CartName,
+    CartView,
+    OpenCart,
+    PutLine,
+    PutLines,
+    PutSku,
+)
 from commerce.carts.service import Announce, close, erase_person, export_person, lock_open, put_many
 
 __all__ = [
+    "Added",
+    "AddedLine",
     "Announce",
+    "Band",
     "CartChanged",
     "CartClosed",
     "CartExpired",
     "CartLine",
     "CartMerged",
+    "CartName",
     "CartOrdered",
     "CartView",
+    "Goods",
+    "NotAnonymous",
+    "NotInCart",
+    "Offer",
     "OpenCart",
     "PutLine",
     "PutLines",
     "PutSku",
+    "StaleCart",
+    "TakenOut",
     "UnknownCart",
+    "add",
     "close",
     "erase_person",
     "export_person",
+    "goods_of",
     "lock_open",
+    "offer_of",
     "put_many",
+    "take_out",
 ]

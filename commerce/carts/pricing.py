@@ -16,6 +16,8 @@ from commerce.infra.db import Tx
 from commerce.kernel.money import Money, line_amount
 
 FEW_UNITS = 5
+Band = Literal["in_stock", "few", "sold_out", "expected"]
+"""`few`: five units or less in all locations together. `expected`: none there, and it can wait for what is announced."""
 
 
 class Coming(Struct, frozen=True):
@@ -52,6 +54,16 @@ class Goods(Struct, frozen=True):
 
 NO_GOODS = Goods(datetime.min.replace(tzinfo=UTC), {}, {}, {}, {})
 """Of a cart without lines."""
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """How so many of a variant can be bought now. `refusal`: why not at all, however many there are."""
+
+    price: Money | None
+    refusal: str | None
+    band: Band
+    available: int
+    expected_on: date | None
 
 
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
@@ -100,6 +112,20 @@ def empty_view(currency: str) -> CartView:
     return CartView(id=None, version=0, state="open", lines=[], subtotal=Money(0, currency), item_count=0, messages=[])
 
 
+def offer_of(goods: Goods, variant: catalog.Variant, quantity: int) -> Offer:
+    """How so many of a variant can be bought, for rooms that show it outside a cart."""
+    quote = goods.quotes.get(variant.id)
+    available = goods.totals.get(variant.id, 0)
+    coming = goods.comes(variant.id, quantity - available) if quantity > available else None
+    return Offer(
+        price=Money(quote.amount, quote.currency) if quote is not None else None,
+        refusal=goods.refusal(variant),
+        band=_band(available, variant.quantity_scale, coming),
+        available=available,
+        expected_on=coming.on if coming is not None else None,
+    )
+
+
 def _line_view(goods: Goods, line: CartLine) -> CartLineView:
     variant = goods.variants[line.variant_id]
     quote = goods.quotes.get(line.variant_id)
@@ -139,7 +165,7 @@ def _line_view(goods: Goods, line: CartLine) -> CartLineView:
     )
 
 
-def _band(available: int, scale: int, coming: Coming | None) -> Literal["in_stock", "few", "sold_out", "expected"]:
+def _band(available: int, scale: int, coming: Coming | None) -> Band:
     if available == 0:
         return "sold_out" if coming is None else "expected"
     return "few" if available <= FEW_UNITS * 10**scale else "in_stock"

@@ -17,6 +17,7 @@ from commerce.catalog.queries import (
     variants,
     variants_in,
     variants_of_product,
+    variants_of_products,
 )
 from commerce.catalog.schemas import (
     BarcodeInput,
@@ -75,4 +76,5 @@ __all__ = [
     "variants",
     "variants_in",
     "variants_of_product",
+    "variants_of_products",
 ]

@@ -11,11 +11,15 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from commerce import auth
 from commerce.events import queries
-from commerce.events.schemas import Action, After, AuditRecord, EventTypes, Feed, Since, Target, TargetId, Until
+from commerce.events.schemas import Action, After, AuditRecord, EventTypes, Feed, Target, TargetId
 from commerce.infra.db import Database
 from commerce.infra.http import problems
+from commerce.infra.parameters import Instant, moment
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
+
+Since = Annotated[Instant | None, QueryParameter(name="from", required=False, description="From this instant on")]
+Until = Annotated[Instant | None, QueryParameter(name="until", required=False, description="Before this instant")]
 
 
 @get(
@@ -53,13 +57,13 @@ async def list_audit_records(
     action: FromQuery[Action | None] = None,
     target: FromQuery[Target | None] = None,
     target_id: FromQuery[TargetId | None] = None,
-    since: Annotated[Since | None, QueryParameter(name="from")] = None,
-    until: FromQuery[Until | None] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Page[AuditRecord]:
     """What staff, devices, servers and the application did, the newest first: who, for whom, where, through what, to what."""
     return await db.read(
         queries.audit_records, limit=limit, cursor=cursor, subject=subject, on_behalf_of=on_behalf_of, device=device,
-        location=location, action=action, target=target, target_id=target_id, since=since, until=until,
+        location=location, action=action, target=target, target_id=target_id, since=moment("from", since), until=moment("until", until),
     )  # fmt: skip
 
 
@@ -80,13 +84,13 @@ async def list_store_audit_records(
     action: FromQuery[Action | None] = None,
     target: FromQuery[Target | None] = None,
     target_id: FromQuery[TargetId | None] = None,
-    since: Annotated[Since | None, QueryParameter(name="from")] = None,
-    until: FromQuery[Until | None] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Page[AuditRecord]:
     """What was done in this store, the newest first: on its devices, or through its part of the API."""
     return await db.read(
         queries.audit_records, limit=limit, cursor=cursor, location=code, subject=subject, device=device, action=action,
-        target=target, target_id=target_id, since=since, until=until,
+        target=target, target_id=target_id, since=moment("from", since), until=moment("until", until),
     )  # fmt: skip
 
 

@@ -19,8 +19,6 @@ Target = Annotated[
     str, Meta(max_length=63, pattern=r"^[a-z_]+$", description="What was acted upon, such as client, order")
 ]
 TargetId = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="Its id or code, as recorded")]
-Since = Annotated[datetime, Meta(tz=True, description="From this moment on")]
-Until = Annotated[datetime, Meta(tz=True, description="Before this moment")]
 
 
 class AuditRecord(Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from commerce.kernel.errors import (
     Unauthenticated,
 )
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import ANY, Seen
 
 log = structlog.get_logger()
 
@@ -238,7 +239,7 @@ def render_unexpected(request: Request[Any, Any, Any], error: Exception) -> Resp
     mapped = busy_or(error)
     if isinstance(mapped, Problem):
         return render_problem(request, mapped)
-    log.error("request.failed", path=request.scope["path"], exc_info=error)
+    log.error("request.failed", path=logged_path(request.scope["path"]), exc_info=error)
     return render_problem(request, Problem())
 
 
@@ -351,6 +352,17 @@ IfMatchHeader = Annotated[
 ]
 
 
+RequiredIfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        required=False,
+        description='Required: the ETag of the state you saw, e.g. `"7.184467"`; `"0"` when there was nothing yet; `*` for any.',
+    ),
+]
+TAG = re.compile(r'(?:W/)?"(\d{1,9}(?:\.\d{1,9})*)"', re.ASCII)
+
+
 class StaleTag(Malformed):
     code = "bad-if-match"
     title = "If-Match does not parse"
@@ -359,14 +371,33 @@ class StaleTag(Malformed):
     detail_ru = 'Передайте ETag в том виде, в котором он получен, например `"7"`, или `*`.'
 
 
-def if_match_of(seen: IfMatchHeader = None) -> int | None:
+def if_match_of(tag: IfMatchHeader = None) -> int | None:
     """The version in If-Match, the first number of a tag of several; None when absent or `*`. Raises StaleTag when it does not parse."""
-    if seen is None or seen.strip() == "*":
+    if tag is None or tag.strip() == "*":
         return None
-    match = re.fullmatch(r'(?:W/)?"(\d{1,9})(?:\.\d{1,9})*"', seen.strip(), re.ASCII)
+    return _read_tag(tag)[0]
+
+
+def _read_tag(tag: str) -> list[int]:
+    match = TAG.fullmatch(tag.strip())
     if match is None:
         raise StaleTag
-    return int(match[1])
+    return [int(part) for part in match[1].split(".")]
+
+
+def seen_of(tag: RequiredIfMatch = None) -> Seen:
+    """The state in If-Match, where a change needs one. Raises VersionRequired when absent, StaleTag when it does not parse."""
+    if tag is None:
+        raise VersionRequired
+    if tag.strip() == "*":
+        return ANY
+    version, *marks = _read_tag(tag)
+    return Seen(version, marks[0] if marks else None)
+
+
+def is_seen(seen: str | None, tag: str) -> bool:
+    """Whether If-None-Match names this ETag (RFC 9110 section 13.1.2)."""
+    return seen is not None and any(one.strip().removeprefix("W/") in ("*", f'"{tag}"') for one in seen.split(","))
 
 
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
@@ -407,6 +438,18 @@ NOSNIFF = (b"x-content-type-options", b"nosniff")
 NO_STORE = (b"cache-control", b"no-store")
 SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schema")
 """Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
+
+
+BY_LINK = "/v1/shared-lists/"
+"""Addresses under it have a secret in them: whoever has the link may read."""
+
+
+def logged_path(path: str) -> str:
+    """The path as the log may keep it."""
+    if not path.startswith(BY_LINK):
+        return path
+    _, slash, rest = path.removeprefix(BY_LINK).partition("/")
+    return f"{BY_LINK}…{slash}{rest}"
 
 
 class Pages(Protocol):
@@ -474,7 +517,7 @@ class Api(Litestar):
             (log.debug if scope["path"].startswith("/health/") else log.info)(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=logged_path(scope["path"]),
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )
@@ -513,9 +556,11 @@ __all__ = [
     "actor_of",
     "add_entity_tag",
     "if_match_of",
+    "is_seen",
     "language_of",
     "once_of",
     "problems",
     "resolve_in_turn",
+    "seen_of",
     "writes",
 ]

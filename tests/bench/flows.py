@@ -55,6 +55,7 @@ class Step(msgspec.Struct, frozen=True):
             headers["Authorization"] = f"Bearer {token}"
         if key:
             headers["Idempotency-Key"] = str(uuid7())
+            headers["If-Match"] = "*"
         data = None
         if body is not None:
             headers["Content-Type"] = "application/json"

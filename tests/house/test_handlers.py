@@ -25,7 +25,7 @@ PUBLIC = {"health_live", "health_ready"}
 """Operations that need no credentials, health and documentation. Signing in needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
     "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_in_by_code", "ask_code", "add_my_contact", "refresh_session",
-    "dry_run_sourcing",
+    "dry_run_sourcing", "share_list",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
@@ -93,7 +93,7 @@ def test_every_unsafe_operation_takes_an_idempotency_key(app: Litestar) -> None:
 def test_what_hands_out_tokens_or_sends_codes_is_limited_strictly(app: Litestar) -> None:
     """By address and by client, beside the exact limits of the database."""
     marked = {handler.operation_id for handler in operations(app) if handler.opt.get("limit") == SENSITIVE["limit"]}
-    wanted = WITHOUT_IDEMPOTENCY_KEY - {"dry_run_sourcing"}
+    wanted = WITHOUT_IDEMPOTENCY_KEY - {"dry_run_sourcing", "share_list"}
     assert {handler.operation_id for handler in operations(app)} & wanted == marked
 
 
@@ -141,6 +141,9 @@ UNREACHABLE = {
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
     "merge_carts": {"cart-closed", "unknown-cart"},  # names no cart: each shopper's open one
+    "move_list_to_cart": {"cart-closed", "unknown-cart"},  # the open cart, or a new one
+    "reorder": {"cart-closed", "unknown-cart"},  # the same
+    "shared_list_to_cart": {"cart-closed", "unknown-cart"},  # the same
     "place_order": {"cart-closed"},  # holds the lock of the open cart
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {

@@ -18,13 +18,14 @@ FILES = {
 }  # fmt: skip
 NOUNS = {
     "auth": {"clients", "codes", "guards", "keyring", "origins", "passwords", "permissions", "tokens"},
-    "carts": {"pricing"},
+    "carts": {"adding", "pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
     "customers": {"finding", "guests", "identifiers", "merging", "proving"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
+    "lists": {"moving", "sharing", "views"},
     "locations": {"schedule"},
-    "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
+    "orders": {"books", "counter", "drafts", "numbers", "rejections", "reordering", "sales", "sources", "views"},
     "prices": {"importing"},
     "returns": {"numbers"},
     "supply": {"importing", "numbers"},
