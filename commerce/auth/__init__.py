@@ -9,6 +9,7 @@ or kiosk there is one shopper and one member of staff at a time, and both go by 
 from commerce.auth.acting import act_for
 from commerce.auth.approvals import REFUSALS as APPROVAL_REFUSALS
 from commerce.auth.approvals import approved_of
+from commerce.auth.clients import create_client
 from commerce.auth.codes import Proven, Purpose, not_sent
 from commerce.auth.codes import ask as ask_code
 from commerce.auth.codes import settle as settle_code
@@ -48,6 +49,7 @@ from commerce.auth.guards import (
     visitor,
 )
 from commerce.auth.keyring import KeyRing
+from commerce.auth.origins import Origins
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
 from commerce.auth.queries import device_code, logins, proof_of, sessions_of, staff_of_login
 from commerce.auth.schemas import (
@@ -67,7 +69,6 @@ from commerce.auth.service import (
     Proof,
     Started,
     create_channel,
-    create_client,
     create_device,
     create_shopper,
     create_staff,
@@ -103,6 +104,7 @@ __all__ = [
     "NotYourLocation",
     "OnBehalfToken",
     "OneTimeCode",
+    "Origins",
     "Password",
     "Proof",
     "Proven",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from commerce.infra.audit import Invariant
 
+CLIENT_KEYS = "a client's keys are of its kind, and none works after the client"
+
 INVARIANTS = [
     Invariant(
         10,
@@ -26,6 +28,14 @@ INVARIANTS = [
         SELECT s.id, p.kind, s.location, d.location AS device_location
         FROM auth.sessions s JOIN auth.principals p ON p.id = s.principal_id LEFT JOIN auth.devices d ON d.id = s.device_id
         WHERE p.kind NOT IN ('shopper', 'staff') OR s.location IS DISTINCT FROM d.location
+        """,
+    ),
+    Invariant(
+        10,
+        CLIENT_KEYS,
+        """
+        SELECT k.id, k.kind, c.kind AS client_kind, c.revoked_at FROM auth.client_keys k JOIN auth.clients c ON c.id = k.client_id
+        WHERE k.kind <> c.kind OR (c.revoked_at IS NOT NULL AND k.revoked_at IS NULL)
         """,
     ),
     Invariant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from commerce.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
 
@@ -155,6 +156,57 @@ class UnknownClient(NotFound):
     detail = "There is no API client {client}."
     detail_ru = "Клиента API {client} нет."
     members_schema: ClassVar[dict[str, Any]] = {"client": str}
+
+
+class UnknownKey(NotFound):
+    code = "unknown-key"
+    title = "No such key"
+    title_ru = "Нет такого ключа"
+    detail = "This client has no key {key}. `GET /v1/clients` lists the keys of each."
+    detail_ru = "У этого клиента нет ключа {key}. Ключи клиентов: `GET /v1/clients`."
+    members_schema: ClassVar[dict[str, Any]] = {"key": UUID}
+
+
+class ClientRevoked(Conflict):
+    code = "client-revoked"
+    title = "This client is revoked"
+    title_ru = "Этот клиент отозван"
+    detail = "{client} has been revoked and gets no new keys. Create another client."
+    detail_ru = "Клиент {client} отозван, новых ключей у него не будет. Создайте другого клиента."
+    members_schema: ClassVar[dict[str, Any]] = {"client": str}
+
+
+class TooManyKeys(Conflict):
+    code = "too-many-keys"
+    title = "Too many keys work at the same time"
+    title_ru = "Слишком много действующих ключей"
+    detail = (
+        "{limit} keys of this client still work. Revoke those that nobody uses, or rotate with `overlap_seconds` 0."
+    )
+    detail_ru = "Ещё действуют {limit} ключей этого клиента. Отзовите лишние или замените ключ с `overlap_seconds` 0."
+    members_schema: ClassVar[dict[str, Any]] = {"limit": int}
+
+
+class NotForThisKind(Unprocessable):
+    code = "not-for-this-kind"
+    title = "Not for a client of this kind"
+    title_ru = "Не для клиента этого вида"
+    detail = "A client of kind {kind} has no {field}: scopes belong to servers, origins to frontends."
+    detail_ru = "У клиента вида {kind} нет поля {field}: scopes бывают у серверов, origins — у фронтендов."
+    members_schema: ClassVar[dict[str, Any]] = {"kind": str, "field": str}
+
+
+class ScopeBeyondYours(Forbidden):
+    code = "scope-beyond-yours"
+    title = "You may not decide about this scope"
+    title_ru = "Вы не вправе распоряжаться этим правом"
+    detail = (
+        "Nobody gives a client more than he holds: {permission} at {location} (* means all locations) is not yours."
+    )
+    detail_ru = (
+        "Нельзя дать клиенту больше, чем имеешь сам: {permission} в {location} (* — все места) вам не принадлежит."
+    )
+    members_schema: ClassVar[dict[str, Any]] = {"permission": str, "location": str}
 
 
 class UnknownDevice(NotFound):

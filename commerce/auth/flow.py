@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from commerce.auth import badges, invitations, kiosk, queries, service, tokens
+from commerce.auth import badges, clients, invitations, kiosk, queries, service, tokens
 from commerce.auth.badges import PinProof
 from commerce.auth.errors import BadgeOrPin, RefreshTokenInvalid
 from commerce.auth.passwords import Verified, hash_password, verify
@@ -19,6 +19,7 @@ from commerce.auth.schemas import (
     BadgeView,
     ChangePin,
     ClaimPass,
+    ClientKeyView,
     ClientView,
     CreateClient,
     CreateDevice,
@@ -30,9 +31,11 @@ from commerce.auth.schemas import (
     IssueBadge,
     NewBadge,
     NewClient,
+    NewClientKey,
     NewDevice,
     NewInvitation,
     RefreshSession,
+    RotateKey,
     SetPin,
     SignInAnonymously,
     SignInStaff,
@@ -251,10 +254,23 @@ async def claim_pass(db: Database, settings: Settings, actor: Actor, *, command:
 async def create_client(
     db: Database, settings: Settings, once: Once, actor: Actor, *, command: CreateClient
 ) -> NewClient:
-    """A frontend with its publishable key, shown now and to repetitions of this request. Raises CodeTaken, UnknownChannel."""
-    key = tokens.derived_key(settings.secret_key, "pk", _seed(once))
+    """A client with its first key, shown now and to repetitions of this request. Raises what `clients.create_client` does."""
+    key = tokens.derived_key(settings.secret_key, clients.PREFIXES[command.kind], _seed(once))
     made = await db.write_once(once, ClientView, _client_without_key, actor, command=command, key=key)
     return NewClient(**structs.asdict(made), key=key)
+
+
+async def rotate_key(
+    db: Database, settings: Settings, once: Once, actor: Actor, *, client: str, command: RotateKey
+) -> NewClientKey:
+    """A client's next key, shown now and to repetitions of this request. Raises what `clients.rotate_key` does."""
+    keys = {
+        kind: tokens.derived_key(settings.secret_key, prefix, _seed(once)) for kind, prefix in clients.PREFIXES.items()
+    }
+    made = await db.write_once(
+        once, ClientKeyView, clients.rotate_key, actor, code=client, overlap_seconds=command.overlap_seconds, keys=keys
+    )
+    return NewClientKey(**structs.asdict(made), key=keys[made.kind])
 
 
 async def create_device(
@@ -270,7 +286,7 @@ async def create_device(
 
 
 async def _client_without_key(tx: Tx, actor: Actor, *, command: CreateClient, key: str) -> ClientView:
-    made = structs.asdict(await service.create_client(tx, actor, **structs.asdict(command), key=key))
+    made = structs.asdict(await clients.create_client(tx, actor, **structs.asdict(command), key=key))
     del made["key"]
     return ClientView(**made)
 

@@ -32,6 +32,7 @@ STORE_MANAGER = ASSOCIATE | {
     "devices.pair",
     "staff.pins",
     "customers.act",
+    "audit.read",
 }
 CALL_CENTER = frozenset(
     {
@@ -73,7 +74,6 @@ ADMIN = (
         "roles.write",
         "clients.write",
         "devices.write",
-        "audit.read",
         "customers.export",
         "customers.erase",
         "retention.write",
@@ -87,6 +87,8 @@ ROLES: dict[str, frozenset[str]] = {
     "back_office": BACK_OFFICE,
     "admin": ADMIN,
 }
+PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
+"""Every permission there is."""
 DEVICES: dict[str, frozenset[str]] = {"till": frozenset({"sales.book", "stock.read"}), "kiosk": frozenset()}
 
 

@@ -9,8 +9,17 @@ from uuid import UUID
 from msgspec import convert
 from sqlalchemy import select
 
+from commerce.auth.clients import HINT, scopes_of
 from commerce.auth.errors import TooManyAttempts, UnknownSession
-from commerce.auth.schemas import ChannelView, ClientView, CurrentSession, DeviceView, SessionView, StaffView
+from commerce.auth.schemas import (
+    ChannelView,
+    ClientKeyView,
+    ClientView,
+    CurrentSession,
+    DeviceView,
+    SessionView,
+    StaffView,
+)
 from commerce.auth.service import GUESSES, WINDOW, Proof, role_grants, seconds_of_rest
 from commerce.auth.tables import channels
 from commerce.infra.db import Tx
@@ -49,7 +58,7 @@ async def proof_of_staff(tx: Tx, *, identity: str, login: str) -> Proof:
 
 
 SESSIONS = """
-SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at,
+SELECT id, channel, location, device_name, created_at, refreshed_at, last_seen_at, expires_at,
     id IS NOT DISTINCT FROM CAST(:current AS uuid) AS current
 FROM auth.sessions WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND expires_at > :at
 ORDER BY refreshed_at DESC, id LIMIT 100
@@ -85,15 +94,29 @@ async def all_channels(tx: Tx) -> list[ChannelView]:
 
 
 CLIENTS = """
-SELECT id, code, channel, name, created_at, revoked_at FROM auth.clients
-WHERE code > :after ORDER BY code LIMIT :limit
+SELECT c.id, c.code, c.channel, c.name, c.kind, c.scopes, c.origins, c.created_at, c.revoked_at, k.keys
+FROM auth.clients c
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(k ORDER BY k.created_at DESC, k.id DESC), '[]') AS keys
+    FROM (SELECT id, kind, left(key_hash, :hint) AS hint, created_at, created_by, expires_at, revoked_at, last_used_at
+          FROM auth.client_keys WHERE client_id = c.id ORDER BY created_at DESC, id DESC LIMIT 50) k
+) k
+WHERE c.code > :after ORDER BY c.code LIMIT :limit
 """
 
 
 async def clients_page(tx: Tx, *, limit: int, cursor: str | None) -> Page[ClientView]:
-    """API clients by code, the revoked ones too."""
-    rows = await tx.rows(CLIENTS, after=_after(cursor), limit=limit + 1)
-    return page_of(rows, limit, lambda row: convert(row, ClientView, from_attributes=True), _code)
+    """API clients by code with their keys, the revoked ones too."""
+    rows = await tx.rows(CLIENTS, after=_after(cursor), limit=limit + 1, hint=HINT)
+    return page_of(rows, limit, _client_view, _code)
+
+
+def _client_view(row: Any) -> ClientView:
+    return ClientView(
+        id=row.id, code=row.code, channel=row.channel, name=row.name, kind=row.kind, scopes=scopes_of(row.scopes),
+        origins=row.origins, created_at=row.created_at, revoked_at=row.revoked_at,
+        keys=convert(row["keys"], list[ClientKeyView]),
+    )  # fmt: skip
 
 
 DEVICES = """

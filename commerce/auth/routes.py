@@ -11,14 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce.auth import badges, codes, flow, guards, invitations, kiosk, pairing, queries, roles, service
+from commerce.auth import badges, clients, codes, flow, guards, invitations, kiosk, pairing, queries, roles, service
 from commerce.auth.errors import (
     BadgeOrPin,
     BadgeTaken,
+    ClientRevoked,
     CodeReserved,
     CodeTaken,
     MayNotGrant,
     NotAtThisStore,
+    NotForThisKind,
     NotOfThisStore,
     NotYourLocation,
     PairingDenied,
@@ -31,12 +33,15 @@ from commerce.auth.errors import (
     RoleBuiltIn,
     RoleInUse,
     RoleKeepsPermission,
+    ScopeBeyondYours,
     TooManyAttempts,
+    TooManyKeys,
     UnknownBadge,
     UnknownChannel,
     UnknownClient,
     UnknownDevice,
     UnknownInvitation,
+    UnknownKey,
     UnknownPairing,
     UnknownPermission,
     UnknownRole,
@@ -53,6 +58,7 @@ from commerce.auth.errors import (
 from commerce.auth.schemas import (
     AcceptInvitation,
     BadgeView,
+    ChangeClient,
     ChangeDevice,
     ChangePin,
     ChannelView,
@@ -73,6 +79,7 @@ from commerce.auth.schemas import (
     IssueBadge,
     NewBadge,
     NewClient,
+    NewClientKey,
     NewDevice,
     NewInvitation,
     PairDevice,
@@ -80,6 +87,7 @@ from commerce.auth.schemas import (
     PermissionView,
     RefreshSession,
     RoleView,
+    RotateKey,
     SaveRole,
     SetPin,
     SetRoles,
@@ -92,6 +100,7 @@ from commerce.auth.schemas import (
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
+from commerce.infra.limits import SENSITIVE
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
@@ -110,6 +119,7 @@ Login = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z
     guards=[guards.client],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(),
 )
 async def sign_in_anonymously(
@@ -129,6 +139,7 @@ async def sign_in_anonymously(
     guards=[guards.client],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(WrongPassword, TooManyAttempts, NotAtThisStore, UsePinOrBadge),
 )
 async def sign_in_staff(
@@ -148,6 +159,7 @@ async def sign_in_staff(
     guards=[guards.client],
     status_code=200,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(RefreshTokenInvalid, RefreshTokenReused),
 )
 async def refresh_session(
@@ -205,7 +217,7 @@ async def list_channels(db: NamedDependency[Database]) -> list[ChannelView]:
     guards=[guards.staff("clients.write")],
     status_code=201,
     cache_control=SECRET,
-    responses=writes(NotYourLocation, CodeTaken, UnknownChannel),
+    responses=writes(NotYourLocation, ScopeBeyondYours, CodeTaken, UnknownChannel, NotForThisKind, UnknownPermission),
 )
 async def create_client(
     db: NamedDependency[Database],
@@ -214,7 +226,7 @@ async def create_client(
     actor: NamedDependency[Actor],
     data: JSONBody[CreateClient],
 ) -> NewClient:
-    """Give a frontend its publishable key; it is shown this once."""
+    """Give a frontend its publishable key, or a server its secret one with scopes; it is shown this once."""
     return await flow.create_client(db, settings, once, actor, command=data)
 
 
@@ -228,8 +240,66 @@ async def create_client(
 async def list_clients(
     db: NamedDependency[Database], limit: FromQuery[Limit] = 50, cursor: FromQuery[Cursor | None] = None
 ) -> Page[ClientView]:
-    """API clients by code, the revoked ones too."""
+    """API clients by code with their keys (never the keys themselves), the revoked ones too."""
     return await db.read(queries.clients_page, limit=limit, cursor=cursor)
+
+
+@patch(
+    "/v1/clients/{client:str}",
+    operation_id="change_client",
+    tags=["back office"],
+    guards=[guards.staff("clients.write")],
+    responses=writes(UnknownClient, NotYourLocation, ScopeBeyondYours, NotForThisKind, UnknownPermission),
+)
+async def change_client(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    client: FromPath[Code],
+    data: JSONBody[ChangeClient],
+) -> ClientView:
+    """Change a client's name, origins or scopes; it holds everywhere within 5 seconds."""
+    return await db.write_once(once, ClientView, clients.change_client, actor, code=client, command=data)
+
+
+@post(
+    "/v1/clients/{client:str}/keys",
+    operation_id="rotate_client_key",
+    tags=["back office"],
+    guards=[guards.staff("clients.write")],
+    status_code=201,
+    cache_control=SECRET,
+    responses=writes(UnknownClient, NotYourLocation, ScopeBeyondYours, ClientRevoked, TooManyKeys),
+)
+async def rotate_client_key(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    client: FromPath[Code],
+    data: JSONBody[RotateKey] = RotateKey(),  # noqa: B008
+) -> NewClientKey:
+    """Give a client a new key, shown this once; the old ones go on working for the overlap."""
+    return await flow.rotate_key(db, settings, once, actor, client=client, command=data)
+
+
+@delete(
+    "/v1/clients/{client:str}/keys/{key_id:uuid}",
+    operation_id="revoke_client_key",
+    tags=["back office"],
+    guards=[guards.staff("clients.write")],
+    status_code=204,
+    responses=writes(UnknownClient, UnknownKey, NotYourLocation),
+)
+async def revoke_client_key(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    client: FromPath[Code],
+    key_id: FromPath[UUID],
+) -> None:
+    """Let one key open nothing any more within 5 seconds; the client's other keys go on working."""
+    return await db.write_once(once, type(None), clients.revoke_key, actor, code=client, key_id=key_id)
 
 
 @post(
@@ -243,8 +313,8 @@ async def list_clients(
 async def revoke_client(
     db: NamedDependency[Database], once: NamedDependency[Once], actor: NamedDependency[Actor], client: FromPath[Code]
 ) -> ClientView:
-    """Let a publishable key open nothing any more."""
-    return await db.write_once(once, ClientView, service.revoke_client, actor, code=client)
+    """Let all keys of a client open nothing any more."""
+    return await db.write_once(once, ClientView, clients.revoke_client, actor, code=client)
 
 
 @post(
@@ -720,6 +790,9 @@ ROUTES = [
     list_channels,
     create_client,
     list_clients,
+    change_client,
+    rotate_client_key,
+    revoke_client_key,
     revoke_client,
     create_device,
     list_devices,

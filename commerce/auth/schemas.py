@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from commerce.auth.passwords import NewPassword, Password
 from commerce.kernel.text import NO_NUL, Code, LocalisedText, ShortText
@@ -122,6 +122,8 @@ class SessionView(Struct, frozen=True, kw_only=True):
     device_name: str | None
     created_at: datetime
     refreshed_at: datetime
+    last_seen_at: datetime | None
+    """When it was last used, to half a minute."""
     expires_at: datetime
     current: bool
     """The one that asks."""
@@ -153,29 +155,106 @@ class CreateChannel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: LocalisedText
 
 
+ClientKind = Literal["frontend", "server"]
+Origin = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9+.-]{0,30}://[a-z0-9.:\[\]-]{1,250}$",
+        max_length=290,
+        description="As a browser sends it: scheme, host and, unless it is the usual one, port; https://shop.example.com",
+    ),
+]
+Origins = Annotated[list[Origin], Meta(max_length=20)]
+
+
+class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A permission and where it holds."""
+
+    permission: Annotated[
+        str, Meta(pattern=r"^[a-z_]+\.[a-z_]+$", max_length=63, description="A permission, such as orders.read")
+    ]
+    locations: Annotated[list[LocationOrAll], Meta(min_length=1, max_length=50)]
+
+
+Scopes = Annotated[list[Scope], Meta(max_length=100)]
+
+
 class CreateClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Give a frontend its publishable key."""
+    """Give a frontend its publishable key, or a server its secret one."""
 
     code: Code
     channel: Code
     name: ShortText
+    kind: ClientKind = "frontend"
+    scopes: Scopes = []
+    """What a server may do; nobody gives more than he holds. A frontend has none."""
+    origins: Origins = []
+    """Where a frontend's pages come from; none: no browser may use its key. A server has none."""
+
+
+class ChangeClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What changes about a client; what is left out stays."""
+
+    name: ShortText | UnsetType = UNSET
+    scopes: Scopes | UnsetType = UNSET
+    origins: Origins | UnsetType = UNSET
+
+
+class RotateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Give a client a new key."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 86_400)] = 86_400
+    """How long the old keys go on working; 0: they end at once."""
+
+
+class ClientKeyView(Struct, frozen=True, kw_only=True):
+    """A key of a client, without the key."""
+
+    id: UUID
+    kind: ClientKind
+    hint: str
+    """The beginning of the key's SHA-256 in hexadecimal, to tell keys apart."""
+    created_at: datetime
+    created_by: UUID
+    """The principal who asked for it; nil for the application itself."""
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    """To half a minute."""
+
+
+class NewClientKey(ClientKeyView, frozen=True, kw_only=True):
+    """A key just made; it is shown this once."""
+
+    key: str
+
+    def __repr__(self) -> str:
+        return f"NewClientKey(id={self.id})"
 
 
 class ClientView(Struct, frozen=True, kw_only=True):
-    """A frontend that calls the API."""
+    """A frontend or a server that calls the API."""
 
     id: UUID
     code: str
     channel: str
     name: str
+    kind: ClientKind
+    scopes: list[Scope]
+    origins: list[str]
     created_at: datetime
     revoked_at: datetime | None
+    keys: list[ClientKeyView]
+    """The newest first."""
 
 
 class NewClient(ClientView, frozen=True, kw_only=True):
     """A client just made; the key is shown this once."""
 
     key: str
+
+    def __repr__(self) -> str:
+        return f"NewClient(id={self.id})"
 
 
 class CreateDevice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,13 +280,16 @@ class DeviceView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     revoked_at: datetime | None
     last_seen_at: datetime | None = None
-    """When its key or somebody on it was last let in, to the minute."""
+    """When its key was last used, to half a minute."""
 
 
 class NewDevice(DeviceView, frozen=True, kw_only=True):
     """A device just made; the key is shown this once."""
 
     key: str
+
+    def __repr__(self) -> str:
+        return f"NewDevice(id={self.id})"
 
 
 class RoleGrant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,7 +20,6 @@ from commerce.auth.errors import (
     RefreshTokenReused,
     TooManyAttempts,
     UnknownChannel,
-    UnknownClient,
     UnknownDevice,
     UnknownSession,
     UnknownStaff,
@@ -32,11 +31,9 @@ from commerce.auth.permissions import grants
 from commerce.auth.roles import ROLES_OF, must_hold
 from commerce.auth.schemas import (
     ChannelView,
-    ClientView,
     CreateChannel,
     DeviceKind,
     DeviceView,
-    NewClient,
     NewDevice,
     RoleGrant,
     SetRoles,
@@ -174,8 +171,8 @@ async def start_session(
     On a device it ends after `idle_seconds` without a refresh, and ends that of whoever of his kind was there before him.
     A shopper who signs up or in stays with the client of the session he comes from.
     """
-    client = actor.subject if actor.kind == "client" else None
-    if actor.kind == "shopper" and actor.session is not None:
+    client = actor.client
+    if client is None and actor.kind == "shopper" and actor.session is not None:
         client = await tx.scalar("SELECT client_id FROM auth.sessions WHERE id = :id", id=actor.session)
     session = uuid7()
     who = Actor(
@@ -184,6 +181,7 @@ async def start_session(
         channel=actor.channel,
         known=known,
         session=session,
+        client=client,
         device=actor.device,
         location=actor.location,
         permissions=grants(held),
@@ -306,7 +304,7 @@ FROM auth.principals p
 WHERE p.id = s.principal_id AND s.id = :session AND s.refresh_no = :number AND s.revoked_at IS NULL AND s.expires_at > :at
   AND p.disabled_at IS NULL AND s.device_id IS NOT DISTINCT FROM CAST(:device AS uuid)
   AND (s.client_id IS NULL OR s.client_id = CAST(:client AS uuid))
-RETURNING s.principal_id, p.kind, s.known, s.channel, s.device_id, s.location, s.refresh_no, s.expires_at,
+RETURNING s.principal_id, p.kind, s.known, s.channel, s.client_id, s.device_id, s.location, s.refresh_no, s.expires_at,
     (SELECT jsonb_agg(jsonb_build_array(d.permissions, r.location))
      FROM auth.staff_roles r JOIN auth.roles d ON d.code = r.role WHERE r.staff_id = p.id) AS held
 """
@@ -330,7 +328,7 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
         at=tx.at,
         own_until=tx.at + SHOPPER_SESSION,
         device=actor.device,
-        client=actor.subject if actor.kind == "client" else None,
+        client=actor.client,
     )
     if row is None:
         if await tx.first(REUSED, session=session, number=number, at=tx.at) is not None:
@@ -342,6 +340,7 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
         channel=row.channel,
         known=row.known,
         session=session,
+        client=row.client_id,
         device=row.device_id,
         location=row.location,
         permissions=grants(row.held or ()),
@@ -409,7 +408,7 @@ async def proved_lately(tx: Tx, actor: Actor) -> bool:
     return bool(await tx.scalar(FRESH, session=actor.session, since=tx.at - FRESH_PROOF))
 
 
-# --- channels, clients, devices ---
+# --- channels, devices ---
 
 
 async def create_channel(tx: Tx, actor: Actor, *, command: CreateChannel) -> ChannelView:
@@ -419,55 +418,6 @@ async def create_channel(tx: Tx, actor: Actor, *, command: CreateChannel) -> Cha
         raise CodeTaken(value=command.code)
     outbox.audit(tx, actor, "channel.created", "channel", command.code)
     return ChannelView(code=command.code, name=dict(command.name), created_at=tx.at)
-
-
-CREATE_CLIENT = """
-WITH channel AS (SELECT code FROM auth.channels WHERE code = :channel),
-principal AS (INSERT INTO auth.principals (id, kind, created_at) SELECT :id, 'client', :at FROM channel),
-made AS (
-    INSERT INTO auth.clients (id, code, channel, name, key_hash, created_at)
-    SELECT :id, :code, channel.code, :name, :key_hash, :at FROM channel ON CONFLICT DO NOTHING RETURNING id
-)
-SELECT EXISTS (SELECT 1 FROM channel) AS channel, EXISTS (SELECT 1 FROM made) AS made
-"""
-
-
-async def create_client(
-    tx: Tx, actor: Actor, *, code: str, channel: str, name: str, key: str | None = None
-) -> NewClient:
-    """A frontend with its publishable key (`pk_…`), which names its channel; a random one unless given. Only its hash is kept.
-
-    Raises NotYourLocation for an actor limited to locations, CodeTaken, UnknownChannel; ValueError for a key without the prefix.
-    """
-    _everywhere(actor, "clients.write")
-    key = _prefixed("pk", key)
-    client = uuid7()
-    row = await tx.one(
-        CREATE_CLIENT, id=client, code=code, channel=channel, name=name, key_hash=tokens.fingerprint(key), at=tx.at
-    )
-    if not row.channel:
-        raise UnknownChannel(channel=channel)
-    if not row.made:
-        raise CodeTaken(value=code)
-    outbox.audit(tx, actor, "client.created", "client", client, after={"code": code, "channel": channel})
-    return NewClient(id=client, code=code, channel=channel, name=name, created_at=tx.at, revoked_at=None, key=key)
-
-
-async def revoke_client(tx: Tx, actor: Actor, *, code: str) -> ClientView:
-    """Let a publishable key open nothing any more; who has signed in through it stays signed in. Raises UnknownClient, NotYourLocation."""
-    _everywhere(actor, "clients.write")
-    row = await tx.first(
-        """
-        UPDATE auth.clients SET revoked_at = coalesce(revoked_at, :at) WHERE code = :code
-        RETURNING id, code, channel, name, created_at, revoked_at
-        """,
-        code=code, at=tx.at,
-    )  # fmt: skip
-    if row is None:
-        raise UnknownClient(client=code)
-    if row.revoked_at == tx.at:
-        outbox.audit(tx, actor, "client.revoked", "client", row.id)
-    return convert(row, ClientView, from_attributes=True)
 
 
 COUNTER = "counter-"
@@ -577,11 +527,6 @@ async def revoke_device(tx: Tx, actor: Actor, *, code: str) -> DeviceView:
     )  # fmt: skip
     outbox.audit(tx, actor, "device.revoked", "device", view.id)
     return structs.replace(view, revoked_at=tx.at)
-
-
-def _everywhere(actor: Actor, permission: str) -> None:
-    if not actor.may(permission, "*"):
-        raise NotYourLocation(location="*")
 
 
 def _prefixed(prefix: str, key: str | None) -> str:
@@ -708,7 +653,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     people = list(ids)
     rows = await tx.rows(
         """
-        SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at, revoked_at, revoked_reason
+        SELECT id, channel, location, device_name, created_at, refreshed_at, last_seen_at, expires_at, revoked_at, revoked_reason
         FROM auth.sessions WHERE principal_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id
         """,
         ids=people,

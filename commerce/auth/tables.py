@@ -72,17 +72,46 @@ class ClientColumns(TypedColumns):
     code = Column(Text, unique=True, nullable=False)
     channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
     name = Column(Text, nullable=False)
-    key_hash = Column(Text, unique=True, nullable=False)
     revoked_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
+    kind = Column(Text, server_default="frontend", nullable=False)
+    scopes = Column(JSONB, server_default="{}", nullable=False)
+    origins = Column(JSONB, server_default="[]", nullable=False)
 
 
 clients = Table(
     "clients",
     metadata,
     ClientColumns,
+    CheckConstraint("kind IN ('frontend', 'server')", name="kind_known"),
+    CheckConstraint("kind = 'server' OR scopes = '{}'", name="scopes_of_servers"),
+    CheckConstraint("kind = 'frontend' OR origins = '[]'", name="origins_of_frontends"),
     schema="auth",
 )
+"""`scopes`: permission -> location codes or `*`. `origins`: where a browser may call from."""
+
+
+class ClientKeyColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    client_id = Column(Uuid, ForeignKey("auth.clients.id"), nullable=False)
+    kind = Column(Text, nullable=False)
+    key_hash = Column(Text, unique=True, nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    created_by = Column(Uuid, nullable=False)
+    expires_at = Column(DateTime(timezone=True))
+    revoked_at = Column(DateTime(timezone=True))
+    last_used_at = Column(DateTime(timezone=True))
+
+
+client_keys = Table(
+    "client_keys",
+    metadata,
+    ClientKeyColumns,
+    CheckConstraint("kind IN ('frontend', 'server')", name="kind_known"),
+    Index("ix_client_keys_client_id", "client_id"),
+    schema="auth",
+)
+"""Several of one client while it moves from one to the next. Only the SHA-256 is kept."""
 
 
 class DeviceColumns(TypedColumns):
@@ -94,8 +123,8 @@ class DeviceColumns(TypedColumns):
     name = Column(Text, nullable=False)
     key_hash = Column(Text, unique=True, nullable=False)
     revoked_at = Column(DateTime(timezone=True))
-    last_seen_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
+    last_seen_at = Column(DateTime(timezone=True))
 
 
 devices = Table(
@@ -281,6 +310,7 @@ class SessionColumns(TypedColumns):
     expires_at = Column(DateTime(timezone=True), nullable=False)
     revoked_at = Column(DateTime(timezone=True))
     revoked_reason = Column(Text)
+    last_seen_at = Column(DateTime(timezone=True))
 
 
 sessions = Table(

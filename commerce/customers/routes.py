@@ -64,6 +64,7 @@ from commerce.customers.schemas import (
 from commerce.infra.db import Database, Once
 from commerce.infra.delivery import DeliveryFailed, Post
 from commerce.infra.http import StaleTag, problems, writes
+from commerce.infra.limits import SENSITIVE
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
 from commerce.settings import Settings
@@ -79,6 +80,7 @@ CHANGES = (UnknownCustomer, StaleProfile, StaleTag, BadBirthday, BadPreferences,
     guards=[auth.visitor],
     status_code=202,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed),
 )
 async def ask_code(
@@ -102,6 +104,7 @@ async def ask_code(
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(auth.WrongCode, auth.CodeOver, auth.TooManyAttempts, AlreadySignedUp),
 )
 async def sign_in_by_code(
@@ -123,6 +126,7 @@ async def sign_in_by_code(
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(auth.WrongPassword, auth.TooManyAttempts, BadEmail, BadPhone, OneIdentifier),
 )
 async def sign_in(
@@ -261,6 +265,7 @@ async def list_my_identifiers(db: NamedDependency[Database], actor: NamedDepende
     guards=[auth.himself],
     status_code=202,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(
         UnknownCustomer, OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed
     ),

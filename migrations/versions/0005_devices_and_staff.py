@@ -261,7 +261,6 @@ def upgrade() -> None:
         schema="auth",
     )
     op.create_index("ix_passes_expires_at", "passes", ["expires_at"], unique=False, schema="auth")
-    op.add_column("devices", sa.Column("last_seen_at", MOMENT, nullable=True), schema="auth")
     op.add_column("sessions", sa.Column("idle_seconds", sa.Integer(), nullable=True), schema="auth")
     op.add_column("sessions", sa.Column("ends_at", MOMENT, nullable=True), schema="auth")
     # who is signed in on a device signs in anew: his session would not end by itself
@@ -283,7 +282,6 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_sessions_idle_seconds_positive"), "sessions", schema="auth", type_="check")
     op.drop_column("sessions", "ends_at", schema="auth")
     op.drop_column("sessions", "idle_seconds", schema="auth")
-    op.drop_column("devices", "last_seen_at", schema="auth")
     for table in ("passes", "pairings", "invitations", "pins", "badges"):
         op.drop_table(table, schema="auth")
     op.drop_index("ix_staff_roles_role", table_name="staff_roles", schema="auth")

@@ -33,6 +33,7 @@ TOLD = "a physical fact that broke promises, or that the books did not know, was
 ADJUSTED = "every booked adjustment has its posting, as of its request; one that waits or was rejected has none"
 ADJUSTMENT_VERSIONS = "each version of an adjustment has its event, which says what it is"
 ADJUSTMENT_RECORDS = "who asked for an adjustment and who decided it is in the audit records"
+CLIENT_KEYS = "a client's keys are of its kind, and none works after the client"
 
 LEFT = "what a fulfillment handed over has left its store with the customer"
 DOCUMENTS = "every document that moves goods has its posting"
@@ -724,7 +725,13 @@ TALKS = [
     ("a next step that is gone", NO_AGGREGATE, "DELETE FROM conversations.next_steps"),
     ("a source that is gone", NO_AGGREGATE, "DELETE FROM conversations.sources"),
 ]  # fmt: skip
+EDGE = [
+    ("a key outlives its client", CLIENT_KEYS, "UPDATE auth.clients SET revoked_at = now()"),
+    ("a key of another kind", CLIENT_KEYS, "UPDATE auth.client_keys SET kind = 'server'"),
+]
+
 FAULTS = [
+    *EDGE,
     *ACROSS_ROOMS,
     *GOODS,
     *ADJUSTMENTS,

@@ -42,10 +42,12 @@ async def colleague(shop: Shop, role: str, *locations: str) -> str:
     return login
 
 
-async def refused(caller: Client, method: str = "GET", path: str = "/v1/auth/sessions", json: Any = None) -> None:
+async def refused(
+    caller: Client, method: str = "GET", path: str = "/v1/auth/sessions", json: Any = None, *, status: int = 401
+) -> None:
     """A revocation holds everywhere within 5 s."""
     for _ in range(50):
-        if (await caller.request(method, path, json=json)).status_code == 401:
+        if (await caller.request(method, path, json=json)).status_code == status:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("still let in after 5 s")

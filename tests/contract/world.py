@@ -207,7 +207,17 @@ class World:
             "merge_customers": self._two,
             "unmerge_customer": self._merged,
             "sign_in_staff": lambda: Chosen(body={"login": self.login, "password": PASSWORD}),
-            "create_client": lambda: Chosen(body={"code": unique("client"), "channel": "site"}),
+            "create_client": lambda: Chosen(
+                body={"code": unique("client"), "channel": "site", "kind": "frontend", "scopes": [], "origins": []}
+            ),
+            "change_client": lambda: Chosen(
+                path={"client": self._client()["code"]},
+                body={"name": "Site", "scopes": [], "origins": ["https://shop.example"]},
+            ),
+            "rotate_client_key": lambda: Chosen(path={"client": self._client()["code"]}),
+            "revoke_client_key": lambda: Chosen(
+                path={"client": (client := self._client())["code"], "key_id": client["keys"][0]["id"]}
+            ),
             "create_device": lambda: Chosen(
                 body={"code": unique("till"), "kind": "till", "location": self.ground.store.code, "channel": "till"}
             ),
@@ -433,7 +443,8 @@ class World:
         }
         self.callers = {
             "client": ground.client, "visitor": ground.client, "caller": self.shopper, "shopper": self.shopper,
-            "himself": self.shopper, "device": self.device, "known_shopper": self.shopper, "signed_in": self.shopper, "staff": ground.admin, "store": ground.admin,
+            "himself": self.shopper, "device": self.device, "known_shopper": self.shopper, "signed_in": self.shopper,
+            "staff": ground.admin, "store": ground.admin, "chain": ground.admin,
         }  # fmt: skip
 
     def token(self, operation: str, access: str) -> str:
@@ -480,6 +491,11 @@ class World:
 
     def _token(self, method: str, path: str, body: Any) -> str:
         return str(self.call(method, path, body, token=self.ground.client)["access_token"])
+
+    def _client(self) -> dict[str, Any]:
+        body = {"code": unique("client"), "channel": "site", "name": "Site"}
+        found: dict[str, Any] = self.call("POST", "/v1/clients", body)
+        return found
 
     def _anonymous(self) -> dict[str, Any]:
         found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)

@@ -76,6 +76,8 @@ async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPR
             assert (status, kind) == (401, "/problems/sign-in-required"), (handler.operation_id, token)
 
 
+HELD = ("staff", "store", "chain")
+"""Guards that ask for a permission: somewhere, at the store of the path, or for the whole chain."""
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
     "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
@@ -121,7 +123,8 @@ async def test_the_wrong_kind_of_caller_is_refused(shop: Shop, handlers: list[HT
     for handler in handlers:
         guard = access(handler)
         kind, _, permission = guard.partition(":")
-        allowed = guard in PASSES[who] or (kind in ("staff", "store") and caller.actor.may(permission, store.code))
+        reach = "*" if kind == "chain" else store.code
+        allowed = guard in PASSES[who] or (kind in HELD and caller.actor.may(permission, reach))
         status, problem = await call(caller, handler, store.code)
         refused = (status, problem) == (403, "/problems/not-allowed")
         if refused == allowed and not (allowed and status == 403):
@@ -168,7 +171,7 @@ async def test_staff_without_the_permission_are_refused(shop: Shop, handlers: li
     staff = {role: await shop.staff(role, store.code) for role in ROLES}
     for handler in handlers:
         kind, _, permission = access(handler).partition(":")
-        if kind not in ("staff", "store") or not permission:
+        if kind not in HELD or not permission:
             continue
         holders = {role for role, held in ROLES.items() if permission in held}
         assert "admin" in holders, f"{handler.operation_id}: nobody can ever hold {permission}"
