@@ -49,7 +49,7 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, proof_of, sessions_of
+from commerce.auth.queries import device_code, logins, proof_of, sessions_of, staff_of_login
 from commerce.auth.schemas import (
     CodeSent,
     Confidential,
@@ -76,6 +76,8 @@ from commerce.auth.service import (
     erase_person,
     export_person,
     forget_passwords,
+    forget_sessions,
+    proved_at,
     proved_lately,
     set_password,
     settle,
@@ -143,12 +145,15 @@ __all__ = [
     "everywhere",
     "export_person",
     "forget_passwords",
+    "forget_sessions",
     "hash_password",
     "himself",
     "identity",
     "known_shopper",
+    "logins",
     "not_sent",
     "proof_of",
+    "proved_at",
     "proved_lately",
     "public",
     "sealed",
@@ -161,6 +166,7 @@ __all__ = [
     "signed_in",
     "staff",
     "staff_member",
+    "staff_of_login",
     "start_session",
     "tokens_of",
     "verify",

@@ -8,12 +8,14 @@ anew each time the cart is shown: nothing is set aside for a cart.
 from commerce.carts.adding import TakenOut, add, take_out
 from commerce.carts.errors import CartClosed, NotAnonymous, NotInCart, StaleCart, UnknownCart
 from commerce.carts.events import CartChanged, CartExpired, CartMerged, CartOrdered
+from commerce.carts.owners import forget_anonymous, of_people
 from commerce.carts.pricing import Band, Goods, Offer, goods_of, offer_of
 from commerce.carts.schemas import (
     Added,
     AddedLine,
     CartLine,
     CartName,
+    CartOfPerson,
     CartView,
     OpenCart,
     PutLine,
@@ -33,6 +35,7 @@ __all__ = [
     "CartLine",
     "CartMerged",
     "CartName",
+    "CartOfPerson",
     "CartOrdered",
     "CartView",
     "Goods",
@@ -50,8 +53,10 @@ __all__ = [
     "close",
     "erase_person",
     "export_person",
+    "forget_anonymous",
     "goods_of",
     "lock_open",
+    "of_people",
     "offer_of",
     "put_many",
     "take_out",

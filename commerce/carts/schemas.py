@@ -236,3 +236,15 @@ class Watched(Struct, frozen=True, kw_only=True):
     version: int
     state: CartState
     owner: UUID
+
+
+class CartOfPerson(Struct, frozen=True, kw_only=True):
+    """An open cart among all that is known of a customer: how many lines, and which SKUs."""
+
+    id: UUID
+    state: str
+    channel: str
+    lines: int
+    skus: list[str]
+    created_at: datetime
+    changed_at: datetime

@@ -9,7 +9,7 @@ from msgspec import Struct, convert
 
 from commerce import auth
 from commerce.customers.errors import UnknownCustomer
-from commerce.customers.schemas import Contact, CustomerView, IdentifierView, ProfileView
+from commerce.customers.schemas import Contact, CustomerView, IdentifierView, Preferences, ProfileView
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
@@ -41,7 +41,7 @@ WITH RECURSIVE up AS (
 """
 """Of several people at once."""
 COLUMNS = """
-SELECT p.id, p.name, p.language, p.guest, p.version, p.created_at, p.erased_at,
+SELECT p.id, p.name, p.language, p.birthday, p.preferred_store, p.preferences, p.guest, p.version, p.created_at, p.erased_at,
     e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at
 """
 ALL_COLUMNS = """,
@@ -106,6 +106,18 @@ async def contacts(tx: Tx, person: UUID) -> Contact:
     return Contact(name=row.name, email=row.email, phone=row.phone, language=row.language)
 
 
+async def verified_holder(tx: Tx, *, kind: str, value: str) -> UUID | None:
+    """Whose a verified e-mail or phone is, as the winner of any merge; None when nobody has proved it. One statement."""
+    return await holder(tx, kind=kind, value=value)
+
+
+async def winner(tx: Tx, person: UUID) -> UUID:
+    """The profile that has won every merge of a person. Raises UnknownCustomer when there is none, or it is erased."""
+    row = await profile_row(tx, person)
+    found: UUID = row.id
+    return found
+
+
 async def profile_row(tx: Tx, person: UUID) -> Any:
     """The winner's profile with the person's identifiers. Raises UnknownCustomer when nobody, or erased."""
     row = await tx.first(PROFILES, people=[person])
@@ -128,7 +140,8 @@ def _shared(row: Any) -> dict[str, Any]:
     return {
         "id": row.id, "name": row.name, "language": row.language, "email": row.email,
         "email_verified_at": row.email_verified_at, "phone": row.phone, "phone_verified_at": row.phone_verified_at,
-        "identifiers": convert(row.identifiers or [], list[IdentifierView]), "version": row.version,
+        "identifiers": convert(row.identifiers or [], list[IdentifierView]), "birthday": row.birthday,
+        "preferred_store": row.preferred_store, "preferences": convert(row.preferences, Preferences), "version": row.version,
         "created_at": row.created_at,
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -11,12 +12,13 @@ import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
 
-from commerce import customers, parts
+from commerce import conversations, customers, parts
 from commerce.app import create_app
 from commerce.infra import outbox
 from commerce.infra.db import Database
 from commerce.settings import Settings
 from commerce.stock import closings
+from tests.conversations.talk import deliver, phone, source, team
 from tests.orders.story import cash, make_ready, pickup_code, place, rub, step
 from tests.orders.test_plan import later, linked
 from tests.orders.test_sales import sale
@@ -124,7 +126,9 @@ async def tell(shop: Shop) -> None:
     await count_shelves(shop)
     await name_units(shop)
     await plan(shop)
+    await talk(shop)
     await know(shop)
+    await remember(shop)
     await keep(shop)
 
 
@@ -152,6 +156,34 @@ async def know(shop: Shop) -> None:
     wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
     assert (await site.post(f"/v1/auth/codes/{challenge}/sign-in", wrong)).status_code == 401
     assert (await shop.code_for(await shop.client(), phone="+79020000001"))[0] != challenge
+
+
+async def remember(shop: Shop) -> None:
+    """What is kept of people: consents, addresses, what led to an order; an order that was another's; one who is forgotten."""
+    store, item = await shop.store(), await shop.item(price=500)
+    await shop.stock(store, item, 9, unit_cost=100)
+    admin = await shop.staff("admin", channel="back_office")
+    gone, stays, other = [await shop.signed_up(name="Нина") for _ in range(3)]
+    consent = {"channel": "sms", "purpose": "service", "granted": True, "text_version": "1"}
+    placed = []
+    for person in (gone, stays):
+        for path, body in (("/v1/touches", {"source": "search"}), ("/v1/touches", {"source": "letter"})):
+            assert (await person.post(path, body)).status_code == 201
+        home = await person.post("/v1/me/addresses", {"city": "Тверь", "street": "Советская"})
+        assert home.status_code == 201, home.text
+        assert (await person.put("/v1/me/consents", {"items": [consent]})).status_code == 200
+        placed.append(await place(person, store, (item, 1)))
+        cancelled = await person.post(f"/v1/orders/{placed[-1]['number']}/cancel", {"reason": "other"})
+        assert cancelled.status_code == 200, cancelled.text
+    taken = await admin.put(f"/v1/customers/{stays.actor.subject}/consents", {"items": [consent | {"granted": False}]})
+    assert taken.status_code == 200, taken.text
+    erased = await admin.post(f"/v1/customers/{gone.actor.subject}/erase", {"reason": "Asked"})
+    assert erased.status_code == 200, erased.text
+    mine = await place(stays, store, (item, 1))
+    records = {"to": str(other.actor.subject), "orders": [mine["number"]], "reason": "It is his"}
+    moved = await admin.post(f"/v1/customers/{stays.actor.subject}/records", records)
+    assert moved.status_code == 200, moved.text
+    assert (await admin.put("/v1/retention/touches", {"days": 700})).status_code == 200
 
 
 async def keep(shop: Shop) -> None:
@@ -259,6 +291,51 @@ async def plan(shop: Shop) -> None:
     till = await shop.device("till", store.code)
     sold = await till.post(f"/v1/stores/{store.code}/sales", sale((kit, 1, 800)))
     assert sold.status_code == 201, sold.text
+
+
+async def talk(shop: Shop) -> None:
+    """Conversations in every state: waiting, answered in two channels that were joined, closed with and without a sale, forgotten;
+    next steps that are open, done and dropped."""
+    store = await shop.store()
+    desk = await team(shop, store, channels=["messenger"])
+    chats, staff = await source(shop, desk), await shop.staff("call_center", channel="call_center")
+    clerk = await shop.staff("associate", store.code)
+    anna, boris = [await shop.signed_up(phone=phone()) for _ in range(2)]
+
+    async def told(caller: Client, path: str, body: object = None) -> dict[str, Any]:
+        answer = await caller.post(path, body)
+        assert answer.status_code in (200, 201), answer.text
+        return dict(answer.json())
+
+    async def wrote(word: str, handle: str) -> str:
+        answer = await deliver(shop, chats, handle, word)
+        assert answer.status_code == 202, answer.text
+        return f"/v1/conversations/{answer.json()['number']}"
+
+    answer = {"kind": "message_out", "text": "Добрый день"}
+    asked = await told(anna, "/v1/inquiries", {"kind": "call_back", "location": store.code})
+    form = await told(anna, "/v1/inquiries", {"kind": "form", "text": "Есть 46?", "location": store.code})
+    assert form["number"] != asked["number"]
+    path = f"/v1/conversations/{asked['number']}"
+    await told(clerk, f"{path}/entries", {"kind": "call", "text": "Рассказала"})
+    done = await told(clerk, f"/v1/conversations/{form['number']}/entries", {**answer, "channel": "email"})
+    assert (done["number"], done["state"]) == (asked["number"], "waiting")
+    await wrote("Ау", unique("tg"))
+    lost = {"outcome": "no_sale", "lost": [{"reason": "size", "asked_for": "Пуховик 46"}]}
+    path = await wrote("Пуховик?", unique("tg"))
+    await told(clerk, f"{path}/entries", answer)
+    await told(clerk, f"{path}/entries", {"kind": "note", "text": "Зайдёт"})
+    due = (clock() + timedelta(days=1)).isoformat()
+    steps = [await told(clerk, f"{path}/next-steps", {"what": "Перезвонить", "due_at": due}) for _ in range(3)]
+    for planned, act in zip(steps, ("done", "drop"), strict=False):
+        await told(clerk, f"/v1/next-steps/{planned['id']}/{act}", {})
+    await told(clerk, f"{path}/close", lost)
+    await told(boris, "/v1/inquiries", {"kind": "message", "text": "Забудьте меня"})
+    await shop.db.write(conversations.erase_person, shop.system, ids=[boris.actor.subject])
+    path = await wrote("Спасибо", unique("tg"))
+    await told(staff, f"{path}/assign", {"priority": "high"})
+    await told(staff, f"{path}/close", {"outcome": "resolved"})
+    await told(staff, f"{path}/reopen")
 
 
 async def count_shelves(shop: Shop) -> None:

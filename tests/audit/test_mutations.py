@@ -11,8 +11,8 @@ from commerce.infra.db import Database, Tx
 
 INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
 ROOMS = (
-    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "lists", "orders",
-    "returns", "books",
+    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "lists",
+    "orders", "conversations", "returns", "people", "books",
 )  # fmt: skip
 """Rooms whose every invariant has a fault here."""
 
@@ -56,7 +56,24 @@ EMPTY_POSTING = "every posting moves goods, but one that changes what was lost o
 NO_OWNER = "goods are set aside for lines of a fulfillment only"
 NO_ORDER = "every money fact belongs to an order, and to one of its returns when it names one"
 NO_AGGREGATE = "every event is about something that there is"
+LED_TO = "an order that was told of has what led to it"
+LED_BEFORE = "what led to an order came before it"
+FORGOTTEN = "an erased person has nothing personal left in any room"
+FORGOTTEN_TOGETHER = "who was merged into an erased person is erased with him"
+RETENTION_RECORDS = "who changed a retention rule is in the audit records"
+CONSENT_EVENTS = "every word on a consent has its event"
+THEIR_OWN = "addresses, consents and touches are of somebody whom they may be of"
 SIGNED_UP = "every customer has signed up"
+
+TALK_VERSIONS = "each version of a conversation has its entry and its event, without a gap"
+TALK_OPEN = "a conversation is open as long as somebody waits in one of its channels"
+TALK_ANSWERED = "a conversation's first answer is its first entry that answers"
+TALK_JOINED = "a conversation is joined into one that goes on by itself, whose clock is the earliest"
+TALK_LOST = "a conversation without a sale says what was not sold, and no other does"
+TALK_RECORDS = "what staff did in a conversation has its audit record"
+TALK_FORGOTTEN = "a forgotten conversation keeps no word and no handle"
+NEXT_STEPS = "each version of a next step has its event, and it ends and is told of once"
+DESK = "each version of a team and of a source of messages has its event"
 
 PLANNED = "what a supplier has announced is what stock plans for"
 ARRIVED = "every receipt of a delivery has its posting, with the units that came"
@@ -486,7 +503,7 @@ PEOPLE = [
     ("parted in silence", MERGE_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'customer.unmerged'"),
     ("merged by another", MERGE_RECORDS, "UPDATE customers.merges SET merged_by = loser_id WHERE proof = 'staff'"),
     ("a guest with a contact of his own", GUESTS, "UPDATE customers.identifiers i SET verified_at = now() FROM customers.profiles p"
-     " WHERE p.id = i.profile_id AND p.guest AND i.kind = 'phone'"),
+     " WHERE p.id = i.profile_id AND p.guest AND i.value = '+79010000001'"),
     ("a card that is only claimed", CARDS, "UPDATE customers.identifiers SET verified_at = NULL WHERE kind = 'loyalty_card'"),
     ("erased, but found", OF_NOBODY, "UPDATE customers.profiles SET erased_at = now(), name = NULL WHERE NOT guest"),
     ("erased, but named", NAMELESS, "UPDATE customers.profiles SET erased_at = now() WHERE name IS NOT NULL"),
@@ -649,7 +666,66 @@ COUNTS = [
     ("a count that is gone", NO_AGGREGATE, "DELETE FROM counts.sessions"),
     ("a task that is gone", NO_AGGREGATE, "DELETE FROM counts.tasks"),
 ]  # fmt: skip
+ERASED = "(SELECT id FROM customers.profiles WHERE erased_at IS NOT NULL)"
+ACROSS_ROOMS = [
+    ("an order of unknown origin", LED_TO, "DELETE FROM people.order_touches"),
+    ("what led another here", LED_TO, "UPDATE people.order_touches SET customer_id = gen_random_uuid()"),
+    ("it led to an order afterwards", LED_BEFORE, "UPDATE people.order_touches SET last_touch = jsonb_set(last_touch, '{at}', '\"2999-01-01T00:00:00Z\"')"
+     " WHERE last_touch IS NOT NULL"),
+    ("led to at another time", LED_BEFORE, "UPDATE people.order_touches SET at = at - interval '1 day'"),
+    ("erased, but born", FORGOTTEN, f"UPDATE customers.profiles SET birthday = '1988-04-12' WHERE id IN {ERASED}"),
+    ("erased, but at home", FORGOTTEN, f"UPDATE customers.addresses SET profile_id = (SELECT min(id::text)::uuid FROM {ERASED} x)"),
+    ("erased, but lured", FORGOTTEN, f"UPDATE customers.touches SET shopper_id = (SELECT min(id::text)::uuid FROM {ERASED} x),"
+     " at = at - interval '1 day'"),
+    ("erased, but signed in", FORGOTTEN, f"UPDATE auth.sessions SET revoked_at = NULL WHERE principal_id IN {ERASED}"),
+    ("erased, but on an order", FORGOTTEN, f"UPDATE orders.orders SET contact = '{{}}' WHERE customer_id IN {ERASED}"),
+    ("erased, but led here", FORGOTTEN, "UPDATE people.order_touches SET first_touch = '{}', last_touch = '{}'"
+     f" WHERE customer_id IN {ERASED}"),
+    ("erased alone", FORGOTTEN_TOGETHER, "UPDATE customers.profiles SET erased_at = now()"
+     " WHERE id IN (SELECT merged_into FROM customers.profiles)"),
+    ("kept longer by nobody", RETENTION_RECORDS, "UPDATE people.retention_rules SET days = 9999 WHERE version > 1"),
+    ("a consent in silence", CONSENT_EVENTS, "UPDATE customers.consents SET granted = true WHERE NOT granted"),
+    ("a consent that is gone", CONSENT_EVENTS, "DELETE FROM customers.consents"),
+    ("nobody's home", THEIR_OWN, "UPDATE customers.profiles SET erased_at = now() WHERE id IN (SELECT profile_id FROM customers.addresses)"),
+    ("staff lured here", THEIR_OWN, "UPDATE customers.touches SET shopper_id = (SELECT id FROM auth.principals WHERE kind = 'staff' LIMIT 1)"),
+    ("consented afterwards", THEIR_OWN, f"UPDATE customers.consents SET at = at + interval '1 day' WHERE profile_id IN {ERASED}"),
+    ("given to another", AS_PLACED, "DELETE FROM infra.outbox WHERE type = 'order.reassigned'"),
+]  # fmt: skip
+TALKS = [
+    ("a conversation of one version more", TALK_VERSIONS, "UPDATE conversations.conversations SET version = version + 1 WHERE state = 'open'"),
+    ("a word is gone", TALK_VERSIONS, "DELETE FROM conversations.entries WHERE kind = 'message_out'"),
+    ("said in silence", TALK_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'conversation.joined'"),
+    ("open though answered", TALK_OPEN, "UPDATE conversations.conversations SET state = 'open' WHERE state = 'waiting'"),
+    ("nobody is seen to wait", TALK_OPEN, "UPDATE conversations.conversations SET unanswered_since = NULL WHERE state = 'open'"),
+    ("a joined one waits unseen", TALK_OPEN, "UPDATE conversations.conversations c SET unanswered_since = c.opened_at FROM conversations.conversations h"
+     " WHERE h.id = c.joined_into AND h.state = 'waiting'"),
+    ("answered earlier", TALK_ANSWERED, "UPDATE conversations.conversations SET first_answered_at = first_answered_at - interval '1 hour'"),
+    ("answered by another", TALK_ANSWERED, "UPDATE conversations.conversations SET answered_by = gen_random_uuid() WHERE answered_by IS NOT NULL"),
+    ("an answer that was none", TALK_ANSWERED, "UPDATE conversations.entries SET answers = false WHERE answers"),
+    ("joined in a circle", TALK_JOINED, "UPDATE conversations.conversations h SET state = 'joined', joined_into = c.id, unanswered_since = NULL"
+     " FROM conversations.conversations c WHERE c.joined_into = h.id"),
+    ("joined into another", TALK_JOINED, "UPDATE conversations.conversations c SET joined_into ="
+     " (SELECT o.id FROM conversations.conversations o WHERE o.state = 'closed' LIMIT 1) WHERE c.joined_into IS NOT NULL"),
+    ("the clock of the later", TALK_JOINED, "UPDATE conversations.conversations h SET first_answer_due_at = h.first_answer_due_at + interval '9 days'"
+     " FROM conversations.conversations c WHERE c.joined_into = h.id"),
+    ("no sale of nothing", TALK_LOST, "DELETE FROM conversations.lost_demands"),
+    ("lost though sold", TALK_LOST, "UPDATE conversations.conversations SET outcome = 'resolved' WHERE outcome = 'no_sale'"),
+    ("done in silence", NEXT_STEPS, "DELETE FROM infra.outbox WHERE type = 'next_step.done'"),
+    ("done by itself", NEXT_STEPS, "UPDATE conversations.next_steps SET state = 'done', ended_at = due_at, ended_by = planned_by WHERE state = 'open'"),
+    ("a next step of one version more", NEXT_STEPS, "UPDATE conversations.next_steps SET version = version + 1"),
+    ("told before it was due", NEXT_STEPS, "UPDATE conversations.next_steps SET due_told_at = due_at WHERE due_told_at IS NULL"),
+    ("a team of one version more", DESK, "UPDATE conversations.teams SET version = version + 1 WHERE code = 'general'"),
+    ("a source made in silence", DESK, "DELETE FROM infra.outbox WHERE type = 'conversation_source.saved'"),
+    ("closed by nobody", TALK_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'conversation.closed'"),
+    ("a word that was not forgotten", TALK_FORGOTTEN, "UPDATE conversations.entries e SET text = 'x' FROM conversations.conversations c"
+     " WHERE c.id = e.conversation_id AND c.forgotten_at IS NOT NULL"),
+    ("a handle that was not forgotten", TALK_FORGOTTEN, "UPDATE conversations.conversations SET handle = 'x' WHERE forgotten_at IS NOT NULL"),
+    ("a conversation that is gone", NO_AGGREGATE, "DELETE FROM conversations.conversations WHERE state = 'closed'"),
+    ("a next step that is gone", NO_AGGREGATE, "DELETE FROM conversations.next_steps"),
+    ("a source that is gone", NO_AGGREGATE, "DELETE FROM conversations.sources"),
+]  # fmt: skip
 FAULTS = [
+    *ACROSS_ROOMS,
     *GOODS,
     *ADJUSTMENTS,
     *WORK,
@@ -661,6 +737,7 @@ FAULTS = [
     *REST,
     *TRANSFERS,
     *COUNTS,
+    *TALKS,
     *UNITS_OF_THEIR_OWN,
 ]
 

@@ -6,6 +6,7 @@ receipt, a session …) and, for operations that need a state (a cart to order, 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import httpx
 import msgspec
 
 from commerce import counts
+from commerce.conversations import signatures
 from commerce.kernel.ids import uuid7
 from tests.support import Item, Shop, Store, unique
 
@@ -102,6 +104,9 @@ class World:
         self._save({**self.variant, "sku": self.coded, "tracking": "serial"})
         delivery = {"lines": [{"sku": self.coded, "quantity": 2, "codes": [self.unit]}]}
         self.call("POST", f"{self.at_store}/receipts", delivery)
+        self.source = unique("source")
+        made = self.call("POST", "/v1/message-sources", {"code": self.source, "channel": "messenger"})
+        self.secret = str(made["secret"])
         self.things: dict[str, str] = {
             "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
             "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
@@ -118,10 +123,13 @@ class World:
             "/v1/expected-receipts/{number} number": expected,
             "/v1/stores/{code}/counts/{number} number": (counting := self._count(0)["number"]),
             "/v1/stores/{code}/counts/{number}/lines number": counting,
+            "/v1/conversations/{number} number": self._talk(),
             "/v1/transfers/{number} number": transfer,
             "/v1/stores/{code}/transfers/{number} number": transfer,
             "/v1/stores/{code}/expected-receipts/{number} number": expected,
         }  # fmt: skip
+        self.things["customer"] = self.person
+        self.things["/v1/retention/{subject} subject"] = "touches"
         self.parts: dict[str, Any] = {
             "sku": ground.item.sku, "barcode": self.barcode, "location": ground.store.code, "order": self.order["number"],
             "receipt": receipt, "channel": "site", "legal_entity": "own", "category": "things", "tax_class": "standard",
@@ -148,6 +156,16 @@ class World:
             "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
             "list_products": {"category": "things"},
             "read_shrinkage": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
+            "list_conversations": {
+                "team": "general",
+                "location": ground.store.code,
+                "assignee": "me",
+                "customer": self.person,
+            },
+            "list_next_steps": {"team": "general", "location": ground.store.code, "assignee": "me"},
+            "list_store_next_steps": {"assignee": "me"},
+            "read_conversation_summary": {"from": "2026-01-01", "until": "2026-12-31"},
+            "read_lost_demand": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
             "list_counts": {"state": ["open"]},
             "list_count_tasks": {"state": "open"},
         }
@@ -216,7 +234,17 @@ class World:
             "set_prices": lambda: Chosen(
                 body={"prices": [{"sku": ground.spare.sku, "amount": PRICE}], "currency": "RUB"}
             ),
-            "change_me": lambda: Chosen(body={"name": "Анна", "phone": None, "email": self.email}),
+            "change_me": lambda: Chosen(body=self._profile()),
+            "change_customer": lambda: Chosen(path={"customer": self.person}, body=self._profile()),
+            "add_my_address": lambda: Chosen(body=self._place()),
+            "read_my_address": lambda: Chosen(path={"address": self._address()}),
+            "change_my_address": lambda: Chosen(path={"address": self._address()}, body=self._place()),
+            "remove_my_address": lambda: Chosen(path={"address": self._address()}),
+            "set_my_consents": lambda: Chosen(body={"items": [self._consent()]}),
+            "set_consents": lambda: Chosen(path={"customer": self.person}, body={"items": [self._consent()]}),
+            "record_touch": lambda: Chosen(body={"source": "search", "referrer": None}),
+            "erase_customer": lambda: Chosen(path={"customer": self._customer()}),
+            "move_customer_records": self._records,
             "set_safety_stock": lambda: Chosen(
                 body={"rules": [{"location": ground.spare_store.code, "sku": ground.spare.sku, "quantity": 1}]}
             ),
@@ -270,6 +298,66 @@ class World:
             "submit_count": lambda: Chosen(path=self._count(1)),
             "recount_count": lambda: Chosen(path=self._count(2), body={"skus": [self.uncounted], "reason": None}),
             "approve_count": lambda: Chosen(path=self._count(2), body={"uncounted": None, "reason": None}),
+            "inquire": lambda: Chosen(
+                body={
+                    "kind": "form",
+                    "text": "?",
+                    "phone": None,
+                    "email": "anna@example.com",
+                    "location": None,
+                    "order": None,
+                    "preferred_at": None,
+                }
+            ),
+            "send_message": lambda: Chosen(path={"number": self._inquiry()}),
+            "receive_message": lambda: Chosen(
+                path={"source": self.source},
+                body={
+                    "kind": "message",
+                    "text": "?",
+                    "message_id": unique("m"),
+                    "occurred_at": datetime.now(UTC).isoformat(),
+                },
+            ),
+            "log_conversation": lambda: Chosen(
+                body={
+                    "direction": "inbound",
+                    "answered": True,
+                    "occurred_at": None,
+                    "customer": self.person,
+                    "handle": None,
+                    "order": None,
+                    "location": ground.store.code,
+                    "team": None,
+                    "assignee": None,
+                    "outcome": None,
+                    "next_step": None,
+                }
+            ),
+            "add_conversation_entry": lambda: Chosen(
+                path={"number": self._talk()}, body={"text": "Да", "occurred_at": None}
+            ),
+            "assign_conversation": lambda: Chosen(
+                path={"number": self._talk()},
+                body={"team": "general", "assignee": self.login, "location": ground.store.code, "priority": "high"},
+            ),
+            "join_conversation": lambda: Chosen(path={"number": self._talk()}, body={"into": self._talk()}),
+            "link_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"customer": self.person, "order": None}
+            ),
+            "close_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"outcome": "resolved", "order": None, "lost": []}
+            ),
+            "reopen_conversation": lambda: Chosen(path={"number": self._talk(closed=True)}),
+            "plan_next_step": lambda: Chosen(path={"number": self._talk()}, body=self._step_ahead()),
+            "finish_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "drop_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "save_conversation_team": lambda: Chosen(
+                path={"team": unique("team")}, body={"location": None, "channels": []}
+            ),
+            "create_message_source": lambda: Chosen(body={"code": unique("source"), "team": None, "location": None}),
+            "rotate_message_source": lambda: Chosen(path={"source": self._source()}),
+            "revoke_message_source": lambda: Chosen(path={"source": self._source()}),
             "cancel_count": lambda: Chosen(path=self._count(0), body={"reason": "Too busy"}),
             "dismiss_count_task": lambda: Chosen(
                 path={"code": ground.store.code, "task_id": ground.task}, body={"reason": "It is there"}
@@ -350,6 +438,8 @@ class World:
 
     def token(self, operation: str, access: str) -> str:
         """A credential for a guard: `staff:orders.read` and `store:…` are the administrator's."""
+        if operation == "erase_me":
+            return self._signed_up()
         if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
         if operation == "change_own_pin":
@@ -394,6 +484,31 @@ class World:
     def _anonymous(self) -> dict[str, Any]:
         found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)
         return found
+
+    def _profile(self) -> dict[str, Any]:
+        return {
+            "name": "Анна", "birthday": "1988-04-12", "preferred_store": None,
+            "preferences": {"contact_channel": "messenger", "unwanted_channels": ["phone"]},
+        }  # fmt: skip
+
+    def _place(self) -> dict[str, Any]:
+        return {"city": "Москва", "street": "Тверская улица", "phone": None}
+
+    def _address(self) -> str:
+        """One of the shopper's; there is always room for another."""
+        for old in self.call("GET", "/v1/me/addresses", token=self.shopper)["items"][20:]:
+            self.call("DELETE", f"/v1/me/addresses/{old['id']}", token=self.shopper)
+        return str(self.call("POST", "/v1/me/addresses", self._place(), token=self.shopper)["id"])
+
+    def _consent(self) -> dict[str, Any]:
+        return {"channel": "email", "purpose": "marketing", "granted": True, "text_version": unique("text")}
+
+    def _records(self) -> Chosen:
+        owner = self._signed_up()
+        made = self.call("POST", "/v1/me/addresses", self._place(), token=owner)
+        body = {"to": self.person, "orders": [], "identifiers": [], "addresses": [made["id"]]}
+        self._address()
+        return Chosen(path={"customer": made["customer_id"]}, body=body)
 
     def _asked(self, email: str, path: str = "/v1/auth/codes", token: str | None = None) -> tuple[str, str]:
         """The id and the code of a challenge; the code as developers see it."""
@@ -527,6 +642,32 @@ class World:
         for step, body in (("entries", {"entries": [self._counted()]}), ("submit", None))[:steps]:
             self.call("POST", f"{self.at_store}/counts/{number}/{step}", body)
         return {"code": self.ground.store.code, "number": number}
+
+    def _inquiry(self) -> str:
+        """A conversation of the shopper's own."""
+        asked = {"kind": "message", "text": "?"}
+        return str(self.call("POST", "/v1/inquiries", asked, token=self.shopper)["number"])
+
+    def _talk(self, *, closed: bool = False) -> str:
+        """A conversation that staff have logged."""
+        talk = {"channel": "phone", "summary": "Звонок"} | ({"outcome": {"outcome": "spam"}} if closed else {})
+        return str(self.call("POST", "/v1/conversations", talk)["number"])
+
+    def _step_ahead(self) -> dict[str, Any]:
+        due_at = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+        return {"what": "Перезвонить", "due_at": due_at, "location": None, "team": None, "assignee": None}
+
+    def _planned_step(self) -> str:
+        return str(self.call("POST", f"/v1/conversations/{self._talk()}/next-steps", self._step_ahead())["id"])
+
+    def _source(self) -> str:
+        return self._made("/v1/message-sources", {"channel": "messenger"}, unique("source"))
+
+    def sign(self, body: Any) -> dict[str, str]:
+        """The headers of a delivery by a source of ours, for the body as it will be sent."""
+        stamp, webhook = str(int(datetime.now(UTC).timestamp())), unique("msg")
+        signature = signatures.sign(self.secret, webhook_id=webhook, timestamp=stamp, body=json.dumps(body).encode())
+        return {"webhook-id": webhook, "webhook-timestamp": stamp, "webhook-signature": signature}
 
     def _adjustment(self) -> Chosen:
         """One that waits for a manager."""
