@@ -26,6 +26,7 @@ from commerce.conversations.schemas import (
     ConversationView,
     CustomerOfConversation,
     EntryView,
+    Lateness,
     LostDemandReport,
     LostDemandSum,
     LostDemandView,
@@ -41,7 +42,6 @@ from commerce.conversations.schemas import (
     SummaryView,
     TeamSummary,
     TeamView,
-    YesNo,
 )
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
@@ -275,7 +275,7 @@ async def listing(
     states: Sequence[State] | None,
     assignee: str | None,
     customer: UUID | None,
-    overdue: YesNo | None,
+    overdue: Lateness,
     limit: int,
     cursor: str | None,
 ) -> Page[ConversationSummary]:
@@ -289,7 +289,7 @@ async def listing(
         team=team, location=(await locations.one(tx, location)).id if location else None,
         assignee=await _staff(tx, actor, assignee),
         people=await customers.ids_of(tx, customer) if customer else None, after=after, after_id=after_id,
-        overdue=None if overdue is None else overdue == "true",
+        overdue=None if overdue == "all" else overdue == "only",
         limit=limit + 1,
     )  # fmt: skip
     names = await names_of(tx, {row.location_id for row in rows}, {row.assignee_id for row in rows})
