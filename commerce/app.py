@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -36,6 +36,7 @@ from commerce.infra.http import (
 )
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
+from commerce.kernel.actor import Actor
 from commerce.kernel.clock import Clock, system_clock
 from commerce.settings import Settings
 
@@ -84,6 +85,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     def provide_live() -> Live:
         return live
 
+    def provide_stands() -> Callable[[Actor], bool]:
+        return ring.stands
+
     def provide_settings() -> Settings:
         return settings
 
@@ -104,6 +108,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "db": Provide(provide_db, sync_to_thread=False),
             "live": Provide(provide_live, sync_to_thread=False),
             "settings": Provide(provide_settings, sync_to_thread=False),
+            "stands": Provide(provide_stands, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),

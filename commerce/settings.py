@@ -46,6 +46,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0
     """A count whose variances are worth at most this together, at cost and without their signs, needs no manager; minor units of
     `currency`. 0: every variance does."""
+    kiosk_idle_seconds: Annotated[int, msgspec.Meta(ge=10)] = 120
+    """A kiosk that nobody touches for so long forgets the customer and his basket."""
+    anonymous_cart_days: Annotated[int, msgspec.Meta(ge=1)] = 30
+    """How long the cart of a shopper without an account waits for him."""
+    cart_abandoned_minutes: Annotated[int, msgspec.Meta(ge=1)] = 60
+    """A cart with lines that is idle for so long is told of as abandoned."""
+    cart_merge_policy: Literal["sum", "keep_newest", "keep_account", "separate"] = "sum"
+    """What merging does when the client names no policy."""
     show_quantities: bool = False
     """Shoppers see how many units there are, not only whether there are many, few or none."""
     log_level: str = "info"

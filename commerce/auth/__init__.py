@@ -21,6 +21,7 @@ from commerce.auth.flow import identity, tokens_of
 from commerce.auth.guards import (
     at_store,
     authenticate,
+    basket_holder,
     buyer,
     caller,
     client,
@@ -36,7 +37,7 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, proof_of
+from commerce.auth.queries import device_code, kiosks_among, proof_of, shopper_of_token, staff_names
 from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
 from commerce.auth.service import (
     COUNTER,
@@ -82,6 +83,7 @@ __all__ = [
     "anonymous_shopper",
     "at_store",
     "authenticate",
+    "basket_holder",
     "buyer",
     "caller",
     "client",
@@ -99,15 +101,18 @@ __all__ = [
     "export_person",
     "hash_password",
     "identity",
+    "kiosks_among",
     "known_shopper",
     "proof_of",
     "public",
     "set_password",
     "settle",
     "shopper",
+    "shopper_of_token",
     "signed_in",
     "staff",
     "staff_member",
+    "staff_names",
     "start_session",
     "tokens_of",
     "verify",

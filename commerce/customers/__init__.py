@@ -16,7 +16,7 @@ from commerce.customers.errors import (
 )
 from commerce.customers.events import CustomerChanged, CustomerErased, CustomerSignedUp
 from commerce.customers.identifiers import email, phone
-from commerce.customers.queries import contacts, ids_of
+from commerce.customers.queries import contacts, first_names, holder, ids_of, known_among
 from commerce.customers.schemas import Contact, CustomerView, ProfileView
 from commerce.customers.service import create_profile, erase_person, export_person, find
 
@@ -41,6 +41,9 @@ __all__ = [
     "erase_person",
     "export_person",
     "find",
+    "first_names",
+    "holder",
     "ids_of",
+    "known_among",
     "phone",
 ]

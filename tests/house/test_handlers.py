@@ -23,7 +23,7 @@ from tests.house.source import modules_of_rooms, operations, problems
 PUBLIC = {"health_live", "health_ready"}
 """Operations that need no credentials, health and documentation. Signing in needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
-    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_up", "refresh_session", "dry_run_sourcing",
+    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_up", "refresh_session", "dry_run_sourcing", "hand_off_cart",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they only read."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
@@ -131,8 +131,8 @@ UNREACHABLE = {
     "book_sale": {"stock-below-zero"},  # a sale takes what the books lack from promises or corrects the books
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
-    "merge_carts": {"cart-closed", "unknown-cart"},  # names no cart: each shopper's open one
-    "place_order": {"cart-closed"},  # holds the lock of the open cart
+    "claim_cart": {"unknown-cart"},  # names no cart: the caller's current one
+    "merge_carts": {"not-your-cart"},  # reads its own at the end
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
         "other-store",

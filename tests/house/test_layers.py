@@ -18,11 +18,11 @@ FILES = {
 }  # fmt: skip
 NOUNS = {
     "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
-    "carts": {"pricing"},
+    "carts": {"baskets", "checkout", "expiry", "handing", "merging", "pricing", "views"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
     "customers": {"identifiers"},
-    "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
+    "fulfillment": {"availability", "candidates", "delivery", "near", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
     "prices": {"importing"},
