@@ -55,7 +55,7 @@ INVARIANTS = [
         """
         SELECT c.id AS cart_id, c.state FROM carts.carts c
         WHERE c.state <> 'open' AND (c.checkout IS NOT NULL OR c.label IS NOT NULL OR c.discreet OR EXISTS (
-            SELECT FROM carts.lines l WHERE l.cart_id = c.id AND (l.fulfillment IS NOT NULL OR l.gift IS NOT NULL)))
+            SELECT FROM carts.lines l WHERE l.cart_id = c.id AND (l.wish IS NOT NULL OR l.gift IS NOT NULL)))
         """,
     ),
     Invariant(

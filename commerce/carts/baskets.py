@@ -124,7 +124,7 @@ async def drop(
     outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, **whose(row)))
     _, goods = await goods_in(tx, locked.lines)
     head = Head(id=row.id, version=row.version, state="expired", shopper_id=row.shopper_id)
-    lines = [msgspec.structs.replace(line, fulfillment=None, gift=None) for line in locked.lines]
+    lines = [msgspec.structs.replace(line, wish=None, gift=None) for line in locked.lines]
     view = await shown(tx, actor, head, lines, goods, currency=currency)
     return msgspec.structs.replace(view, owner="device" if row.device_id is not None else "shopper")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -101,9 +102,11 @@ async def put_wish(
     announce: Announce | None = None,
 ) -> CartView:
     """Say how one line is wanted. Raises UnknownLine, and what `put_checkout` raises."""
-    given = {name: value for name in PutWish.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
-    if given.get("fulfillment") is not None:
-        given["fulfillment"] = await chosen(tx, given["fulfillment"])
+    given: dict[str, Any] = {}
+    if command.fulfillment is not UNSET:
+        given["wish"] = await chosen(tx, command.fulfillment) if command.fulfillment is not None else None
+    if command.gift is not UNSET:
+        given["gift"] = command.gift
     taken = await take_out(tx, actor, cart=cart, skus=[sku])
     await refuse_stale(tx, actor, taken, seen, currency)
     line = next((line for line in taken.before if line.sku == sku), None) if taken is not None else None
@@ -163,7 +166,7 @@ def says_something(checkout: Checkout) -> bool:
 
 
 def _tells(line: CartLine) -> bool:
-    return says_something(Checkout(fulfillment=line.fulfillment, gift=line.gift))
+    return says_something(Checkout(fulfillment=line.wish, gift=line.gift))
 
 
 def tells(checkout: Checkout, lines: Sequence[CartLine]) -> bool:

@@ -244,7 +244,7 @@ def _merged(
             newest = max(mine, line, key=lambda one: one.changed_at)
             after[sku] = msgspec.structs.replace(
                 mine, quantity=quantity, unit_price_seen=newest.unit_price_seen, changed_at=newest.changed_at,
-                fulfillment=mine.fulfillment or line.fulfillment, gift=mine.gift or line.gift,
+                wish=mine.wish or line.wish, gift=mine.gift or line.gift,
             )  # fmt: skip
             happened[sku] = _happened(line, "summed", line.quantity, mine.quantity, quantity, limited=quantity < wish)
         elif policy == "keep_newest" and line.changed_at > mine.changed_at:

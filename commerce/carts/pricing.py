@@ -95,7 +95,7 @@ NOTHING_NEAR = Nearby()
 
 def wish_of(line: CartLine, checkout: Checkout | None) -> Chosen | None:
     """How a line is wanted: as it says, else as the cart says."""
-    return line.fulfillment or (checkout.fulfillment if checkout is not None else None)
+    return line.wish or (checkout.fulfillment if checkout is not None else None)
 
 
 async def nearby(tx: Tx, goods: Goods, lines: Sequence[CartLine], checkout: Checkout | None) -> Nearby:
@@ -202,7 +202,7 @@ def _line_view(goods: Goods, line: CartLine, near: Nearby) -> CartLineView:
         added_channel=line.added_channel,
         added_device=line.added_device,
         added_by=line.added_by,
-        fulfillment=line.fulfillment.wish if line.fulfillment is not None else None,
+        fulfillment=line.wish.wish if line.wish is not None else None,
         gift=line.gift,
         messages=_messages(variant, line.quantity, refusal, price, seen, available, coming, near),
     )

@@ -56,7 +56,7 @@ def mine(actor: Actor) -> Mine:
 
 
 LINE = """l.variant_id, l.sku, l.quantity, l.unit_price_seen, l.added_at, l.added_channel, l.added_device,
-       l.changed_at AS line_changed_at, l.added_by, l.fulfillment, l.gift"""
+       l.changed_at AS line_changed_at, l.added_by, l.wish, l.gift"""
 LIVE_GUESTS = "carts.guests g WHERE g.cart_id = c.id AND g.ended_at IS NULL AND g.until_at > CAST(:at AS timestamptz)"
 MORE = f"""
 CASE WHEN c.device_id IS NULL AND c.checkout IS NULL AND c.parked_at IS NULL AND NOT EXISTS (SELECT FROM {LIVE_GUESTS})
@@ -132,7 +132,7 @@ def line_of(row: Row) -> CartLine:
         added_device=row.added_device,
         changed_at=row.line_changed_at,
         added_by=row.added_by,
-        fulfillment=msgspec.convert(row.fulfillment, Chosen) if row.fulfillment else None,
+        wish=msgspec.convert(row.wish, Chosen) if row.wish else None,
         gift=msgspec.convert(row.gift, Gift) if row.gift else None,
     )
 

@@ -212,7 +212,7 @@ class CartLine(Struct, frozen=True, kw_only=True):
     changed_at: datetime
     added_by: UUID | None = None
     """The member of staff who put it in."""
-    fulfillment: Chosen | None = None
+    wish: Chosen | None = None
     gift: Gift | None = None
 
 

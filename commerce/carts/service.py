@@ -132,8 +132,8 @@ LOCK_CURRENT, LOCK_BASKET, LOCK_ONE = _locking(PRESENT), _locking(AT_DEVICE), _l
 LINES = f"SELECT {LINE} FROM carts.lines l WHERE l.cart_id = :cart ORDER BY l.added_at, l.sku"  # noqa: S608
 CLOSE = """
 WITH forgotten AS (
-    UPDATE carts.lines SET fulfillment = NULL, gift = NULL
-    WHERE cart_id = ANY(CAST(:carts AS uuid[])) AND (fulfillment IS NOT NULL OR gift IS NOT NULL)
+    UPDATE carts.lines SET wish = NULL, gift = NULL
+    WHERE cart_id = ANY(CAST(:carts AS uuid[])) AND (wish IS NOT NULL OR gift IS NOT NULL)
 ), parted AS (
     UPDATE carts.guests SET ended_at = CAST(:at AS timestamptz)
     WHERE cart_id = ANY(CAST(:carts AS uuid[])) AND ended_at IS NULL
@@ -149,7 +149,7 @@ RETURNING id, version, shopper_id, device_id, customer_id
 
 EXPORT = """
 SELECT c.id, c.state, c.channel, c.created_at, c.changed_at, c.device_id, c.parked_at, c.label, c.named_by, c.checkout, l.sku,
-       l.quantity, l.unit_price_seen, l.added_at, l.added_channel, l.fulfillment, l.gift
+       l.quantity, l.unit_price_seen, l.added_at, l.added_channel, l.wish, l.gift
 FROM carts.carts c LEFT JOIN carts.lines l ON l.cart_id = c.id
 WHERE c.shopper_id = ANY(CAST(:ids AS uuid[])) OR c.customer_id = ANY(CAST(:ids AS uuid[]))
 ORDER BY c.created_at, c.id, l.added_at, l.sku
@@ -379,7 +379,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
                     "unit_price_seen": row.unit_price_seen,
                     "added_at": row.added_at,
                     "added_channel": row.added_channel,
-                    "fulfillment": row.fulfillment,
+                    "wish": row.wish,
                     "gift": row.gift,
                 }
             )
@@ -584,7 +584,7 @@ def _put_lines(
                 added_device=old.added_device if old else actor.device,
                 changed_at=tx.at,
                 added_by=old.added_by if old else by,
-                fulfillment=old.fulfillment if old else None,
+                wish=old.wish if old else None,
                 gift=old.gift if old else None,
             )
         )

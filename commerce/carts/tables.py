@@ -88,7 +88,7 @@ class LineColumns(TypedColumns):
     added_device = Column(Uuid)
     changed_at = Column(DateTime(timezone=True), nullable=False)
     added_by = Column(Uuid)
-    fulfillment = Column(JSONB, info={"personal": True})
+    wish = Column(JSONB, info={"personal": True})
     gift = Column(JSONB, info={"personal": True})
 
 
@@ -102,7 +102,7 @@ lines = Table(
 """One variant in a cart, with when, where and at which price it was last put.
 
 `sku` is the variant's (a SKU never moves to another variant): a change finds its lines by it in the statement that locks the cart.
-`added_by`: the member of staff who put it in. `fulfillment`: how it is wanted, when otherwise than the cart.
+`added_by`: the member of staff who put it in. `wish`: how it is wanted, when otherwise than the cart.
 """
 
 

@@ -93,7 +93,7 @@ def _checkout(head: Head, lines: Sequence[CartLine]) -> CheckoutView | None:
             fulfillment=wish, contact=kept.contact, recipient=kept.recipient, note=kept.note, gift=kept.gift
         )
     messages = [gift.message for gift in (kept.gift, *(line.gift for line in lines)) if gift is not None]
-    wishes = [kept.fulfillment, *(line.fulfillment for line in lines)]
+    wishes = [kept.fulfillment, *(line.wish for line in lines)]
     there = {
         "contact": kept.contact is not None,
         "recipient": kept.recipient is not None,

@@ -64,7 +64,7 @@ def upgrade() -> None:
     )
     for column in (
         sa.Column("added_by", sa.Uuid()),
-        sa.Column("fulfillment", postgresql.JSONB(astext_type=sa.Text())),
+        sa.Column("wish", postgresql.JSONB(astext_type=sa.Text())),
         sa.Column("gift", postgresql.JSONB(astext_type=sa.Text())),
     ):
         op.add_column("lines", column, schema="carts")
@@ -125,7 +125,7 @@ def downgrade() -> None:
     op.drop_column("orders", "gift", schema="orders")
     for table in ("claim_attempts", "guests", "hand_offs"):
         op.drop_table(table, schema="carts")
-    for name in ("gift", "fulfillment", "added_by"):
+    for name in ("gift", "wish", "added_by"):
         op.drop_column("lines", name, schema="carts")
     # Before, a shopper had one open cart and a device none.
     op.execute(

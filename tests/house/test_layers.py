@@ -17,11 +17,11 @@ FILES = {
     "__init__", "tables", "schemas", "errors", "events", "service", "flow", "queries", "routes", "tasks", "audit",
 }  # fmt: skip
 NOUNS = {
-    "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
+    "auth": {"codes", "guards", "keyring", "passwords", "permissions", "tokens"},
     "carts": {"baskets", "checkout", "expiry", "handing", "merging", "pricing", "views"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
-    "customers": {"identifiers"},
+    "customers": {"finding", "guests", "identifiers", "merging", "proving"},
     "fulfillment": {"availability", "candidates", "delivery", "near", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
