@@ -90,7 +90,7 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "basket_holder": (
         ("shopper_token", "device_key", "staff_token"),
-        "a shopper, or staff acting for a customer; a device, and staff at it, for its baskets; other staff for carts that they have joined",
+        "a shopper, or staff acting for a customer; a device, and staff at it, for its baskets; other staff for carts they have joined",
     ),
     "visitor": (
         ("publishable_key", "device_key", "shopper_token"),

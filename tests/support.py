@@ -271,6 +271,13 @@ class Shop:
         challenge, code = await self.code_for(caller, phone=phone, email=told)
         return self.bearer(await caller.post(f"/v1/auth/codes/{challenge}/sign-in", {"code": code} | command))
 
+    async def one_person(self, winner: Client, loser: Client) -> None:
+        """Two known shoppers are merged into the first."""
+        from commerce import customers
+
+        command = customers.MergeCustomers(loser=loser.actor.subject, reason="Same person")
+        await self.db.write(customers.merge, self.system, customer=winner.actor.subject, command=command)
+
     async def staff(self, role: str, *locations: str, channel: str = "till") -> Client:
         """A member of staff with one role at the locations (`*` when none are named)."""
         principal = uuid7()
