@@ -162,7 +162,9 @@ async def test_the_person_is_exported_and_forgotten(shop: Shop) -> None:
     cart = await put(client, item, 1)
     await say(client, note="Домофон не работает", contact={"name": "Анна"})
     wish = {"method": "deliver", "address": ADDRESS}
-    await client.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", {"fulfillment": wish, "gift": {"message": "Тебе"}})
+    await client.put(
+        f"/v1/carts/current/lines/{item.sku}/fulfillment", {"fulfillment": wish, "gift": {"message": "Тебе"}}
+    )
     (exported,) = (await shop.db.read(carts.export_person, ids=[client.actor.subject]))["carts"]
     assert exported["checkout"] == {"contact": {"name": "Анна"}, "note": "Домофон не работает"}
     assert exported["lines"][0]["wish"]["address"]["street"] == "Баумана, 7"

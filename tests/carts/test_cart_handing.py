@@ -82,7 +82,9 @@ async def test_from_the_phone_to_the_kiosk_no_personal_data_is_left_on_screen(sh
         "gift": {"wrap": True, "message": "Мамочке"}, "fulfillment": {"method": "collect", "location": store.code},
     }  # fmt: skip
     assert (await phone.put("/v1/carts/current/checkout", said)).status_code == 200
-    wish = {"fulfillment": {"method": "deliver", "address": {"country": "RU", "city": "Казань", "street": "Баумана, 7"}}}
+    wish = {
+        "fulfillment": {"method": "deliver", "address": {"country": "RU", "city": "Казань", "street": "Баумана, 7"}}
+    }
     path = f"/v1/carts/current/lines/{item.sku}/fulfillment"
     assert (await phone.put(path, wish | {"gift": {"message": "Тебе"}})).status_code == 200
     moved = await claim(kiosk, await asked(phone))
@@ -223,6 +225,10 @@ async def test_a_visit_ends_by_itself_and_with_the_cart(shop: Shop) -> None:
     assert (await current(anna))["guests"] == []
     assert (await claim(other, await asked(anna, "join"))).status_code == 200
     assert (await other.get(path)).json()["guests"][0]["id"] == second["id"]
-    body = {"expected_total": rub(100), "pickup": {"location": store.code}, "contact": {"name": "A", "email": "a@example.com"}}
+    body = {
+        "expected_total": rub(100),
+        "pickup": {"location": store.code},
+        "contact": {"name": "A", "email": "a@example.com"},
+    }
     assert (await anna.post("/v1/orders", body)).status_code == 201
     assert kind(await other.get(path)) == (404, "unknown-cart")
