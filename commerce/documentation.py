@@ -140,6 +140,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "change_me": {"name": "Анна Петрова"},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
+    "create_list": {"name": "На день рождения"},
+    "rename_list": {"name": "На Новый год"},
+    "put_list_line": {"quantity": 1, "note": "Размер проверить"},
+    "move_list_to_cart": {"skus": ["TEE101-BLK-46"], "keep": False},
+    "share_list": {"show_name": True},
+    "merge_lists": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U"},
+    "shared_list_to_cart": {"skus": ["TEE101-BLK-46"]},
     "place_order": {
         "expected_total": {"amount": 759800, "currency": "RUB"},
         "pickup": {"location": "msk-tverskaya"},

@@ -271,12 +271,13 @@ class Shop:
         challenge, code = await self.code_for(caller, phone=phone, email=told)
         return self.bearer(await caller.post(f"/v1/auth/codes/{challenge}/sign-in", {"code": code} | command))
 
-    async def one_person(self, winner: Client, loser: Client) -> None:
-        """Two known shoppers are merged into the first."""
+    async def merge(self, loser: Client, winner: Client) -> None:
+        """Two profiles turn out to be one person's: staff merge them."""
         from commerce import customers
 
-        command = customers.MergeCustomers(loser=loser.actor.subject, reason="Same person")
-        await self.db.write(customers.merge, self.system, customer=winner.actor.subject, command=command)
+        command = customers.MergeCustomers(loser=loser.actor.subject, reason="One person")
+        operator = await self.staff("call_center", channel="call_center")
+        await self.db.write(customers.merge, operator.actor, customer=winner.actor.subject, command=command)
 
     async def staff(self, role: str, *locations: str, channel: str = "till") -> Client:
         """A member of staff with one role at the locations (`*` when none are named)."""

@@ -6,7 +6,16 @@ kept but the one the shopper saw; a closed cart keeps nothing of a person but hi
 the cart is shown: nothing is set aside for a cart.
 """
 
-from commerce.carts.errors import CartClosed, NoCartHere, NotYourCart, UnknownCart
+from commerce.carts.adding import TakenOut, add, take_out
+from commerce.carts.errors import (
+    CartClosed,
+    NoCartHere,
+    NotAnonymous,
+    NotInCart,
+    NotYourCart,
+    StaleCart,
+    UnknownCart,
+)
 from commerce.carts.events import (
     CartAbandoned,
     CartChanged,
@@ -22,12 +31,28 @@ from commerce.carts.events import (
     CartResumed,
 )
 from commerce.carts.expiry import CartEntry, forget_anonymous, of_people
-from commerce.carts.pricing import wish_of
-from commerce.carts.schemas import CartLine, CartView, Checkout, Chosen, Gift, OpenCart, PutLine, PutLines, PutSku
+from commerce.carts.pricing import Band, Goods, Offer, goods_of, offer_of, wish_of
+from commerce.carts.schemas import (
+    Added,
+    AddedLine,
+    CartLine,
+    CartName,
+    CartView,
+    Checkout,
+    Chosen,
+    Gift,
+    OpenCart,
+    PutLine,
+    PutLines,
+    PutSku,
+)
 from commerce.carts.service import Announce, close, erase_person, export_person, lock_open, put_many
 
 __all__ = [
+    "Added",
+    "AddedLine",
     "Announce",
+    "Band",
     "CartAbandoned",
     "CartChanged",
     "CartCheckoutChanged",
@@ -38,6 +63,7 @@ __all__ = [
     "CartLeft",
     "CartLine",
     "CartMerged",
+    "CartName",
     "CartNamed",
     "CartOpened",
     "CartOrdered",
@@ -47,19 +73,29 @@ __all__ = [
     "Checkout",
     "Chosen",
     "Gift",
+    "Goods",
     "NoCartHere",
+    "NotAnonymous",
+    "NotInCart",
     "NotYourCart",
+    "Offer",
     "OpenCart",
     "PutLine",
     "PutLines",
     "PutSku",
+    "StaleCart",
+    "TakenOut",
     "UnknownCart",
+    "add",
     "close",
     "erase_person",
     "export_person",
     "forget_anonymous",
+    "goods_of",
     "lock_open",
     "of_people",
+    "offer_of",
     "put_many",
+    "take_out",
     "wish_of",
 ]

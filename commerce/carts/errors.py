@@ -64,6 +64,15 @@ class RepeatedSku(Unprocessable):
     members_schema: ClassVar[dict[str, Any]] = {"sku": str}
 
 
+class NotInCart(NotFound):
+    code = "not-in-cart"
+    title = "This is not in the cart"
+    title_ru = "Этого нет в корзине"
+    detail = "{sku} is not in the cart. Read the cart again: another device may have taken it out, or ordered it."
+    detail_ru = "{sku} нет в корзине. Прочитайте корзину снова: его могли убрать или заказать с другого устройства."
+    members_schema: ClassVar[dict[str, Any]] = {"sku": str}
+
+
 class CartFull(Unprocessable):
     code = "cart-full"
     title = "The cart is full"

@@ -18,6 +18,8 @@ from commerce.kernel.money import Money, line_amount
 FEW_UNITS = 5
 INSTEAD = 5
 """Other variants that a message names."""
+Band = Literal["in_stock", "few", "sold_out", "expected"]
+"""`few`: five units or less in all locations together. `expected`: none there, and it can wait for what is announced."""
 
 
 class Coming(Struct, frozen=True):
@@ -62,6 +64,16 @@ def bundles_of(variants: Iterable[catalog.Variant]) -> dict[UUID, tuple[stock.Pa
         variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
         for variant in variants if variant.bundle
     }  # fmt: skip
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """How so many of a variant can be bought now. `refusal`: why not at all, however many there are."""
+
+    price: Money | None
+    refusal: str | None
+    band: Band
+    available: int
+    expected_on: date | None
 
 
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
@@ -160,6 +172,20 @@ async def _instead(tx: Tx, goods: Goods, out: Sequence[UUID]) -> dict[UUID, list
     }
 
 
+def offer_of(goods: Goods, variant: catalog.Variant, quantity: int) -> Offer:
+    """How so many of a variant can be bought, for rooms that show it outside a cart."""
+    quote = goods.quotes.get(variant.id)
+    available = goods.totals.get(variant.id, 0)
+    coming = goods.comes(variant.id, quantity - available) if quantity > available else None
+    return Offer(
+        price=Money(quote.amount, quote.currency) if quote is not None else None,
+        refusal=goods.refusal(variant),
+        band=_band(available, variant.quantity_scale, coming),
+        available=available,
+        expected_on=coming.on if coming is not None else None,
+    )
+
+
 def lines_of(goods: Goods, lines: Sequence[CartLine], near: Nearby = NOTHING_NEAR) -> list[CartLineView]:
     """The priced views of a cart's lines."""
     return [_line_view(goods, line, near) for line in lines]
@@ -208,7 +234,7 @@ def _line_view(goods: Goods, line: CartLine, near: Nearby) -> CartLineView:
     )
 
 
-def _band(available: int, scale: int, coming: Coming | None) -> Literal["in_stock", "few", "sold_out", "expected"]:
+def _band(available: int, scale: int, coming: Coming | None) -> Band:
     if available == 0:
         return "sold_out" if coming is None else "expected"
     return "few" if available <= FEW_UNITS * 10**scale else "in_stock"

@@ -433,6 +433,40 @@ class MergeView(Struct, frozen=True, kw_only=True):
         return self.cart.entity_tag
 
 
+AddPolicy = Literal["sum", "at_least"]
+
+
+class AddedLine(Struct, frozen=True, kw_only=True):
+    """What became of a SKU that was to be added to the cart.
+
+    added: all of it. already_there: the cart holds as many. limited: fewer, or none, by the maximum per order or by what is there.
+    not_sellable: with the reason. sold_out: nothing is there, and nothing is announced that it could wait for. left_out: the cart has
+    500 lines. gone: no such SKU any more.
+    """
+
+    sku: str
+    outcome: Literal["added", "already_there", "limited", "not_sellable", "sold_out", "left_out", "gone"]
+    asked: int
+    added: int
+    quantity: int
+    """What the cart holds now."""
+    reason: str | None = None
+    """Of not_sellable: stop_sale, unpublished, not_yet, ended, no_price. Of limited: maximum_per_order, available."""
+
+
+class Added(Struct, frozen=True, kw_only=True):
+    """The cart after adding, and what became of each line, in the order asked."""
+
+    version: int
+    cart: CartView
+    lines: list[AddedLine]
+
+    @property
+    def entity_tag(self) -> str:
+        """The cart's."""
+        return self.cart.entity_tag
+
+
 class RefusedLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line that was refused, and why."""
 

@@ -18,6 +18,7 @@ from commerce.catalog.queries import (
     variants,
     variants_in,
     variants_of_product,
+    variants_of_products,
 )
 from commerce.catalog.schemas import (
     BarcodeInput,
@@ -77,4 +78,5 @@ __all__ = [
     "variants",
     "variants_in",
     "variants_of_product",
+    "variants_of_products",
 ]

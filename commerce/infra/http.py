@@ -236,7 +236,7 @@ def render_unexpected(request: Request[Any, Any, Any], error: Exception) -> Resp
     mapped = busy_or(error)
     if isinstance(mapped, Problem):
         return render_problem(request, mapped)
-    log.error("request.failed", path=request.scope["path"], exc_info=error)
+    log.error("request.failed", path=logged_path(request.scope["path"]), exc_info=error)
     return render_problem(request, Problem())
 
 
@@ -430,6 +430,18 @@ SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schem
 """Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
 
 
+BY_LINK = "/v1/shared-lists/"
+"""Addresses under it have a secret in them: whoever has the link may read."""
+
+
+def logged_path(path: str) -> str:
+    """The path as the log may keep it."""
+    if not path.startswith(BY_LINK):
+        return path
+    _, slash, rest = path.removeprefix(BY_LINK).partition("/")
+    return f"{BY_LINK}…{slash}{rest}"
+
+
 class Api(Litestar):
     """The application with a request id on everything, refusals of the router included: the client's `X-Request-Id` when
     well-formed; on the answer, in the log, in `instance`. One access line per request."""
@@ -469,7 +481,7 @@ class Api(Litestar):
             (log.debug if scope["path"].startswith("/health/") else log.info)(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=logged_path(scope["path"]),
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )

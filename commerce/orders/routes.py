@@ -16,7 +16,7 @@ from commerce.infra.live import Live
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import NO_NUL, Code
-from commerce.orders import counter, flow, queries, rejections, service
+from commerce.orders import counter, flow, queries, rejections, reordering, service
 from commerce.orders.errors import (
     AmountTooLarge,
     BadChoice,
@@ -60,6 +60,7 @@ from commerce.orders.schemas import (
     OrderView,
     PlaceOrder,
     RejectFulfillment,
+    Reordered,
     SaleView,
     Timeline,
 )
@@ -152,6 +153,24 @@ async def cancel_order(
     """Give up what is not handed over yet: the customer, or staff who may for him."""
     return await db.write_once(
         once, CancelledView, service.cancel, actor, number=number, command=data, version=if_match
+    )
+
+
+@post(
+    "/v1/orders/{number:str}/reorder", operation_id="reorder", tags=["shop"], guards=[auth.shopper], status_code=200,
+    responses=writes(UnknownOrder),
+)  # fmt: skip
+async def reorder(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    live: NamedDependency[Live],
+    number: FromPath[OrderNumber],
+) -> Reordered:
+    """Put what an old order had into the open cart, beside what is there, and hear what could not be had; any cart version will do."""
+    return await db.write_once(
+        once, Reordered, reordering.reorder, actor, number=number, currency=settings.currency, announce=live.publish
     )
 
 
@@ -284,6 +303,7 @@ ROUTES = [
     get_order,
     get_order_timeline,
     cancel_order,
+    reorder,
     renew_pickup_code,
     collect_fulfillment,
     cancel_fulfillment,

@@ -521,3 +521,36 @@ class OrderForReturn(Struct, frozen=True, kw_only=True):
     placed_at: datetime
     lines: list[LineForReturn]
     version: int
+
+
+class AlternativeView(Struct, frozen=True, kw_only=True):
+    """Another variant of the same product, which can be bought now."""
+
+    sku: str
+    options: dict[str, str]
+    option_texts: dict[str, dict[str, str]]
+    unit_price: Money | None
+    availability: Literal["in_stock", "few", "sold_out", "expected"]
+
+
+class ReorderedLine(carts.AddedLine, frozen=True, kw_only=True):
+    """What became of what was ordered: all of one SKU together."""
+
+    title: dict[str, str]
+    option_texts: dict[str, dict[str, str]]
+    """As they were when it was ordered."""
+    alternatives: list[AlternativeView]
+    """Of what is sold out or not sold any more: other variants of the product that can be had, the nearest in price first."""
+
+
+class Reordered(Struct, frozen=True, kw_only=True):
+    """The cart after an order was put into it again, and what became of each line. `version` is the cart's."""
+
+    version: int
+    cart: carts.CartView
+    lines: list[ReorderedLine]
+
+    @property
+    def entity_tag(self) -> str:
+        """The cart's."""
+        return self.cart.entity_tag

@@ -426,7 +426,8 @@ async def owned(tx: Tx, actor: Actor, order: Order | None, number: str) -> Order
     if order is None or order.customer_id is None:
         raise UnknownOrder(number=number)
     if order.customer_id != actor.person:
-        family = await customers.ids_of(tx, actor.person) if actor.known else []
+        acting = actor.known or actor.on_behalf_of is not None
+        family = await customers.ids_of(tx, actor.person) if acting else []
         if order.customer_id not in family:
             raise UnknownOrder(number=number)
     return order

@@ -127,6 +127,7 @@ async def tell(shop: Shop) -> None:
     await name_units(shop)
     await plan(shop)
     await know(shop)
+    await keep(shop)
     await carry(shop, store, plate)
 
 
@@ -172,6 +173,36 @@ async def know(shop: Shop) -> None:
     wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
     assert (await site.post(f"/v1/auth/codes/{challenge}/sign-in", wrong)).status_code == 401
     assert (await shop.code_for(await shop.client(), phone="+79020000001"))[0] != challenge
+
+
+async def keep(shop: Shop) -> None:
+    """Lists of every kind and in every state: wished for, named, shared and not any more, saved out of a cart, merged, claimed, gone."""
+    store, lamp, rug = await shop.store(), await shop.item(price=900), await shop.item(price=400)
+    for item in (lamp, rug):
+        await shop.stock(store, item, 5, unit_cost=100)
+    stranger, dora = await shop.shopper("app"), await shop.shopper()
+
+    async def told(client: Client, method: str, address: str, body: object = None) -> dict[str, Any]:
+        answer = await client.request(method, address, json=body, headers={"If-Match": "*"})
+        assert answer.is_success, answer.text
+        return dict(answer.json()) if answer.content else {}
+
+    for client in (stranger, dora):
+        await told(client, "PUT", f"/v1/lists/wish/lines/{lamp.sku}", {"quantity": 2, "note": "For the hall"})
+    await told(dora, "PUT", f"/v1/lists/wish/lines/{rug.sku}", {"quantity": 1})
+    for name in ("Kitchen", "Garden"):
+        made = await told(stranger, "POST", "/v1/lists", {"name": name})
+        await told(stranger, "PUT", f"/v1/lists/{made['id']}/lines/{rug.sku}", {"quantity": 3})
+        await told(stranger, "POST", f"/v1/lists/{made['id']}/share", {"show_name": True})
+    await told(stranger, "PATCH", f"/v1/lists/{made['id']}", {"name": "Balcony"})
+    await told(stranger, "DELETE", f"/v1/lists/{made['id']}/share")
+    await told(dora, "POST", "/v1/lists/merge", {"token": stranger.token})
+    await told(dora, "PUT", f"/v1/carts/current/lines/{rug.sku}", {"quantity": 2})
+    await told(dora, "POST", f"/v1/carts/current/lines/{rug.sku}/save-for-later")
+    await told(dora, "POST", "/v1/lists/wish/move-to-cart", {"skus": [rug.sku]})
+    gone = await told(dora, "POST", "/v1/lists", {"name": "Attic"})
+    await told(dora, "PUT", f"/v1/lists/{gone['id']}/lines/{lamp.sku}", {"quantity": 1})
+    await told(dora, "DELETE", f"/v1/lists/{gone['id']}")
 
 
 async def correct(shop: Shop, store: Store, manager: Client) -> None:

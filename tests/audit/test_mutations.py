@@ -11,7 +11,8 @@ from commerce.infra.db import Database, Tx
 
 INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
 ROOMS = (
-    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "orders", "returns", "books",
+    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "lists", "orders",
+    "returns", "books",
 )  # fmt: skip
 """Rooms whose every invariant has a fault here."""
 
@@ -120,6 +121,12 @@ OF_NOBODY = "every identifier belongs to a profile that is not erased"
 NAMELESS = "an erased profile keeps no name"
 ONE_CODE = "an asker has one live code for a contact at most"
 CODE_LIMITS = "every code is under the limits of its contact"
+ONE_LIST = "a shopper has at most one wish list and one list of what he saved for later"
+LISTS_COUNTED = "a shopper's lists are counted, and no more than fifty"
+LIST_LINES = "a list has at most 500 lines, and none once it is gone"
+LIST_GONE = "a list that is gone keeps no name and no link"
+LIST_EVENTS = "every version of a list has its event, and every such event its list"
+LIST_ENDS = "the last event of a list that is gone says so, and of no other"
 PROFILE_EVENTS = "every change of a profile has its event, without a gap"
 PUBLISHED = "published events are numbered from 1 without gaps"
 PUBLISHED_FIRST = "only a published event is delivered"
@@ -524,6 +531,35 @@ REST = [
     ),
     ("a cart of one version more", CART_EVENTS, "UPDATE carts.carts SET version = version + 1"),
     ("a cart never told of", CART_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'cart' AND version = 1"),
+    ("two wish lists", ONE_LIST, "DROP INDEX lists.uq_lists_wish; UPDATE lists.lists SET kind = 'wish', name = NULL WHERE state = 'open'"),
+    ("a list that is not counted", LISTS_COUNTED, "UPDATE lists.owners SET lists = lists + 1 WHERE lists > 0"),
+    ("lists of nobody", LISTS_COUNTED, "DELETE FROM lists.owners"),
+    (
+        "more lists than there may be", LISTS_COUNTED,
+        "ALTER TABLE lists.owners DROP CONSTRAINT ck_owners_lists; WITH o AS (SELECT shopper_id FROM lists.owners WHERE lists > 0 LIMIT 1), made AS ("
+        " INSERT INTO lists.lists (id, shopper_id, kind, state, name, created_at, changed_at)"
+        " SELECT gen_random_uuid(), shopper_id, 'named', 'open', 'X', now(), now() FROM o, generate_series(1, 51))"
+        " UPDATE lists.owners SET lists = lists + 51 WHERE shopper_id = (SELECT shopper_id FROM o)",
+    ),
+    (
+        "a list without end", LIST_LINES,
+        "ALTER TABLE lists.lines DROP CONSTRAINT fk_lines_variant_id_variants;"
+        " INSERT INTO lists.lines (list_id, variant_id, sku, quantity, added_at, added_channel)"
+        " SELECT id, gen_random_uuid(), 'X', 1, now(), 'site' FROM (SELECT id FROM lists.lists WHERE state = 'open' LIMIT 1) l, generate_series(1, 501)",
+    ),
+    (
+        "lines of a list that is gone", LIST_LINES,
+        "UPDATE lists.lines SET list_id = (SELECT id FROM lists.lists WHERE state = 'deleted' LIMIT 1)"
+        " WHERE list_id = (SELECT id FROM lists.lists WHERE kind = 'saved_for_later' LIMIT 1)",
+    ),
+    (
+        "a link to a list that is gone", LIST_GONE,
+        "ALTER TABLE lists.lists DROP CONSTRAINT ck_lists_shared; UPDATE lists.lists SET shared_at = now() WHERE state <> 'open'",
+    ),
+    ("a list of one version more", LIST_EVENTS, "UPDATE lists.lists SET version = version + 1"),
+    ("a list never told of", LIST_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'list' AND version = 1"),
+    ("a list out of the books", LIST_EVENTS, "DELETE FROM lists.lists WHERE state = 'deleted'"),
+    ("a list gone in silence", LIST_ENDS, "UPDATE infra.outbox SET type = 'list.changed' WHERE type IN ('list.deleted', 'list.merged')"),
     ("a profile of many versions", PROFILE_EVENTS, "UPDATE customers.profiles SET version = version + 1"),
     ("a customer out of nowhere", SIGNED_UP, "DELETE FROM infra.outbox WHERE aggregate = 'customer'"),
     ("a gap in the feed", PUBLISHED, "UPDATE infra.outbox SET published_no = published_no + 100000 WHERE published_no = 7"),

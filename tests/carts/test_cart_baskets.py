@@ -247,7 +247,7 @@ async def test_the_open_cart_of_a_merged_profile_is_merged_by_its_id(shop: Shop)
     item, other = await shop.item(), await shop.item()
     hers, his = await put(winner, item, 1), await put(loser, other, 2)
 
-    await shop.one_person(winner, loser)
+    await shop.merge(loser, winner)
     listed = (await winner.get("/v1/carts")).json()["items"]
     assert {one["id"] for one in listed} == {hers["id"], his["id"]}
     merged = (await winner.post("/v1/carts/merge", {"cart": his["id"], "policy": "sum"})).json()

@@ -45,7 +45,7 @@ async def test_lock_open_of_a_merged_profile(shop: Shop) -> None:
     winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
     cart = await put(loser, await shop.item(), 1)
 
-    await shop.one_person(winner, loser)
+    await shop.merge(loser, winner)
     found = await shop.db.write(carts.lock_open, winner.actor)
     assert found is not None
     assert str(found.id) == cart["id"]

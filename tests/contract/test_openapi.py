@@ -31,12 +31,13 @@ from schemathesis.config import (
     SchemathesisConfig,
     SimpleCheckConfig,
 )
+from schemathesis.config._checks import MissingRequiredHeaderConfig
 
 from commerce import parts
 from commerce.app import create_app
 from commerce.kernel.ids import uuid7
 from commerce.settings import Settings
-from tests.contract.world import Ground, World, lay_ground
+from tests.contract.world import SEEN, Ground, World, lay_ground
 from tests.support import Shop
 
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "15"))
@@ -49,6 +50,9 @@ NEVER = set[str]()
 """Operations that cannot succeed here."""
 
 checks = ChecksConfig(
+    missing_required_header=MissingRequiredHeaderConfig(
+        expected_statuses=["400", "401", "403", "406", "415", "422", "428"]
+    ),
     positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=EXPECTED),
     ignored_auth=SimpleCheckConfig(enabled=False),  # tests/house walks every operation with every kind of caller
     use_after_free=SimpleCheckConfig(enabled=False),
@@ -141,7 +145,10 @@ def choose_existing(case: Any, operation: str, world: World) -> None:
     if isinstance(case.body, dict):
         case.body = world.replace(case.body) if chosen.body is None else case.body | chosen.body
     if operation in world.recipes and "If-Match" in (case.headers or {}):
-        del case.headers["If-Match"]
+        if case.path.startswith(SEEN):
+            case.headers["If-Match"] = "*"
+        else:
+            del case.headers["If-Match"]
 
 
 @schema.parametrize()
@@ -159,7 +166,7 @@ def test_operation(case: Any, server: str, world: World) -> None:
     headers = {"Authorization": f"Bearer {world.token(operation, ACCESS.get(operation, 'public'))}"}
     if case.meta.generation.mode.is_positive and "Idempotency-Key" in (case.headers or {}):
         headers["Idempotency-Key"] = str(uuid7())
-        if case.path.startswith("/v1/carts/"):
+        if case.path.startswith(SEEN):
             headers["If-Match"] = "*"
     world.tried.add(operation)
     answer = case.call_and_validate(base_url=server, headers=headers)

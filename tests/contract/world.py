@@ -21,6 +21,8 @@ from tests.support import Item, Shop, Store, unique
 PASSWORD = "klyukva-vesna-17"
 CONTACT = {"name": "Анна Иванова", "phone": "+79000000101"}
 PRICE = 10_000
+SEEN = ("/v1/carts/", "/v1/lists/")
+"""What is changed only by who says which state he saw: any, here."""
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -288,6 +290,20 @@ class World:
                 path={"cart": "current"}, body={"lines": [{"sku": ground.item.sku, "quantity": 2}]}
             ),
             "merge_carts": lambda: Chosen(body={"token": self._anonymous()["access_token"]}),
+            "create_list": lambda: Chosen(body={"name": "Kitchen"}),
+            "put_list_line": lambda: Chosen(path=self._list() | {"sku": self.ground.spare.sku}),
+            "remove_list_line": lambda: Chosen(path=self._list() | {"sku": self.ground.item.sku}),
+            "read_list": lambda: Chosen(path=self._list()),
+            "rename_list": lambda: Chosen(path=self._list()),
+            "delete_list": lambda: Chosen(path=self._list()),
+            "move_list_to_cart": lambda: Chosen(path=self._list(), body={"skus": None}),
+            "save_for_later": lambda: Chosen(path=self._held()),
+            "merge_lists": lambda: Chosen(body={"token": self._anonymous()["access_token"]}),
+            "share_list": lambda: Chosen(path=self._list()),
+            "unshare_list": lambda: Chosen(path=self._list()),
+            "read_shared_list": lambda: Chosen(path=self._shared()),
+            "shared_list_to_cart": lambda: Chosen(path=self._shared(), body={"skus": None}),
+            "reorder": lambda: Chosen(path={"number": self.order["number"]}),
             "place_order": self._order_body,
             "cancel_order": lambda: Chosen(path={"number": self._placed()["number"]}),
             "renew_pickup_code": self._renewal,
@@ -339,7 +355,7 @@ class World:
     def call(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
         """One request that succeeds; the administrator's unless another token is given."""
         headers = {"Authorization": f"Bearer {token or self.ground.admin}", "Idempotency-Key": str(uuid7())}
-        if path.startswith("/v1/carts/"):
+        if path.startswith(SEEN):
             headers["If-Match"] = "*"
         answer = self.http.request(method, path, json=body, headers=headers)
         assert answer.is_success, f"{method} {path}: {answer.text}"
@@ -478,6 +494,23 @@ class World:
 
     def _in_cart(self) -> dict[str, str]:
         return {"cart": "current", "sku": self.ground.item.sku}
+
+    def _held(self) -> dict[str, str]:
+        """Something that lies in the open cart."""
+        self.call("PUT", f"/v1/carts/current/lines/{self.ground.item.sku}", {"quantity": 1}, token=self.shopper)
+        return self._in_cart()
+
+    def _list(self) -> dict[str, str]:
+        """A named list with a line; the older ones go, for there may be fifty."""
+        for old in self.call("GET", "/v1/lists", token=self.shopper)["items"]:
+            self.call("DELETE", f"/v1/lists/{old['id']}", token=self.shopper)
+        made = str(self.call("POST", "/v1/lists", {"name": "Kitchen"}, token=self.shopper)["id"])
+        self.call("PUT", f"/v1/lists/{made}/lines/{self.ground.item.sku}", {"quantity": 2}, token=self.shopper)
+        return {"list": made}
+
+    def _shared(self) -> dict[str, str]:
+        made = self._list()["list"]
+        return {"token": str(self.call("POST", f"/v1/lists/{made}/share", {}, token=self.shopper)["token"])}
 
     def _order_body(self, quantity: int = 1) -> Chosen:
         self.call("DELETE", "/v1/carts/current/lines", token=self.shopper)

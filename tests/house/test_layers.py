@@ -18,13 +18,14 @@ FILES = {
 }  # fmt: skip
 NOUNS = {
     "auth": {"codes", "guards", "keyring", "passwords", "permissions", "tokens"},
-    "carts": {"baskets", "checkout", "expiry", "handing", "merging", "pricing", "views"},
+    "carts": {"adding", "baskets", "checkout", "expiry", "handing", "merging", "pricing", "views"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
     "customers": {"finding", "guests", "identifiers", "merging", "proving"},
     "fulfillment": {"availability", "candidates", "delivery", "near", "promises", "rules", "sourcing"},
+    "lists": {"moving", "sharing", "views"},
     "locations": {"schedule"},
-    "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
+    "orders": {"books", "counter", "drafts", "numbers", "rejections", "reordering", "sales", "sources", "views"},
     "prices": {"importing"},
     "returns": {"numbers"},
     "supply": {"importing", "numbers"},

@@ -27,8 +27,8 @@ from commerce.fulfillment import rules
 from commerce.fulfillment import service as work
 from commerce.fulfillment.schemas import CheckedView, Pick, Scan, StoreFulfillmentView
 from commerce.fulfillment.sourcing import Options
-from commerce.infra.outbox import Periodic
 from commerce.infra.db import Row
+from commerce.infra.outbox import Periodic
 from commerce.kernel.ids import uuid7
 from commerce.orders import counter, flow, rejections
 from commerce.orders import service as ordering
