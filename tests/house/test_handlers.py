@@ -134,9 +134,9 @@ UNREACHABLE = {
     "create_location": {"unknown-location"},  # reads back what it has just written
     "claim_cart": {"unknown-cart"},  # names no cart: the caller's current one
     "merge_carts": {"not-your-cart"},  # reads its own at the end
-    "move_list_to_cart": {"cart-closed", "unknown-cart"},  # the open cart, or a new one
-    "reorder": {"cart-closed", "unknown-cart"},  # the same
-    "shared_list_to_cart": {"cart-closed", "unknown-cart"},  # the same
+    "move_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the open cart, or a new one
+    "reorder": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
+    "shared_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
         "other-store",
