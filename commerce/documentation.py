@@ -102,14 +102,14 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
 STAFF_OR_DEVICE = ("staff_token", "device_key")
 
 PARAMETERS = {
+    "address": "Id of an address, as listed",
     "challenge_id": "Id under which the code was asked for",
-    "customer": "Id of a customer",
     "identifier": "Id of an identifier, as listed",
-    "name": "Beginning of the name",
-    "system": "Code of the other system, with `external_id`",
     "after": "`next_after` of the page before; left out: from the beginning",
     "brand": "Exactly this brand",
+    "customer": "Id of a customer, or of a profile that was merged into his",
     "cursor": "`next_cursor` of the page before; left out: the first page",
+    "id": "Id of a next step",
     "limit": "At most so many items",
     "location": "Code of a location",
     "login": "Name by which the member of staff signs in",
@@ -137,7 +137,42 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "unmerge_customer": {"reason": "Mother and daughter"},
     "sign_in": {"email": "irina.sokolova@example.com", "password": "beryoza-fonar-111"},
     "sign_in_staff": {"login": "olga.msk", "password": "klyukva-veslo-11"},
-    "change_me": {"name": "Анна Петрова"},
+    "change_me": {
+        "name": "Анна Петрова",
+        "birthday": "1988-04-12",
+        "preferred_store": "msk-tverskaya",
+        "preferences": {"contact_channel": "messenger", "unwanted_channels": ["phone"]},
+    },
+    "change_customer": {"preferred_store": "msk-tverskaya"},
+    "add_my_address": {
+        "city": "Москва",
+        "street": "Тверская улица",
+        "house": "7",
+        "apartment": "12",
+        "postal_code": "125009",
+        "label": "Дом",
+    },
+    "change_my_address": {"city": "Москва", "street": "Тверская улица", "house": "9", "is_default": True},
+    "set_my_consents": {
+        "items": [{"channel": "email", "purpose": "marketing", "granted": True, "text_version": "2026-11"}]
+    },
+    "set_consents": {
+        "items": [{"channel": "phone", "purpose": "marketing", "granted": False, "text_version": "2026-11"}]
+    },
+    "record_touch": {
+        "source": "yandex",
+        "medium": "cpc",
+        "campaign": "winter-coats",
+        "referrer": "https://yandex.ru/search",
+        "landing_path": "/catalog/coats",
+    },
+    "erase_customer": {"reason": "Written request of 2026-11-20"},
+    "move_customer_records": {
+        "to": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10",
+        "orders": ["4821-3059-1768"],
+        "reason": "Ordered while the profiles were merged",
+    },
+    "set_retention": {"days": 365},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "create_list": {"name": "На день рождения"},
@@ -167,6 +202,47 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "claim_cart": {"code": "BDFG-HJKM", "policy": "sum"},
     "merge_carts": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U", "policy": "sum"},
     "refresh_session": {"refresh_token": "rt_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
+    "inquire": {
+        "kind": "call_back",
+        "text": "Есть ли белые кроссовки 41 размера?",
+        "phone": "+79000000101",
+        "location": "msk-tverskaya",
+    },
+    "send_message": {"text": "Можно ли отложить до пятницы?"},
+    "receive_message": {
+        "message_id": "tg-481516",
+        "from": {"handle": "204815162", "name": "Анна"},
+        "text": "Добрый день! Когда придёт мой заказ?",
+        "occurred_at": "2026-11-21T12:30:00+03:00",
+    },
+    "log_conversation": {
+        "channel": "phone",
+        "summary": "Спрашивала про пуховик, размер 46; обещали перезвонить, когда придёт",
+        "handle": "+79000000101",
+        "location": "msk-tverskaya",
+        "next_step": {"what": "Перезвонить: пришёл ли размер 46", "due_at": "2026-12-01T12:00:00+03:00"},
+    },
+    "add_conversation_entry": {"kind": "message_out", "text": "Да, отложили до пятницы."},
+    "assign_conversation": {"team": "msk-tverskaya", "assignee": "olga.msk"},
+    "join_conversation": {"into": "Q-4821-3059-1768"},
+    "link_conversation": {"order": "4821-3059-1768"},
+    "close_conversation": {
+        "outcome": "no_sale",
+        "lost": [{"reason": "size", "sku": "TEE101-BLK-46"}, {"reason": "no_variant", "asked_for": "Красный пуховик"}],
+    },
+    "plan_next_step": {
+        "what": "Перезвонить во вторник",
+        "due_at": "2026-12-01T12:00:00+03:00",
+        "location": "msk-arbat",
+    },
+    "finish_next_step": {"result": "Придёт в субботу"},
+    "drop_next_step": {"result": "Уже купила сама"},
+    "save_conversation_team": {
+        "name": {"ru": "Колл-центр", "en": "Call center"},
+        "first_answer_minutes": 15,
+        "channels": ["phone", "messenger"],
+    },
+    "create_message_source": {"code": "telegram", "channel": "messenger", "team": "call_center"},
     "cancel_order": {"reason": "changed_mind"},
     "pick_fulfillment": {
         "scans": [
@@ -589,11 +665,11 @@ class _Operation:
         return None if plain or module.startswith("litestar") else kind
 
     def parameters(self) -> dict[str, _Parameter]:
-        """Path and query parameters by the name they have in a request."""
+        """Path, query and header parameters by the name they have in a request."""
         found = {}
         for name, hint in self.hints.items():
             for marker in getattr(hint, "__metadata__", ()):
-                if isinstance(marker, PathParameter | QueryParameter):
+                if isinstance(marker, PathParameter | QueryParameter | HeaderParameter):
                     given = _Parameter(_present(hint), marker.description, self.signature.parameters[name].default)
                     found[marker.name or name] = given
         return found

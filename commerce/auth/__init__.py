@@ -44,7 +44,16 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, kiosks_among, proof_of, sessions_of, shopper_of_token, staff_names
+from commerce.auth.queries import (
+    device_code,
+    kiosks_among,
+    logins,
+    proof_of,
+    sessions_of,
+    shopper_of_token,
+    staff_names,
+    staff_of_login,
+)
 from commerce.auth.schemas import (
     CodeSent,
     Confidential,
@@ -70,6 +79,8 @@ from commerce.auth.service import (
     erase_person,
     export_person,
     forget_passwords,
+    forget_sessions,
+    proved_at,
     proved_lately,
     set_password,
     settle,
@@ -133,12 +144,15 @@ __all__ = [
     "everywhere",
     "export_person",
     "forget_passwords",
+    "forget_sessions",
     "hash_password",
     "identity",
     "kiosks_among",
     "known_shopper",
+    "logins",
     "not_sent",
     "proof_of",
+    "proved_at",
     "proved_lately",
     "public",
     "sealed",
@@ -153,6 +167,7 @@ __all__ = [
     "staff",
     "staff_member",
     "staff_names",
+    "staff_of_login",
     "start_session",
     "tokens_of",
     "verify",

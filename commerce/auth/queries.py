@@ -113,6 +113,23 @@ ORDER BY s.login LIMIT :limit
 """
 
 
+WORKING = """
+SELECT s.id FROM auth.staff s JOIN auth.principals p ON p.id = s.id WHERE s.login = :login AND p.disabled_at IS NULL
+"""
+LOGINS = "SELECT id, login FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[]))"
+
+
+async def staff_of_login(tx: Tx, login: str) -> UUID | None:
+    """The member of staff who signs in by this name; None for nobody, or for one who may not come in any more. One statement."""
+    found: UUID | None = await tx.scalar(WORKING, login=login.strip().lower())
+    return found
+
+
+async def logins(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Staff by id: the names by which they sign in; who is no staff is absent. One statement."""
+    return {row.id: row.login for row in await tx.rows(LOGINS, ids=list(ids))}
+
+
 async def staff_page(
     tx: Tx, actor: Actor, *, limit: int, cursor: str | None, location: str | None = None
 ) -> Page[StaffView]:

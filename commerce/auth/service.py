@@ -653,3 +653,25 @@ SELECT count(*) FROM closed
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
     """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id."""
     await tx.execute(ERASE, ids=list(ids), at=tx.at)
+
+
+PROVED = """
+SELECT created_at FROM auth.sessions
+WHERE id = CAST(:session AS uuid) AND proof = ANY(CAST(:proofs AS text[])) AND revoked_at IS NULL
+"""
+FORGET_SESSIONS = """
+DELETE FROM auth.sessions WHERE id IN (
+    SELECT id FROM auth.sessions WHERE expires_at < :before OR revoked_at < :before LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def proved_at(tx: Tx, actor: Actor) -> datetime | None:
+    """When the caller proved who he is, by a one-time code or his password: the beginning of his session; None when he never did."""
+    proved: datetime | None = await tx.scalar(PROVED, session=actor.session, proofs=["code", "password"])
+    return proved
+
+
+async def forget_sessions(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Forget a chunk of sessions that expired or were ended before a moment; how many."""
+    return await tx.execute(FORGET_SESSIONS, before=before, limit=limit)

@@ -317,9 +317,13 @@ EVENTS = [
         SELECT o.number, e.type
         FROM orders.orders o JOIN infra.outbox e ON e.aggregate = 'order' AND e.aggregate_id = o.id AND e.version = 1
              AND e.type IN ('order.placed', 'order.sale_booked')
+        LEFT JOIN LATERAL (
+            SELECT r.payload ->> 'customer_id' AS customer_id FROM infra.outbox r
+            WHERE r.aggregate = 'order' AND r.aggregate_id = o.id AND r.type = 'order.reassigned' ORDER BY r.version DESC LIMIT 1
+        ) given ON true
         WHERE (o.number, o.currency, o.total, o.customer_id) IS DISTINCT FROM
               (e.payload ->> 'number', e.payload ->> 'currency', CAST(e.payload ->> 'total' AS numeric),
-               CAST(e.payload ->> 'customer_id' AS uuid))
+               CAST(coalesce(given.customer_id, e.payload ->> 'customer_id') AS uuid))
            OR e.type = 'order.placed' AND o.cart_id IS DISTINCT FROM CAST(e.payload ->> 'cart_id' AS uuid)
            OR EXISTS (
                 SELECT 1 FROM (SELECT id, variant_id, quantity, total FROM orders.lines WHERE order_id = o.id) l
@@ -348,7 +352,7 @@ EVENTS = [
             ('placed', 'order.placed'), ('sold', 'order.sale_booked'), ('sold', 'order.completed'),
             ('partly_collected', 'order.handed_over'), ('collected', 'order.handed_over'), ('collected', 'order.completed'),
             ('partly_cancelled', 'order.partly_cancelled'), ('cancelled', 'order.cancelled'), ('returned', 'order.returned'),
-            ('pickup_code_renewed', 'order.pickup_code_renewed')
+            ('pickup_code_renewed', 'order.pickup_code_renewed'), ('reassigned', 'order.reassigned')
         ) AS w(what, type) ON w.what = n.what
         LEFT JOIN infra.outbox e
           ON e.aggregate = 'order' AND e.aggregate_id = n.order_id AND e.version = n.version AND e.type = w.type
@@ -589,10 +593,15 @@ STRAYS = [
             UNION ALL SELECT 'customer', id FROM customers.profiles
             UNION ALL SELECT 'expected_receipt', id FROM supply.announcements
             UNION ALL SELECT 'supplier', id FROM supply.suppliers
+            UNION ALL SELECT 'conversation', id FROM conversations.conversations
+            UNION ALL SELECT 'next_step', id FROM conversations.next_steps
+            UNION ALL SELECT 'conversation_team', id FROM conversations.teams
+            UNION ALL SELECT 'conversation_source', id FROM conversations.sources
         ) x ON x.aggregate = e.aggregate AND x.id = e.aggregate_id
         WHERE e.aggregate IN (
                 'order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'transfer', 'adjustment', 'customer',
-                'expected_receipt', 'supplier', 'count', 'count_task'
+                'expected_receipt', 'supplier', 'count', 'count_task', 'conversation', 'next_step',
+                'conversation_team', 'conversation_source'
             ) AND x.id IS NULL
         """,
     ),

@@ -30,13 +30,14 @@ from commerce.carts.events import (
     CartParked,
     CartResumed,
 )
-from commerce.carts.expiry import CartEntry, forget_anonymous, of_people
+from commerce.carts.owners import forget_anonymous, of_people
 from commerce.carts.pricing import Band, Goods, Offer, goods_of, offer_of, wish_of
 from commerce.carts.schemas import (
     Added,
     AddedLine,
     CartLine,
     CartName,
+    CartOfPerson,
     CartView,
     Checkout,
     Chosen,
@@ -57,7 +58,6 @@ __all__ = [
     "CartChanged",
     "CartCheckoutChanged",
     "CartClosed",
-    "CartEntry",
     "CartExpired",
     "CartJoined",
     "CartLeft",
@@ -65,6 +65,7 @@ __all__ = [
     "CartMerged",
     "CartName",
     "CartNamed",
+    "CartOfPerson",
     "CartOpened",
     "CartOrdered",
     "CartParked",

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from commerce import customers, locations
 from commerce.carts.errors import BadWish, UnknownLine
 from commerce.carts.events import CartCheckoutChanged
+from commerce.carts.queries import mine
 from commerce.carts.schemas import (
     NO_CHECKOUT,
     CartContact,
@@ -72,7 +73,7 @@ async def put_checkout(
     """
     given = {name: value for name in PutCheckout.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
     if given.get("fulfillment") is not None:
-        given["fulfillment"] = await chosen(tx, given["fulfillment"])
+        given["fulfillment"] = await chosen(tx, actor, given["fulfillment"])
     if given.get("contact") is not None:
         given["contact"] = _reachable(given["contact"])
     if given.get("recipient") is not None:
@@ -104,7 +105,7 @@ async def put_wish(
     """Say how one line is wanted. Raises UnknownLine, and what `put_checkout` raises."""
     given: dict[str, Any] = {}
     if command.fulfillment is not UNSET:
-        given["wish"] = await chosen(tx, command.fulfillment) if command.fulfillment is not None else None
+        given["wish"] = await chosen(tx, actor, command.fulfillment) if command.fulfillment is not None else None
     if command.gift is not UNSET:
         given["gift"] = command.gift
     taken = await take_out(tx, actor, cart=cart, skus=[sku])
@@ -120,8 +121,8 @@ async def put_wish(
     return await shown(tx, actor, taken.head, lines, goods, currency=currency)
 
 
-async def chosen(tx: Tx, wish: Wish) -> Chosen:
-    """A wish checked. One statement for a store. Raises BadWish, locations.UnknownLocation."""
+async def chosen(tx: Tx, actor: Actor, wish: Wish) -> Chosen:
+    """A wish checked. One statement for a store, two for a saved address. Raises BadWish, locations.UnknownLocation."""
     addresses = sum(one is not None for one in (wish.address_id, wish.address))
     if (wish.location is not None) != (wish.method == "collect"):
         raise BadWish(
@@ -133,6 +134,14 @@ async def chosen(tx: Tx, wish: Wish) -> Chosen:
             field="address", reason="one address belongs to `deliver`, saved or written out, and to it alone",
             reason_ru="адрес — сохранённый или введённый — указывают только для доставки, и ровно один",
         )  # fmt: skip
+    if wish.address_id is not None:
+        person = mine(actor).person
+        family = await customers.ids_of(tx, person) if person is not None else []
+        if wish.address_id not in {one.id for one in await customers.addresses_of(tx, family)}:
+            raise BadWish(
+                field="address_id", reason="this is no saved address of the customer's",
+                reason_ru="у покупателя нет такого сохранённого адреса",
+            )  # fmt: skip
     store = None
     if wish.location is not None:
         store = await locations.one(tx, wish.location)

@@ -1,16 +1,13 @@
-"""Carts that nobody comes back to: expired, forgotten, told of as abandoned. In chunks that hold no lock for long."""
+"""Carts that nobody comes back to: baskets expired, shoppers' carts told of as abandoned. In chunks that hold no lock for long."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
-
-from msgspec import Struct
 
 from commerce import auth, customers
 from commerce.carts.events import AbandonedLine, CartAbandoned, CartExpired
-from commerce.carts.schemas import CartState
 from commerce.carts.service import Announce, close_all, whose
 from commerce.infra import outbox
 from commerce.infra.db import Tx
@@ -27,16 +24,6 @@ WHERE state = 'open' AND device_id IS NOT NULL AND changed_at < :before
   AND (CAST(:kiosks AS uuid[]) IS NULL OR (device_id = ANY(CAST(:kiosks AS uuid[])) AND parked_at IS NULL))
 ORDER BY id LIMIT :chunk FOR NO KEY UPDATE SKIP LOCKED
 """
-IDLE_CARTS = """
-SELECT id, shopper_id, changed_at FROM carts.carts
-WHERE state = 'open' AND shopper_id IS NOT NULL AND changed_at < :before AND (changed_at, id) > (:since, CAST(:after AS uuid))
-ORDER BY changed_at, id LIMIT :chunk
-"""
-LOCK_CARTS = """
-SELECT id FROM carts.carts WHERE id = ANY(CAST(:carts AS uuid[])) AND state = 'open' AND changed_at < :before
-ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-"""
-EMPTY = "DELETE FROM carts.lines WHERE cart_id = ANY(CAST(:carts AS uuid[]))"
 LOCK_ABANDONED = """
 SELECT id, version, shopper_id, device_id, customer_id,
        coalesce(checkout -> 'contact' ->> 'email', checkout -> 'contact' ->> 'phone') IS NOT NULL AS reachable
@@ -52,35 +39,6 @@ ORDER BY cart_id, added_at, sku
 """
 FORGET_HAND_OFFS = "DELETE FROM carts.hand_offs WHERE claimed_at IS NULL AND expires_at < :before"
 FORGET_ATTEMPTS = "DELETE FROM carts.claim_attempts WHERE first_at < :before"
-OF_PEOPLE = """
-SELECT c.id, c.shopper_id, c.customer_id, c.device_id, c.state, c.channel, c.version, c.created_at, c.changed_at,
-       (SELECT count(*) FROM carts.lines l WHERE l.cart_id = c.id) AS line_count
-FROM carts.carts c
-WHERE (c.shopper_id = ANY(CAST(:ids AS uuid[])) OR c.customer_id = ANY(CAST(:ids AS uuid[])))
-  AND (CAST(:before AS timestamptz) IS NULL OR c.changed_at < CAST(:before AS timestamptz))
-ORDER BY c.changed_at DESC, c.id LIMIT :limit
-"""
-
-
-class CartEntry(Struct, frozen=True, kw_only=True):
-    """A cart as a line of somebody's history. `device_id`: a device's basket on which he was named."""
-
-    id: UUID
-    shopper_id: UUID | None
-    customer_id: UUID | None
-    device_id: UUID | None
-    state: CartState
-    channel: str
-    version: int
-    line_count: int
-    created_at: datetime
-    changed_at: datetime
-
-
-async def of_people(tx: Tx, ids: Sequence[UUID], *, before: datetime | None, limit: int) -> list[CartEntry]:
-    """The carts of a person, given all his ids, and the baskets that name him, last changed before a moment, newest first. One
-    statement."""
-    return [CartEntry(**row) for row in await tx.rows(OF_PEOPLE, ids=list(ids), before=before, limit=limit)]
 
 
 async def expire_kiosk_baskets(tx: Tx, *, idle: timedelta, announce: Announce | None = None) -> int:
@@ -101,25 +59,6 @@ async def expire_baskets(tx: Tx, *, idle: timedelta, announce: Announce | None =
     return await _expire(tx, [row.id for row in rows], announce)
 
 
-async def forget_anonymous(tx: Tx, before: datetime, limit: int, *, announce: Announce | None = None) -> int:
-    """Close the open carts of shoppers without a profile that were last changed before a moment, and forget what lay in them; how
-    many, at most `limit`."""
-    found: list[UUID] = []
-    since, after = datetime.min.replace(tzinfo=before.tzinfo), UUID(int=0)
-    while len(found) < limit:
-        rows = await tx.rows(IDLE_CARTS, before=before, since=since, after=after, chunk=CHUNK)
-        if not rows:
-            break
-        known = await customers.known_among(tx, sorted({row.shopper_id for row in rows}))
-        found += [row.id for row in rows if row.shopper_id not in known]
-        since, after = rows[-1].changed_at, rows[-1].id
-    if not found:
-        return 0
-    carts = [row.id for row in await tx.rows(LOCK_CARTS, carts=found[:limit], before=before)]
-    await tx.execute(EMPTY, carts=carts)
-    return await _expire(tx, carts, announce)
-
-
 async def _expire(tx: Tx, carts: Sequence[UUID], announce: Announce | None) -> int:
     rows = await close_all(tx, carts, state="expired", announce=announce) if carts else []
     for row in rows:
@@ -133,7 +72,7 @@ async def tell_abandoned(tx: Tx, *, idle: timedelta) -> int:
     rows = await tx.rows(LOCK_ABANDONED, before=tx.at - idle, chunk=CHUNK)
     if not rows:
         return 0
-    known = await customers.known_among(tx, sorted({row.shopper_id for row in rows}))
+    known = await customers.profiled(tx, sorted({row.shopper_id for row in rows}))
     told = [row for row in rows if row.reachable or row.shopper_id in known]
     lines: dict[UUID, list[AbandonedLine]] = {}
     for line in await tx.rows(LINES, carts=[row.id for row in told]):

@@ -534,3 +534,15 @@ class Watched(Struct, frozen=True, kw_only=True):
     def entity_tag(self) -> str:
         """The cart's."""
         return f"{self.version}.{mark_of(self.id)}" if self.id is not None else "0"
+
+
+class CartOfPerson(Struct, frozen=True, kw_only=True):
+    """An open cart among all that is known of a customer: how many lines, and which SKUs."""
+
+    id: UUID
+    state: str
+    channel: str
+    lines: int
+    skus: list[str]
+    created_at: datetime
+    changed_at: datetime

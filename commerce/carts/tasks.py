@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
-from commerce.carts import expiry
+from commerce.carts import expiry, owners
 from commerce.infra.db import Database
 from commerce.infra.outbox import AidedPeriodic, Aids, Periodic
+from commerce.kernel.actor import NIL, system
 
 BASKET_HOURS = 24
 """A device's basket lives to the next day of business at the latest."""
@@ -29,8 +31,12 @@ async def expire_baskets(db: Database, aids: Aids) -> None:
 async def expire_anonymous(db: Database, aids: Aids) -> None:
     """Close the carts of anonymous shoppers who did not come back."""
     before = db.clock() - timedelta(days=aids.settings.anonymous_cart_days)
-    while await db.write(expiry.forget_anonymous, before, expiry.CHUNK, announce=aids.announce) == expiry.CHUNK:
-        pass
+    after: UUID | None = NIL
+    while after is not None:
+        chunk = await db.write(
+            owners.forget_anonymous, system(), before=before, after=after, limit=expiry.CHUNK, announce=aids.announce
+        )
+        after = chunk.last
 
 
 async def tell_abandoned(db: Database, aids: Aids) -> None:

@@ -1,3 +1,60 @@
-"""What was said with customers by phone, messenger, mail or in a store, and what is still to be answered."""
+"""What was said with customers by phone, messenger, mail or in a store, and what is still to be answered.
 
-__all__: list[str] = []
+Owns conversations with their entries, next steps, lost demand, the teams that answer and the sources that deliver. Promises: an inquiry
+is open until it is answered in the channel it came from; one customer's inquiries in a channel are one conversation, however many come
+at once; a delivered message is taken once; every version has one entry and one fact; `no_sale` says what was not sold and why.
+"""
+
+from commerce.conversations.desk import create_source, save_team
+from commerce.conversations.errors import AnotherWaits, UnknownConversation
+from commerce.conversations.events import (
+    ConversationAnswered,
+    ConversationClosed,
+    ConversationOpened,
+    FirstAnswerOverdue,
+    NextStepDue,
+)
+from commerce.conversations.queries import of_people, owned_by, waiting_of
+from commerce.conversations.schemas import (
+    CloseConversation,
+    CreateSource,
+    Inquire,
+    LogConversation,
+    PersonConversation,
+    SaveTeam,
+)
+from commerce.conversations.service import (
+    erase_person,
+    export_person,
+    forget_before,
+    inquire,
+    log,
+    reassign,
+)
+
+__all__ = [
+    "AnotherWaits",
+    "CloseConversation",
+    "ConversationAnswered",
+    "ConversationClosed",
+    "ConversationOpened",
+    "CreateSource",
+    "FirstAnswerOverdue",
+    "Inquire",
+    "LogConversation",
+    "NextStepDue",
+    "PersonConversation",
+    "SaveTeam",
+    "UnknownConversation",
+    "create_source",
+    "erase_person",
+    "export_person",
+    "forget_before",
+    "inquire",
+    "log",
+    "of_people",
+    "owned_by",
+    "reassign",
+    "save_team",
+    "waiting_of",
+]

@@ -76,6 +76,36 @@ INVARIANTS = [
     ),
     Invariant(
         8,
+        "every word on a consent has its event",
+        """
+        SELECT coalesce(c.profile_id, e.aggregate_id) AS profile_id, c.channel, c.purpose, c.words, e.words AS told
+        FROM (
+            SELECT profile_id, channel, purpose, granted, count(*) AS words FROM customers.consents
+            GROUP BY profile_id, channel, purpose, granted
+        ) c FULL JOIN (
+            SELECT o.aggregate_id, s.channel, s.purpose, s.granted, count(*) AS words
+            FROM infra.outbox o
+            CROSS JOIN LATERAL jsonb_to_recordset(o.payload -> 'changes') AS s(channel text, purpose text, granted boolean)
+            WHERE o.type = 'customer.consent_changed' GROUP BY o.aggregate_id, s.channel, s.purpose, s.granted
+        ) e ON e.aggregate_id = c.profile_id AND (e.channel, e.purpose, e.granted) = (c.channel, c.purpose, c.granted)
+        WHERE c.words IS DISTINCT FROM e.words
+        """,
+    ),
+    Invariant(
+        10,
+        "addresses, consents and touches are of somebody whom they may be of",
+        """
+        SELECT a.profile_id, 'address' AS what FROM customers.addresses a JOIN customers.profiles p ON p.id = a.profile_id
+        WHERE p.erased_at IS NOT NULL
+        UNION ALL
+        SELECT t.shopper_id, 'touch' FROM customers.touches t JOIN auth.principals p ON p.id = t.shopper_id WHERE p.kind <> 'shopper'
+        UNION ALL
+        SELECT c.profile_id, 'consent' FROM customers.consents c JOIN customers.profiles p ON p.id = c.profile_id
+        WHERE c.at > p.erased_at
+        """,
+    ),
+    Invariant(
+        8,
         "every change of a profile has its event, without a gap",
         """
         SELECT p.id, p.version, coalesce(e.events, 0) AS events

@@ -172,3 +172,63 @@ class StaleProfile(Stale):
     detail = "The profile is at version {current_version} now. Read it again and repeat the change."
     detail_ru = "Профиль уже в версии {current_version}. Прочитайте его снова и повторите изменение."
     members_schema: ClassVar[dict[str, Any]] = {"current_version": int}
+
+
+class BadBirthday(Unprocessable):
+    code = "bad-birthday"
+    title = "Nobody was born then"
+    title_ru = "Такой даты рождения не бывает"
+    detail = "Give a birthday between 1900-01-01 and today."
+    detail_ru = "Укажите дату рождения от 1900-01-01 до сегодняшнего дня."
+
+
+class BadPreferences(Unprocessable):
+    code = "bad-preferences"
+    title = "The preferences contradict themselves"
+    title_ru = "Предпочтения противоречат друг другу"
+    detail = "The channel liked best, {channel}, is among those that are not wanted. Take it off one of them."
+    detail_ru = "Предпочтительный канал {channel} указан и среди нежелательных. Уберите его из одного из них."
+    members_schema: ClassVar[dict[str, Any]] = {"channel": str}
+
+
+class UnknownAddressOfCustomer(NotFound):
+    code = "unknown-customer-address"
+    title = "No such address"
+    title_ru = "Нет такого адреса"
+    detail = "This person has no address with this id."
+    detail_ru = "У этого покупателя нет адреса с таким номером."
+
+
+class StaleAddress(Stale):
+    code = "stale-address"
+    title = "The address has changed"
+    title_ru = "Адрес изменился"
+    detail = "The address is at version {current_version} now. Read it again and repeat the change."
+    detail_ru = "Адрес уже в версии {current_version}. Прочитайте его снова и повторите изменение."
+    members_schema: ClassVar[dict[str, Any]] = {"current_version": int}
+
+
+class TooManyAddresses(Conflict):
+    code = "too-many-addresses"
+    title = "Too many addresses"
+    title_ru = "Слишком много адресов"
+    detail = "A person keeps at most {maximum} addresses. Remove one first."
+    detail_ru = "Можно хранить не больше {maximum} адресов. Сначала удалите один."
+    members_schema: ClassVar[dict[str, Any]] = {"maximum": int}
+
+
+class RepeatedConsent(Unprocessable):
+    code = "repeated-consent"
+    title = "Named twice"
+    title_ru = "Указано дважды"
+    detail = "{purpose} by {channel} is named more than once. Name each channel and purpose once."
+    detail_ru = "Согласие {purpose} для канала {channel} указано несколько раз. Укажите каждое один раз."
+    members_schema: ClassVar[dict[str, Any]] = {"channel": str, "purpose": str}
+
+
+class EmptyTouch(Unprocessable):
+    code = "empty-touch"
+    title = "Nothing is said"
+    title_ru = "Ничего не указано"
+    detail = "Say at least one thing about what brought the shopper here."
+    detail_ru = "Укажите хотя бы что-то о том, откуда пришёл покупатель."

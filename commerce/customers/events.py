@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
+
 from commerce.kernel.events import Event
 
 
@@ -55,3 +57,19 @@ class CustomerErased(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "customer.erased"
     aggregate: ClassVar[str] = "customer"
+
+
+class ConsentSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel and purpose, and whether it is consented to."""
+
+    channel: str
+    purpose: str
+    granted: bool
+
+
+class ConsentChanged(Event, frozen=True, kw_only=True):
+    """A person has allowed something, or taken it back."""
+
+    type: ClassVar[str] = "customer.consent_changed"
+    aggregate: ClassVar[str] = "customer"
+    changes: list[ConsentSaid]

@@ -11,7 +11,6 @@ from commerce.customers.schemas import CustomerView
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
-from commerce.kernel.paging import Page
 
 BY_IDENTIFIER = """
 SELECT i.profile_id AS id FROM customers.identifiers i
@@ -66,33 +65,3 @@ def _in_order(rows: dict[Any, Any], people: list[Any]) -> list[Any]:
     winner_of = {one: row for row in rows.values() for one in (row.id, *(row.merged_ids or ()))}
     found = {winner_of[one].id: winner_of[one] for one in people if one in winner_of}
     return [row for row in found.values() if row.erased_at is None]
-
-
-async def find_page(
-    tx: Tx,
-    actor: Actor,
-    *,
-    email: str | None,
-    phone: str | None,
-    loyalty_card: str | None,
-    system: str | None,
-    external_id: str | None,
-    name: str | None,
-    limit: int,
-) -> Page[CustomerView]:
-    """The same as HTTP asks. There is no next page: who finds too many gives more of the name."""
-    if (system is None) != (external_id is None):
-        raise OneCriterion
-    external = None if system is None or external_id is None else (system, external_id)
-    return Page(
-        items=await find(
-            tx,
-            actor,
-            email=email,
-            phone=phone,
-            loyalty_card=loyalty_card,
-            external=external,
-            name_prefix=name,
-            limit=limit,
-        )
-    )

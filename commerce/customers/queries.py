@@ -10,7 +10,7 @@ from msgspec import Struct, convert
 
 from commerce import auth
 from commerce.customers.errors import UnknownCustomer
-from commerce.customers.schemas import Contact, CustomerView, IdentifierView, ProfileView
+from commerce.customers.schemas import Contact, CustomerView, IdentifierView, Preferences, ProfileView
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
@@ -42,7 +42,7 @@ WITH RECURSIVE up AS (
 """
 """Of several people at once."""
 COLUMNS = """
-SELECT p.id, p.name, p.language, p.guest, p.version, p.created_at, p.erased_at,
+SELECT p.id, p.name, p.language, p.birthday, p.preferred_store, p.preferences, p.guest, p.version, p.created_at, p.erased_at,
     e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at
 """
 ALL_COLUMNS = """,
@@ -107,6 +107,24 @@ async def contacts(tx: Tx, person: UUID) -> Contact:
     return Contact(name=row.name, email=row.email, phone=row.phone, language=row.language)
 
 
+VERIFIED = """
+SELECT i.profile_id FROM customers.identifiers i WHERE i.kind = :kind AND i.value = :value AND i.verified_at IS NOT NULL
+"""
+
+
+async def verified_holder(tx: Tx, *, kind: str, value: str) -> UUID | None:
+    """Whose a verified e-mail or phone is, as the winner of any merge; None when nobody has proved it. Three statements at most."""
+    profile: UUID | None = await tx.scalar(VERIFIED, kind=kind, value=value)
+    return None if profile is None else await holder(tx, kind=kind, value=value)
+
+
+async def winner(tx: Tx, person: UUID) -> UUID:
+    """The profile that has won every merge of a person. Raises UnknownCustomer when there is none, or it is erased."""
+    row = await profile_row(tx, person)
+    found: UUID = row.id
+    return found
+
+
 async def profile_row(tx: Tx, person: UUID) -> Any:
     """The winner's profile with the person's identifiers. Raises UnknownCustomer when nobody, or erased."""
     row = await tx.first(PROFILES, people=[person])
@@ -129,7 +147,8 @@ def _shared(row: Any) -> dict[str, Any]:
     return {
         "id": row.id, "name": row.name, "language": row.language, "email": row.email,
         "email_verified_at": row.email_verified_at, "phone": row.phone, "phone_verified_at": row.phone_verified_at,
-        "identifiers": convert(row.identifiers or [], list[IdentifierView]), "version": row.version,
+        "identifiers": convert(row.identifiers or [], list[IdentifierView]), "birthday": row.birthday,
+        "preferred_store": row.preferred_store, "preferences": convert(row.preferences, Preferences), "version": row.version,
         "created_at": row.created_at,
     }  # fmt: skip
 
@@ -189,9 +208,3 @@ WHERE p.id = ANY(CAST(:ids AS uuid[])) AND p.erased_at IS NULL
 async def first_names(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str | None]:
     """What to greet people by: nothing else of them. One statement."""
     return {row.id: row.first_name or None for row in await tx.rows(FIRST_NAMES, ids=list(ids))}
-
-
-async def known_among(tx: Tx, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of the shoppers have a profile. One statement."""
-    rows = await tx.rows("SELECT id FROM customers.profiles WHERE id = ANY(CAST(:ids AS uuid[]))", ids=list(ids))
-    return {row.id for row in rows}

@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
 from litestar import delete, get, patch, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Meta
+from litestar.params import FromPath, JSONBody
 
-from commerce import auth
-from commerce.customers import finding, flow, merging, proving, queries, service
+from commerce import auth, locations
+from commerce.customers import addresses, consents, flow, merging, proving, queries, service, touches
 from commerce.customers.errors import (
     AlreadyMerged,
     AlreadySignedUp,
+    BadBirthday,
     BadEmail,
     BadIdentifier,
     BadPhone,
+    BadPreferences,
+    EmptyTouch,
     GuestCannotWin,
     IdentifierElsewhere,
     IdentifierTaken,
     LastContact,
     MergeIntoItself,
     NotMerged,
-    OneCriterion,
     OneIdentifier,
     OwnerOnly,
     ProofRequired,
+    RepeatedConsent,
+    StaleAddress,
     StaleProfile,
+    TooManyAddresses,
     TooManyIdentifiers,
+    UnknownAddressOfCustomer,
     UnknownCustomer,
     UnknownIdentifier,
 )
 from commerce.customers.schemas import (
     AddContact,
     AddIdentifier,
+    AddressesView,
+    AddressView,
     AskCode,
     ChangeProfile,
+    ConsentsView,
     CustomerView,
-    Email,
-    IdentifierText,
     IdentifierView,
     MergeCustomers,
-    Name,
-    Phone,
     ProfileView,
+    RecordTouch,
+    SaveAddress,
+    SetConsents,
     SetPassword,
     SignIn,
     SignInByCode,
+    TouchView,
     UnmergeCustomer,
     VerifyContact,
 )
@@ -58,11 +65,10 @@ from commerce.infra.delivery import DeliveryFailed, Post
 from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
-from commerce.kernel.text import Code
 from commerce.settings import Settings
 
 SECRET = CacheControlHeader(no_store=True)
-Most = Annotated[int, Meta(ge=1, le=50, description="At most so many customers")]
+CHANGES = (UnknownCustomer, StaleProfile, StaleTag, BadBirthday, BadPreferences, locations.UnknownLocation)
 
 
 @post(
@@ -187,7 +193,7 @@ async def read_me(db: NamedDependency[Database], actor: NamedDependency[Actor]) 
     operation_id="change_me",
     tags=["shop"],
     guards=[auth.known_shopper],
-    responses=writes(UnknownCustomer, StaleProfile, StaleTag),
+    responses=writes(*CHANGES),
 )
 async def change_me(
     db: NamedDependency[Database],
@@ -309,32 +315,6 @@ async def remove_my_identifier(
     return await db.write_once(once, ProfileView, proving.remove_own, actor, identifier=identifier)
 
 
-@get(
-    "/v1/customers",
-    operation_id="find_customers",
-    tags=["store"],
-    guards=[auth.staff("customers.read")],
-    responses=problems(OneCriterion, BadEmail, BadPhone, BadIdentifier),
-)
-async def find_customers(
-    db: NamedDependency[Database],
-    actor: NamedDependency[Actor],
-    email: FromQuery[Email | None] = None,
-    phone: FromQuery[Phone | None] = None,
-    loyalty_card: FromQuery[IdentifierText | None] = None,
-    system: FromQuery[Code | None] = None,
-    external_id: FromQuery[IdentifierText | None] = None,
-    name: FromQuery[Name | None] = None,
-    limit: FromQuery[Most] = 20,
-) -> Page[CustomerView]:
-    """Find customers by one of e-mail, phone, loyalty card, id of another system, or the beginning of the name; that somebody looked is
-    recorded. Who has verified it comes first, then guests and others who only claim it."""
-    return await db.write(
-        finding.find_page, actor, email=email, phone=phone, loyalty_card=loyalty_card, system=system,
-        external_id=external_id, name=name, limit=limit,
-    )  # fmt: skip
-
-
 @post(
     "/v1/customers/{customer:uuid}/identifiers",
     operation_id="add_customer_identifier",
@@ -413,6 +393,155 @@ async def unmerge_customer(
     return await db.write_once(once, CustomerView, merging.unmerge, actor, customer=customer, command=data)
 
 
+@patch(
+    "/v1/customers/{customer:uuid}", operation_id="change_customer", tags=["store"], guards=[auth.staff("customers.write")],
+    responses=writes(*CHANGES),
+)  # fmt: skip
+async def change_customer(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    customer: FromPath[UUID],
+    data: JSONBody[ChangeProfile],
+) -> ProfileView:
+    """Change a customer's profile for him: absent fields stay, null empties; which fields is recorded. With `If-Match`, only the version
+    that was seen."""
+    return await db.write_once(
+        once, ProfileView, service.change_profile, actor, command=data, if_match=if_match, customer=customer
+    )
+
+
+@get(
+    "/v1/me/addresses",
+    operation_id="list_my_addresses",
+    tags=["shop"],
+    guards=[auth.known_shopper],
+    responses=problems(),
+)
+async def list_my_addresses(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> AddressesView:
+    """The caller's addresses: the default, then the newest. Staff read and change a customer's while they act for him."""
+    return await db.read(addresses.mine, actor)
+
+
+@post(
+    "/v1/me/addresses", operation_id="add_my_address", tags=["shop"], guards=[auth.known_shopper], status_code=201,
+    responses=writes(UnknownCustomer, TooManyAddresses, BadPhone),
+)  # fmt: skip
+async def add_my_address(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[SaveAddress],
+) -> AddressView:
+    """One address more, of at most fifty; the first one is the default."""
+    return await db.write_once(once, AddressView, addresses.add, actor, command=data)
+
+
+@get(
+    "/v1/me/addresses/{address:uuid}", operation_id="read_my_address", tags=["shop"], guards=[auth.known_shopper],
+    responses=problems(UnknownAddressOfCustomer),
+)  # fmt: skip
+async def read_my_address(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], address: FromPath[UUID]
+) -> AddressView:
+    """One of the caller's addresses."""
+    return await db.read(addresses.one_of_mine, actor, address=address)
+
+
+@put(
+    "/v1/me/addresses/{address:uuid}", operation_id="change_my_address", tags=["shop"], guards=[auth.known_shopper],
+    responses=writes(UnknownCustomer, UnknownAddressOfCustomer, StaleAddress, StaleTag, BadPhone),
+)  # fmt: skip
+async def change_my_address(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    address: FromPath[UUID],
+    data: JSONBody[SaveAddress],
+) -> AddressView:
+    """An address as it shall be: what is left out is empty. With `If-Match`, only the version that was seen."""
+    return await db.write_once(
+        once, AddressView, addresses.change, actor, address=address, command=data, if_match=if_match
+    )
+
+
+@delete(
+    "/v1/me/addresses/{address:uuid}", operation_id="remove_my_address", tags=["shop"], guards=[auth.known_shopper],
+    responses=writes(UnknownCustomer, UnknownAddressOfCustomer, StaleAddress, StaleTag),
+)  # fmt: skip
+async def remove_my_address(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    if_match: NamedDependency[int | None],
+    address: FromPath[UUID],
+) -> None:
+    """Forget an address. With `If-Match`, only the version that was seen."""
+    await db.write_once(once, type(None), addresses.remove, actor, address=address, if_match=if_match)
+
+
+@get(
+    "/v1/me/consents", operation_id="read_my_consents", tags=["shop"], guards=[auth.known_shopper], responses=problems()
+)
+async def read_my_consents(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> ConsentsView:
+    """What the caller consents to, and everything he has said about it before."""
+    return await db.read(consents.mine, actor)
+
+
+@put(
+    "/v1/me/consents", operation_id="set_my_consents", tags=["shop"], guards=[auth.known_shopper],
+    responses=writes(UnknownCustomer, RepeatedConsent),
+)  # fmt: skip
+async def set_my_consents(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[SetConsents],
+) -> ConsentsView:
+    """Give consents and take them back, each to the text that was read; what is not named stays."""
+    return await db.write_once(once, ConsentsView, consents.give, actor, command=data)
+
+
+@get(
+    "/v1/customers/{customer:uuid}/consents", operation_id="read_consents", tags=["store"],
+    guards=[auth.staff("customers.read")], responses=problems(UnknownCustomer),
+)  # fmt: skip
+async def read_consents(db: NamedDependency[Database], customer: FromPath[UUID]) -> ConsentsView:
+    """What a customer consents to, and everything he has said about it before."""
+    return await db.read(consents.of_customer, customer=customer)
+
+
+@put(
+    "/v1/customers/{customer:uuid}/consents", operation_id="set_consents", tags=["store"],
+    guards=[auth.staff("customers.write")], responses=writes(UnknownCustomer, RepeatedConsent),
+)  # fmt: skip
+async def set_consents(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    data: JSONBody[SetConsents],
+) -> ConsentsView:
+    """Record what a customer has consented to in a store or on the phone, or taken back there."""
+    return await db.write_once(once, ConsentsView, consents.give, actor, command=data, customer=customer)
+
+
+@post(
+    "/v1/touches", operation_id="record_touch", tags=["shop"], guards=[auth.shopper], status_code=201,
+    responses=writes(EmptyTouch),
+)  # fmt: skip
+async def record_touch(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[RecordTouch],
+) -> TouchView:
+    """Keep what brought the shopper here: a campaign, a page that sent him, a QR code in a store. Also before he signs in."""
+    return await db.write_once(once, TouchView, touches.record, actor, command=data)
+
+
 ROUTES = [
     ask_code,
     sign_in_by_code,
@@ -428,9 +557,19 @@ ROUTES = [
     add_my_contact,
     verify_my_contact,
     remove_my_identifier,
-    find_customers,
     add_customer_identifier,
     remove_customer_identifier,
     merge_customers,
     unmerge_customer,
+    change_customer,
+    list_my_addresses,
+    add_my_address,
+    read_my_address,
+    change_my_address,
+    remove_my_address,
+    read_my_consents,
+    set_my_consents,
+    read_consents,
+    set_consents,
+    record_touch,
 ]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, structs
 
-from commerce import auth
+from commerce import auth, locations
 from commerce.customers import identifiers
 from commerce.customers.errors import (
     AlreadySignedUp,
+    BadBirthday,
+    BadPreferences,
     IdentifierTaken,
     OwnerOnly,
     ProofRequired,
@@ -105,25 +108,52 @@ WITH RECURSIVE up AS (
 SELECT id FROM customers.profiles WHERE id = (SELECT id FROM up WHERE merged_into IS NULL) FOR NO KEY UPDATE
 """
 UPDATE_PROFILE = """
-UPDATE customers.profiles SET name = :name, language = :language, version = version + 1 WHERE id = :id
+UPDATE customers.profiles SET name = :name, language = :language, birthday = :birthday, preferred_store = :preferred_store,
+    preferences = :preferences, version = version + 1
+WHERE id = :id
 """
 
 
-async def change_profile(tx: Tx, actor: Actor, *, command: ChangeProfile, if_match: int | None) -> ProfileView:
-    """Change the caller's profile. Nothing different is no new version. Raises StaleProfile, UnknownCustomer."""
-    if await tx.first(LOCK_WINNER, person=actor.person) is None:
+async def change_profile(
+    tx: Tx, actor: Actor, *, command: ChangeProfile, if_match: int | None, customer: UUID | None = None
+) -> ProfileView:
+    """Change the caller's profile, or the one that staff name. Nothing different is no new version.
+
+    Raises StaleProfile, UnknownCustomer, BadBirthday, BadPreferences, locations.UnknownLocation.
+    """
+    person = customer or actor.person
+    if await tx.first(LOCK_WINNER, person=person) is None:
         raise UnknownCustomer
-    before = profile_view(await profile_row(tx, actor.person))
+    before = profile_view(await profile_row(tx, person))
     if if_match is not None and if_match != before.version:
         raise StaleProfile(current_version=before.version)
     wanted = {field: value for field, value in structs.asdict(command).items() if value is not UNSET}
     changed = {field: value for field, value in wanted.items() if value != getattr(before, field)}
     if not changed:
         return before
+    await _plausible(tx, changed)
     after = structs.replace(before, **changed, version=before.version + 1)
-    await tx.execute(UPDATE_PROFILE, id=before.id, name=after.name, language=after.language)
+    await tx.execute(
+        UPDATE_PROFILE, id=before.id, name=after.name, language=after.language, birthday=after.birthday,
+        preferred_store=after.preferred_store, preferences=after.preferences,
+    )  # fmt: skip
     outbox.record(tx, actor, CustomerChanged(aggregate_id=before.id, version=after.version, fields=sorted(changed)))
+    if actor.kind != "shopper":
+        outbox.audit(tx, actor, "customer.changed", "customer", before.id, after={"fields": sorted(changed)})
     return after
+
+
+BORN_AFTER = date(1900, 1, 1)
+
+
+async def _plausible(tx: Tx, changed: dict[str, Any]) -> None:
+    born, preferences = changed.get("birthday"), changed.get("preferences")
+    if born is not None and not BORN_AFTER <= born <= tx.at.date():
+        raise BadBirthday
+    if preferences is not None and preferences.contact_channel in preferences.unwanted_channels:
+        raise BadPreferences(channel=preferences.contact_channel)
+    if changed.get("preferred_store") is not None:
+        await locations.one(tx, changed["preferred_store"])
 
 
 # --- the password, an option ---
@@ -184,7 +214,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     people = list(ids)
     profiles = await tx.rows(
         """
-        SELECT id, name, language, guest, merged_into, merged_at, erased_at, version, created_at
+        SELECT id, name, language, birthday, preferred_store, preferences, guest, merged_into, merged_at, erased_at, version, created_at
         FROM customers.profiles WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id
         """,
         ids=people,
@@ -204,11 +234,34 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
         """,
         ids=people,
     )  # fmt: skip
+    places = await tx.rows(ALL_ADDRESSES, ids=people)
+    said = await tx.rows(
+        """
+        SELECT channel, purpose, granted, at, source, text_version FROM customers.consents
+        WHERE profile_id = ANY(CAST(:ids AS uuid[])) ORDER BY at, id
+        """,
+        ids=people,
+    )  # fmt: skip
+    touched = await tx.rows(ALL_TOUCHES, ids=people)
     return {
         "profiles": [dict(row) for row in profiles],
         "identifiers": [dict(row) for row in held],
         "merges": [dict(row) for row in merged],
+        "addresses": [dict(row) for row in places],
+        "consents": [dict(row) for row in said],
+        "touches": [dict(row) for row in touched],
     }
+
+
+ALL_ADDRESSES = """
+SELECT label, recipient, phone, country, region, city, street, house, postal_code, entrance, floor, apartment, intercom, comment,
+    is_default, created_at
+FROM customers.addresses WHERE profile_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id
+"""
+ALL_TOUCHES = """
+SELECT at, channel, source, medium, campaign, content, term, click_id, referrer, landing_path, store_qr
+FROM customers.touches WHERE shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY at, id
+"""
 
 
 ERASE = """
@@ -220,8 +273,13 @@ WITH due AS MATERIALIZED (
 ), unexplained AS (
     UPDATE customers.merges SET merged_because = NULL, undone_because = NULL
     WHERE winner_id IN (SELECT id FROM due) OR loser_id IN (SELECT id FROM due)
+), homeless AS (
+    DELETE FROM customers.addresses WHERE profile_id = ANY(CAST(:ids AS uuid[]))
+), untouched AS (
+    DELETE FROM customers.touches WHERE shopper_id = ANY(CAST(:ids AS uuid[]))
 )
-UPDATE customers.profiles p SET name = NULL, erased_at = :at, version = p.version + 1
+UPDATE customers.profiles p SET name = NULL, birthday = NULL, preferred_store = NULL, preferences = '{}', erased_at = :at,
+    version = p.version + 1
 FROM due WHERE p.id = due.id RETURNING p.id, p.version
 """
 

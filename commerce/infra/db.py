@@ -14,7 +14,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
@@ -564,8 +564,28 @@ def busy_or(error: BaseException) -> BaseException:
 
 
 async def forget_answers(tx: Tx, principals: Sequence[UUID]) -> None:
-    """Forget the stored answers of these principals: they may hold names and contacts."""
+    """Forget the stored answers to these principals: they may hold names and contacts."""
     await tx.execute(
         "DELETE FROM infra.idempotency_keys WHERE principal = ANY(CAST(:principals AS uuid[]))",
         principals=list(principals),
     )
+
+
+KEPT_HOURS = 24
+"""For how long the answers to idempotent requests are kept."""
+
+
+async def forget_answers_naming(tx: Tx, words: Sequence[str]) -> int:
+    """Forget the stored answers to whomever that name one of these ids or numbers; how many. One statement for each hour of a day, so
+    that none of them runs long."""
+    patterns = [f"%{word}%" for word in words]
+    forgotten = 0
+    for hour in range(KEPT_HOURS + 1):
+        forgotten += await tx.execute(
+            """
+            DELETE FROM infra.idempotency_keys
+            WHERE claimed_at > :since AND claimed_at <= :until AND answer LIKE ANY(CAST(:patterns AS text[]))
+            """,
+            since=tx.at - timedelta(hours=hour + 1), until=tx.at - timedelta(hours=hour), patterns=patterns,
+        )  # fmt: skip
+    return forgotten

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from commerce.infra.db import Database, Tx
+from commerce.infra.db import KEPT_HOURS, Database, Tx
 from commerce.infra.outbox import Periodic
 
-KEPT_HOURS = 24
 CHUNK = 1000
 
 FORGET = """

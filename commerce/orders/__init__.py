@@ -13,11 +13,14 @@ from commerce.orders.events import (
     OrderCompleted,
     OrderHandedOver,
     OrderPlaced,
+    OrderReassigned,
     OrderReturned,
     SaleBooked,
 )
 from commerce.orders.flow import book_sale
 from commerce.orders.numbers import read_number
+from commerce.orders.owners import head, heads, last_placed, numbers_of, of_people, reassign, unsettled
+from commerce.orders.queries import headline
 from commerce.orders.sales import book
 from commerce.orders.schemas import (
     Amount,
@@ -29,6 +32,9 @@ from commerce.orders.schemas import (
     HandOverView,
     LineForReturn,
     OrderForReturn,
+    OrderHead,
+    OrderHeadline,
+    OrderOfPerson,
     OrderView,
     PickupChoice,
     PlaceOrder,
@@ -62,7 +68,11 @@ __all__ = [
     "OrderCompleted",
     "OrderForReturn",
     "OrderHandedOver",
+    "OrderHead",
+    "OrderHeadline",
+    "OrderOfPerson",
     "OrderPlaced",
+    "OrderReassigned",
     "OrderReturned",
     "OrderView",
     "PickupChoice",
@@ -81,8 +91,16 @@ __all__ = [
     "erase_person",
     "export_person",
     "for_return",
+    "head",
+    "headline",
+    "heads",
+    "last_placed",
+    "numbers_of",
+    "of_people",
     "place",
     "read_number",
+    "reassign",
     "record_return",
     "renew_code",
+    "unsettled",
 ]

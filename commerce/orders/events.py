@@ -79,6 +79,14 @@ class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
     units: dict[str, int]
 
 
+class OrderReassigned(OrderEvent, frozen=True, kw_only=True):
+    """It turned out to be another customer's."""
+
+    type = "order.reassigned"
+    previous_id: UUID
+    customer_id: UUID
+
+
 class PickupCodeAsked(OrderEvent, frozen=True, kw_only=True):
     """The customer asked for a new pickup code."""
 

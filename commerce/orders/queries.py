@@ -21,6 +21,7 @@ from commerce.orders.numbers import read_number
 from commerce.orders.rejections import open_choices
 from commerce.orders.schemas import (
     NotASourceView,
+    OrderHeadline,
     OrderPlans,
     OrderPlanView,
     OrderSummary,
@@ -152,6 +153,17 @@ async def mine(tx: Tx, actor: Actor, *, limit: int, cursor: str | None) -> Page[
         ),
         lambda row: (row.placed_at, row.id),
     )  # fmt: skip
+
+
+HEADLINE = "SELECT id, number, customer_id FROM orders.orders WHERE number = :number"
+
+
+async def headline(tx: Tx, *, number: str) -> OrderHeadline:
+    """Which order it is and whose, for whoever points at it. One statement. Raises UnknownOrder."""
+    row = await tx.first(HEADLINE, number=read_number(number))
+    if row is None:
+        raise UnknownOrder(number=number)
+    return OrderHeadline(id=row.id, number=row.number, customer_id=row.customer_id)
 
 
 async def _readable(tx: Tx, actor: Actor, number: str) -> Order:

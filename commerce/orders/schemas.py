@@ -340,6 +340,14 @@ class OrderPlans(Struct, frozen=True, kw_only=True):
     items: list[OrderPlanView]
 
 
+class OrderHeadline(Struct, frozen=True, kw_only=True):
+    """What another document that names an order keeps of it."""
+
+    id: UUID
+    number: str
+    customer_id: UUID | None
+
+
 class OrderSummary(Struct, frozen=True, kw_only=True):
     """An order in a list."""
 
@@ -356,6 +364,41 @@ class OrderSummary(Struct, frozen=True, kw_only=True):
     """Of the first line."""
     placed_at: datetime
     version: int
+
+
+class OrderOfPerson(Struct, frozen=True, kw_only=True):
+    """An order among all that is known of its customer: nothing says whom it is for."""
+
+    id: UUID
+    number: str
+    kind: Kind
+    state: State
+    channel: str
+    total: Money
+    units: int
+    """Lines, counted; a line by measure counts as one."""
+    title: dict[str, str]
+    """Of the first line."""
+    fulfillment_status: FulfillmentStatus
+    return_status: ReturnStatus
+    bought_at: str | None
+    """Code of the store whose till, kiosk or staff took it."""
+    fulfilled_at: list[str]
+    """Codes of the locations where it is collected, or was."""
+    placed_at: datetime
+
+
+class OrderHead(Struct, frozen=True, kw_only=True):
+    """Whose an order is, and how he can be reached."""
+
+    id: UUID
+    number: str
+    customer_id: UUID | None
+    state: State
+    channel: str
+    language: Language
+    placed_at: datetime
+    contact: Contact | None
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

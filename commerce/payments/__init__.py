@@ -15,7 +15,7 @@ from commerce.payments.errors import (
     UnknownReceipt,
 )
 from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
-from commerce.payments.queries import of_orders, receipt_by_number
+from commerce.payments.queries import of_orders, receipt_by_number, refunds_due
 from commerce.payments.schemas import (
     OrderMoney,
     PaymentView,
@@ -60,5 +60,6 @@ __all__ = [
     "receipt",
     "receipt_by_number",
     "refund",
+    "refunds_due",
     "take",
 ]

@@ -109,3 +109,13 @@ def _view(row: Row) -> ReceiptView:
         ],
         fiscal=row.fiscal, occurred_at=row.occurred_at,
     )  # fmt: skip
+
+
+REFUNDS_DUE = """
+SELECT DISTINCT order_id FROM payments.refunds WHERE order_id = ANY(CAST(:orders AS uuid[])) AND state = 'pending'
+"""
+
+
+async def refunds_due(tx: Tx, order_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these orders have money that is still on its way back to the customer. One statement."""
+    return {row.order_id for row in await tx.rows(REFUNDS_DUE, orders=list(order_ids))}

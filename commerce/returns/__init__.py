@@ -16,8 +16,17 @@ from commerce.returns.errors import (
     UnknownReturn,
 )
 from commerce.returns.events import ReturnAccepted
+from commerce.returns.owners import follow, of_people, unsettled
 from commerce.returns.queries import export_person
-from commerce.returns.schemas import AcceptReturn, PreviewReturn, RefundBy, ReturnLine, ReturnPreview, ReturnView
+from commerce.returns.schemas import (
+    AcceptReturn,
+    PreviewReturn,
+    RefundBy,
+    ReturnLine,
+    ReturnOfPerson,
+    ReturnPreview,
+    ReturnView,
+)
 from commerce.returns.service import accept, erase_person, preview
 
 __all__ = [
@@ -29,6 +38,7 @@ __all__ = [
     "ReturnAccepted",
     "ReturnLine",
     "ReturnNotAccepted",
+    "ReturnOfPerson",
     "ReturnPreview",
     "ReturnView",
     "SaleNotNamed",
@@ -38,5 +48,8 @@ __all__ = [
     "accept",
     "erase_person",
     "export_person",
+    "follow",
+    "of_people",
     "preview",
+    "unsettled",
 ]

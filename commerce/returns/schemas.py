@@ -175,3 +175,17 @@ class Assessed(Struct, frozen=True, kw_only=True):
     note: str | None
     parts: tuple[Part, ...] = ()
     codes: tuple[str, ...] = ()
+
+
+class ReturnOfPerson(Struct, frozen=True, kw_only=True):
+    """A return among all that is known of a customer."""
+
+    id: UUID
+    number: str
+    order: str
+    store: str
+    state: State
+    channel: str
+    units: int
+    refund_total: Money
+    created_at: datetime

@@ -127,6 +127,7 @@ async def tell(shop: Shop) -> None:
     await name_units(shop)
     await plan(shop)
     await know(shop)
+    await remember(shop)
     await keep(shop)
     await carry(shop, store, plate)
 
@@ -173,6 +174,34 @@ async def know(shop: Shop) -> None:
     wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
     assert (await site.post(f"/v1/auth/codes/{challenge}/sign-in", wrong)).status_code == 401
     assert (await shop.code_for(await shop.client(), phone="+79020000001"))[0] != challenge
+
+
+async def remember(shop: Shop) -> None:
+    """What is kept of people: consents, addresses, what led to an order; an order that was another's; one who is forgotten."""
+    store, item = await shop.store(), await shop.item(price=500)
+    await shop.stock(store, item, 9, unit_cost=100)
+    admin = await shop.staff("admin", channel="back_office")
+    gone, stays, other = [await shop.signed_up(name="Нина") for _ in range(3)]
+    consent = {"channel": "sms", "purpose": "service", "granted": True, "text_version": "1"}
+    placed = []
+    for person in (gone, stays):
+        for path, body in (("/v1/touches", {"source": "search"}), ("/v1/touches", {"source": "letter"})):
+            assert (await person.post(path, body)).status_code == 201
+        home = await person.post("/v1/me/addresses", {"city": "Тверь", "street": "Советская"})
+        assert home.status_code == 201, home.text
+        assert (await person.put("/v1/me/consents", {"items": [consent]})).status_code == 200
+        placed.append(await place(person, store, (item, 1)))
+        cancelled = await person.post(f"/v1/orders/{placed[-1]['number']}/cancel", {"reason": "other"})
+        assert cancelled.status_code == 200, cancelled.text
+    taken = await admin.put(f"/v1/customers/{stays.actor.subject}/consents", {"items": [consent | {"granted": False}]})
+    assert taken.status_code == 200, taken.text
+    erased = await admin.post(f"/v1/customers/{gone.actor.subject}/erase", {"reason": "Asked"})
+    assert erased.status_code == 200, erased.text
+    mine = await place(stays, store, (item, 1))
+    records = {"to": str(other.actor.subject), "orders": [mine["number"]], "reason": "It is his"}
+    moved = await admin.post(f"/v1/customers/{stays.actor.subject}/records", records)
+    assert moved.status_code == 200, moved.text
+    assert (await admin.put("/v1/retention/touches", {"days": 700})).status_code == 200
 
 
 async def keep(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from commerce.infra.db import Database, Tx
 INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
 ROOMS = (
     "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "lists", "orders",
-    "returns", "books",
+    "returns", "people", "books",
 )  # fmt: skip
 """Rooms whose every invariant has a fault here."""
 
@@ -56,6 +56,13 @@ EMPTY_POSTING = "every posting moves goods, but one that changes what was lost o
 NO_OWNER = "goods are set aside for lines of a fulfillment only"
 NO_ORDER = "every money fact belongs to an order, and to one of its returns when it names one"
 NO_AGGREGATE = "every event is about something that there is"
+LED_TO = "an order that was told of has what led to it"
+LED_BEFORE = "what led to an order came before it"
+FORGOTTEN = "an erased person has nothing personal left in any room"
+FORGOTTEN_TOGETHER = "who was merged into an erased person is erased with him"
+RETENTION_RECORDS = "who changed a retention rule is in the audit records"
+CONSENT_EVENTS = "every word on a consent has its event"
+THEIR_OWN = "addresses, consents and touches are of somebody whom they may be of"
 SIGNED_UP = "every customer has signed up"
 
 PLANNED = "what a supplier has announced is what stock plans for"
@@ -493,7 +500,7 @@ PEOPLE = [
     ("parted in silence", MERGE_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'customer.unmerged'"),
     ("merged by another", MERGE_RECORDS, "UPDATE customers.merges SET merged_by = loser_id WHERE proof = 'staff'"),
     ("a guest with a contact of his own", GUESTS, "UPDATE customers.identifiers i SET verified_at = now() FROM customers.profiles p"
-     " WHERE p.id = i.profile_id AND p.guest AND i.kind = 'phone'"),
+     " WHERE p.id = i.profile_id AND p.guest AND i.value = '+79010000001'"),
     ("a card that is only claimed", CARDS, "UPDATE customers.identifiers SET verified_at = NULL WHERE kind = 'loyalty_card'"),
     ("erased, but found", OF_NOBODY, "UPDATE customers.profiles SET erased_at = now(), name = NULL WHERE NOT guest"),
     ("erased, but named", NAMELESS, "UPDATE customers.profiles SET erased_at = now() WHERE name IS NOT NULL"),
@@ -671,7 +678,33 @@ COUNTS = [
     ("a count that is gone", NO_AGGREGATE, "DELETE FROM counts.sessions"),
     ("a task that is gone", NO_AGGREGATE, "DELETE FROM counts.tasks"),
 ]  # fmt: skip
+ERASED = "(SELECT id FROM customers.profiles WHERE erased_at IS NOT NULL)"
+ACROSS_ROOMS = [
+    ("an order of unknown origin", LED_TO, "DELETE FROM people.order_touches"),
+    ("what led another here", LED_TO, "UPDATE people.order_touches SET customer_id = gen_random_uuid()"),
+    ("it led to an order afterwards", LED_BEFORE, "UPDATE people.order_touches SET last_touch = jsonb_set(last_touch, '{at}', '\"2999-01-01T00:00:00Z\"')"
+     " WHERE last_touch IS NOT NULL"),
+    ("led to at another time", LED_BEFORE, "UPDATE people.order_touches SET at = at - interval '1 day'"),
+    ("erased, but born", FORGOTTEN, f"UPDATE customers.profiles SET birthday = '1988-04-12' WHERE id IN {ERASED}"),
+    ("erased, but at home", FORGOTTEN, f"UPDATE customers.addresses SET profile_id = (SELECT min(id::text)::uuid FROM {ERASED} x)"),
+    ("erased, but lured", FORGOTTEN, f"UPDATE customers.touches SET shopper_id = (SELECT min(id::text)::uuid FROM {ERASED} x),"
+     " at = at - interval '1 day'"),
+    ("erased, but signed in", FORGOTTEN, f"UPDATE auth.sessions SET revoked_at = NULL WHERE principal_id IN {ERASED}"),
+    ("erased, but on an order", FORGOTTEN, f"UPDATE orders.orders SET contact = '{{}}' WHERE customer_id IN {ERASED}"),
+    ("erased, but led here", FORGOTTEN, "UPDATE people.order_touches SET first_touch = '{}', last_touch = '{}'"
+     f" WHERE customer_id IN {ERASED}"),
+    ("erased alone", FORGOTTEN_TOGETHER, "UPDATE customers.profiles SET erased_at = now()"
+     " WHERE id IN (SELECT merged_into FROM customers.profiles)"),
+    ("kept longer by nobody", RETENTION_RECORDS, "UPDATE people.retention_rules SET days = 9999 WHERE version > 1"),
+    ("a consent in silence", CONSENT_EVENTS, "UPDATE customers.consents SET granted = true WHERE NOT granted"),
+    ("a consent that is gone", CONSENT_EVENTS, "DELETE FROM customers.consents"),
+    ("nobody's home", THEIR_OWN, "UPDATE customers.profiles SET erased_at = now() WHERE id IN (SELECT profile_id FROM customers.addresses)"),
+    ("staff lured here", THEIR_OWN, "UPDATE customers.touches SET shopper_id = (SELECT id FROM auth.principals WHERE kind = 'staff' LIMIT 1)"),
+    ("consented afterwards", THEIR_OWN, f"UPDATE customers.consents SET at = at + interval '1 day' WHERE profile_id IN {ERASED}"),
+    ("given to another", AS_PLACED, "DELETE FROM infra.outbox WHERE type = 'order.reassigned'"),
+]  # fmt: skip
 FAULTS = [
+    *ACROSS_ROOMS,
     *GOODS,
     *ADJUSTMENTS,
     *WORK,

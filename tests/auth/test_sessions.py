@@ -245,5 +245,8 @@ async def test_old_guesses_and_sessions_are_swept(shop: Shop) -> None:
     assert await row_of(shop, attempts, identity=auth.identity(shop.settings, "staff", name)) is not None
     clock.travel(timedelta(days=121))
     await tasks.sweep(shop.db)
+    await shop.db.write(auth.forget_sessions, before=clock() - timedelta(days=32), limit=1000)
+    assert await row_of(shop, sessions, id=UUID(body["session_id"])) is not None
+    await shop.db.write(auth.forget_sessions, before=clock() - timedelta(days=30), limit=1000)
     assert await row_of(shop, sessions, id=UUID(body["session_id"])) is None
     assert await row_of(shop, attempts, identity=auth.identity(shop.settings, "staff", name)) is None

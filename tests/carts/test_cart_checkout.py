@@ -95,6 +95,7 @@ async def test_wishes_that_do_not_add_up(shop: Shop) -> None:
         ({"method": "collect"}, 422, "bad-fulfillment", "location"),
         ({"method": "take_along", "location": store.code}, 422, "bad-fulfillment", "location"),
         ({"method": "deliver"}, 422, "bad-fulfillment", "address"),
+        ({"method": "deliver", "address_id": str(UUID(int=1))}, 422, "bad-fulfillment", "address_id"),
         ({"method": "take_along", "address": ADDRESS}, 422, "bad-fulfillment", "address"),
         ({"method": "collect", "location": warehouse.code}, 422, "bad-fulfillment", "location"),
         ({"method": "collect", "location": "nowhere"}, 404, "unknown-location", None),

@@ -98,9 +98,10 @@ async def test_anonymous_carts_expire_and_known_ones_wait(shop: Shop) -> None:
         return [tuple(row) for row in rows]
 
     assert await shop.db.read(states) == [("expired", 0), ("open", 1), ("open", 1)]
-    later = clock() + timedelta(seconds=1)
-    assert await shop.db.write(carts.forget_anonymous, later, 0) == 0
-    await shop.db.write(carts.forget_anonymous, later, 10_000)
+    await tasks.expire_anonymous(shop.db, Screens(shop, anonymous_cart_days=1).aids)
+    assert await shop.db.read(states) == [("expired", 0), ("open", 1), ("open", 1)]
+    clock.travel(timedelta(days=1))
+    await tasks.expire_anonymous(shop.db, Screens(shop, anonymous_cart_days=1).aids)
     assert await shop.db.read(states) == [("expired", 0), ("open", 1), ("expired", 0)]
 
 
@@ -152,10 +153,10 @@ async def test_the_carts_of_a_person(shop: Shop) -> None:
     await put(await shop.shopper(), item, 1)
     ids = [anna.actor.subject, uuid7()]
     found = await shop.db.read(carts.of_people, ids, before=None, limit=10)
-    assert [(str(one.id), one.line_count, one.channel) for one in found] == [
+    assert [(str(one.id), one.lines, one.channel) for one in found] == [
         (basket["id"], 1, "kiosk"), (own["id"], 1, "site"),
     ]  # fmt: skip
-    earlier = await shop.db.read(carts.of_people, ids, before=found[0].changed_at, limit=10)
+    earlier = await shop.db.read(carts.of_people, ids, before=(found[0].changed_at, found[0].id), limit=10)
     assert [str(one.id) for one in earlier] == [own["id"]]
 
 

@@ -118,6 +118,8 @@ class World:
             "/v1/stores/{code}/transfers/{number} number": transfer,
             "/v1/stores/{code}/expected-receipts/{number} number": expected,
         }  # fmt: skip
+        self.things["customer"] = self.person
+        self.things["/v1/retention/{subject} subject"] = "touches"
         self.parts: dict[str, Any] = {
             "sku": ground.item.sku, "barcode": self.barcode, "location": ground.store.code, "order": self.order["number"],
             "receipt": receipt, "channel": "site", "legal_entity": "own", "category": "things", "tax_class": "standard",
@@ -191,7 +193,17 @@ class World:
             "set_prices": lambda: Chosen(
                 body={"prices": [{"sku": ground.spare.sku, "amount": PRICE}], "currency": "RUB"}
             ),
-            "change_me": lambda: Chosen(body={"name": "Анна", "phone": None, "email": self.email}),
+            "change_me": lambda: Chosen(body=self._profile()),
+            "change_customer": lambda: Chosen(path={"customer": self.person}, body=self._profile()),
+            "add_my_address": lambda: Chosen(body=self._place()),
+            "read_my_address": lambda: Chosen(path={"address": self._address()}),
+            "change_my_address": lambda: Chosen(path={"address": self._address()}, body=self._place()),
+            "remove_my_address": lambda: Chosen(path={"address": self._address()}),
+            "set_my_consents": lambda: Chosen(body={"items": [self._consent()]}),
+            "set_consents": lambda: Chosen(path={"customer": self.person}, body={"items": [self._consent()]}),
+            "record_touch": lambda: Chosen(body={"source": "search", "referrer": None}),
+            "erase_customer": lambda: Chosen(path={"customer": self._customer()}),
+            "move_customer_records": self._records,
             "set_safety_stock": lambda: Chosen(
                 body={"rules": [{"location": ground.spare_store.code, "sku": ground.spare.sku, "quantity": 1}]}
             ),
@@ -356,6 +368,8 @@ class World:
         """A credential for a guard: `staff:orders.read` and `store:…` are the administrator's."""
         if operation in ("name_cart_customer", "unname_cart_customer"):
             return self.kiosk
+        if operation == "erase_me":
+            return self._signed_up()
         if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
         return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
@@ -398,6 +412,31 @@ class World:
     def _anonymous(self) -> dict[str, Any]:
         found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)
         return found
+
+    def _profile(self) -> dict[str, Any]:
+        return {
+            "name": "Анна", "birthday": "1988-04-12", "preferred_store": None,
+            "preferences": {"contact_channel": "messenger", "unwanted_channels": ["phone"]},
+        }  # fmt: skip
+
+    def _place(self) -> dict[str, Any]:
+        return {"city": "Москва", "street": "Тверская улица", "phone": None}
+
+    def _address(self) -> str:
+        """One of the shopper's; there is always room for another."""
+        for old in self.call("GET", "/v1/me/addresses", token=self.shopper)["items"][20:]:
+            self.call("DELETE", f"/v1/me/addresses/{old['id']}", token=self.shopper)
+        return str(self.call("POST", "/v1/me/addresses", self._place(), token=self.shopper)["id"])
+
+    def _consent(self) -> dict[str, Any]:
+        return {"channel": "email", "purpose": "marketing", "granted": True, "text_version": unique("text")}
+
+    def _records(self) -> Chosen:
+        owner = self._signed_up()
+        made = self.call("POST", "/v1/me/addresses", self._place(), token=owner)
+        body = {"to": self.person, "orders": [], "identifiers": [], "addresses": [made["id"]]}
+        self._address()
+        return Chosen(path={"customer": made["customer_id"]}, body=body)
 
     def _asked(self, email: str, path: str = "/v1/auth/codes", token: str | None = None) -> tuple[str, str]:
         """The id and the code of a challenge; the code as developers see it."""

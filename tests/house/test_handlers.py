@@ -20,13 +20,15 @@ from commerce.infra.http import Refusals
 from commerce.kernel.errors import Problem
 from tests.house.source import modules_of_rooms, operations, problems
 
-PUBLIC = {"health_live", "health_ready"}
-"""Operations that need no credentials, health and documentation. Signing in needs a frontend's key."""
+PUBLIC = {"health_live", "health_ready", "receive_message"}
+"""Operations that need no credentials: health and documentation; a delivered message is signed by its source instead. Signing in
+needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
     "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_in_by_code", "ask_code", "add_my_contact", "refresh_session",
-    "dry_run_sourcing", "share_list", "hand_off_cart",
+    "dry_run_sourcing", "receive_message", "share_list", "hand_off_cart",
 }  # fmt: skip
-"""They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read."""
+"""They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read; or the
+sender has an id of his own (webhook-id)."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
 EVERYWHERE = {
     "bad-input", "unknown-address", "sign-in-required", "not-allowed", "idempotency-key-required", "idempotency-key-reused",
@@ -129,6 +131,8 @@ def test_every_problem_is_declared_by_some_operation(app: Litestar) -> None:
 
 
 UNREACHABLE = {
+    "log_conversation": {"other-stores-conversation", "unknown-conversation"},  # reads back what it has just written
+    "plan_next_step": {"unknown-next-step"},  # the same
     "book_sale": {"stock-below-zero"},  # a sale takes what the books lack from promises or corrects the books
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written

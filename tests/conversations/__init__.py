@@ -1,0 +1,1 @@
+"""Conversations: inquiries, delivered messages, the staff's queue, next steps, outcomes."""
