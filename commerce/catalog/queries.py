@@ -42,6 +42,7 @@ VARIANT = """
     JOIN catalog.return_policies r ON r.code = v.return_policy
 """
 VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
+OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) ORDER BY v.position, v.sku"
 BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
 OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) ORDER BY v.sku"
 VARIANTS_IN = """
@@ -74,6 +75,11 @@ def variant_of(values: dict[str, Any]) -> Variant:
 async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
     return {row.id: variant_of(dict(row)) for row in await tx.rows(VARIANTS, ids=list(ids))}
+
+
+async def of_products(tx: Tx, products: Sequence[UUID]) -> list[Variant]:
+    """Every variant of the products, as they are shown. One statement."""
+    return [variant_of(dict(row)) for row in await tx.rows(OF_PRODUCTS, products=list(products))]
 
 
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:

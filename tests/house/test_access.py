@@ -80,14 +80,14 @@ HELD = ("staff", "store", "chain")
 """Guards that ask for a permission: somewhere, at the store of the path, or for the whole chain."""
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
-    "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
-    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper", "himself"),
-    "kiosk": ("public", "caller", "client", "device", "buyer", "visitor"),
-    "call center": ("public", "caller", "signed_in", "staff"),
+    "anonymous shopper": ("public", "caller", "shopper", "buyer", "basket_holder", "visitor", "signed_in"),
+    "known shopper": ("public", "caller", "shopper", "buyer", "basket_holder", "visitor", "signed_in", "known_shopper", "himself"),
+    "kiosk": ("public", "caller", "client", "device", "buyer", "basket_holder", "visitor"),
+    "call center": ("public", "caller", "signed_in", "staff", "basket_holder"),
     "staff acting for a customer": (
-        "public", "caller", "signed_in", "staff", "shopper", "known_shopper", "buyer",
+        "public", "caller", "signed_in", "staff", "shopper", "known_shopper", "buyer", "basket_holder",
     ),
-    "staff at a till": ("public", "caller", "signed_in", "staff", "buyer"),
+    "staff at a till": ("public", "caller", "signed_in", "staff", "buyer", "basket_holder"),
 }  # fmt: skip
 """Guards that let each caller through, whatever permissions it holds."""
 

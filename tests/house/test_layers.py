@@ -35,7 +35,7 @@ NOUNS = {
         "roles",
         "tokens",
     },
-    "carts": {"adding", "owners", "pricing"},
+    "carts": {"adding", "baskets", "checkout", "expiry", "handing", "merging", "owners", "pricing", "views"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "conversations": {"books", "desk", "intake", "numbers", "signatures", "steps"},
     "counts": {"shrinkage"},
@@ -51,7 +51,7 @@ NOUNS = {
         "proving",
         "touches",
     },
-    "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
+    "fulfillment": {"availability", "candidates", "delivery", "near", "promises", "rules", "sourcing"},
     "lists": {"moving", "sharing", "views"},
     "locations": {"schedule"},
     "orders": {
