@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ from commerce import auth, parts
 from commerce.documentation import Documentation, documentation_page, problem_instead_of_page
 from commerce.infra import log
 from commerce.infra.db import Database
+from commerce.infra.delivery import Post, post_of
 from commerce.infra.health import ROUTES as HEALTH
 from commerce.infra.http import (
     EXCEPTION_HANDLERS,
@@ -36,6 +37,7 @@ from commerce.infra.http import (
 )
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
+from commerce.kernel.actor import Actor
 from commerce.kernel.clock import Clock, system_clock
 from commerce.settings import Settings
 
@@ -57,6 +59,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     read_bounds()
     db = Database.open(settings, clock=clock, name="commerce-api")
     live = Live(settings.redis_url)
+    delivery = post_of(settings)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
 
     @asynccontextmanager
@@ -76,6 +79,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             with contextlib.suppress(asyncio.CancelledError):
                 await fresh
             await live.close()
+            await delivery.close()
             await db.close()
 
     def provide_db() -> Database:
@@ -83,6 +87,12 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
 
     def provide_live() -> Live:
         return live
+
+    def provide_stands() -> Callable[[Actor], bool]:
+        return ring.stands
+
+    def provide_delivery() -> Post:
+        return delivery
 
     def provide_settings() -> Settings:
         return settings
@@ -92,6 +102,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     )
     assets.guards = [auth.public]
     ours = [*HEALTH, *parts.routes()]
+    if settings.environment in ("development", "test"):
+        ours += parts.development_routes()
     app = Api(
         route_handlers=[*ours, documentation_page, assets],
         lifespan=[lifespan],
@@ -103,7 +115,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         dependencies={
             "db": Provide(provide_db, sync_to_thread=False),
             "live": Provide(provide_live, sync_to_thread=False),
+            "delivery": Provide(provide_delivery, sync_to_thread=False),
             "settings": Provide(provide_settings, sync_to_thread=False),
+            "stands": Provide(provide_stands, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),

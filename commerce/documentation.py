@@ -21,7 +21,7 @@ from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from commerce import auth
 from commerce.infra.http import (
@@ -43,8 +43,9 @@ INTRODUCTION = """\
 One retailer's backend: site, app, kiosk, till and staff see one catalog, one price list, one stock, one cart, one order history.
 
 **Who calls.** Send `Authorization: Bearer` with one of: the publishable key of a frontend, the key of a till or kiosk, the token of a
-shopper (`POST /v1/auth/anonymous`, `…/sign-up`, `…/sign-in`), the token of a member of staff (`POST /v1/auth/staff/sign-in`). The
-channel of everything you do follows from the credential. Access tokens live for ten minutes: `POST /v1/auth/refresh`.
+shopper (`POST /v1/auth/anonymous`, `…/codes` and `…/codes/{id}/sign-in`, `…/sign-in` with a password), the token of a member of staff
+(`POST /v1/auth/staff/sign-in`). The channel of everything you do follows from the credential. Access tokens live for ten minutes:
+`POST /v1/auth/refresh`.
 
 **Doing things once.** Every unsafe request but those that hand out tokens or only try something out needs an `Idempotency-Key`,
 new for each act and the same on each retry of it: however often it arrives, it happens once, and each answer is the first one's.
@@ -87,6 +88,10 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
         ("shopper_token", "device_key", "staff_token"),
         "a shopper, or staff acting for a customer; a device, and staff at it, for its own baskets",
     ),
+    "basket_holder": (
+        ("shopper_token", "device_key", "staff_token"),
+        "a shopper, or staff acting for a customer; a device, and staff at it, for its baskets; other staff for carts they have joined",
+    ),
     "visitor": (
         ("publishable_key", "device_key", "shopper_token"),
         "a frontend or a device with its key, or a shopper there",
@@ -97,6 +102,11 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
 STAFF_OR_DEVICE = ("staff_token", "device_key")
 
 PARAMETERS = {
+    "challenge_id": "Id under which the code was asked for",
+    "customer": "Id of a customer",
+    "identifier": "Id of an identifier, as listed",
+    "name": "Beginning of the name",
+    "system": "Code of the other system, with `external_id`",
     "after": "`next_after` of the page before; left out: from the beginning",
     "brand": "Exactly this brand",
     "cursor": "`next_cursor` of the page before; left out: the first page",
@@ -109,16 +119,25 @@ PARAMETERS = {
     "task_id": "Id of a count task",
     "only": "All lines, those nobody counted, or those that differ from the books",
     "session_id": "Id of a session, as listed",
+    "guest": "Id of the visit, as the cart names it",
     "sku": "Repeat it for several SKUs",
 }
 """For parameters whose type does not describe them itself."""
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "sign_in_anonymously": {"device_name": "iPhone"},
-    "sign_up": {"email": "anna@example.com", "password": "klyukva-fonar-7", "name": "Анна Иванова", "language": "ru"},
+    "ask_code": {"phone": "+79000000101", "language": "ru"},
+    "sign_in_by_code": {"code": "048213", "name": "Анна Иванова", "device_name": "iPhone"},
+    "sign_out_everywhere": {"keep_current": True},
+    "set_my_password": {"new_password": "klyukva-fonar-7", "current_password": None},
+    "add_my_contact": {"email": "anna@example.com"},
+    "verify_my_contact": {"challenge_id": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10", "code": "048213", "merge": False},
+    "add_customer_identifier": {"kind": "external", "system": "erp", "value": "000118"},
+    "merge_customers": {"loser": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d11", "reason": "Same card, same telephone"},
+    "unmerge_customer": {"reason": "Mother and daughter"},
     "sign_in": {"email": "irina.sokolova@example.com", "password": "beryoza-fonar-111"},
     "sign_in_staff": {"login": "olga.msk", "password": "klyukva-veslo-11"},
-    "change_me": {"name": "Анна Петрова", "phone": None},
+    "change_me": {"name": "Анна Петрова"},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "create_list": {"name": "На день рождения"},
@@ -133,6 +152,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "pickup": {"location": "msk-tverskaya"},
         "contact": {"name": "Анна Иванова", "phone": "+79000000101"},
     },
+    "open_cart": {"label_parked": "дама с коляской"},
+    "park_cart": {"label": "дама с коляской"},
+    "name_cart_customer": {"loyalty_card": "2900000000117"},
+    "put_cart_checkout": {
+        "fulfillment": {"method": "collect", "location": "msk-tverskaya"},
+        "contact": {"name": "Анна Иванова", "phone": "+79000000101"},
+        "recipient": {"name": "Мама", "phone": "+79000000102"},
+        "note": "Позвоните за час",
+        "gift": {"wrap": True, "message": "С днём рождения!"},
+    },
+    "put_cart_line_fulfillment": {"fulfillment": {"method": "take_along"}, "gift": {"wrap": True}},
+    "hand_off_cart": {"mode": "move"},
+    "claim_cart": {"code": "BDFG-HJKM", "policy": "sum"},
     "merge_carts": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U", "policy": "sum"},
     "refresh_session": {"refresh_token": "rt_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
     "cancel_order": {"reason": "changed_mind"},
@@ -542,7 +574,7 @@ class _Operation:
         """What the route declares, and what follows from what it takes."""
         specs = (self.handler.responses or {}).values()
         found = [kind for spec in specs if isinstance(spec, Refusals) for kind in spec.kinds]
-        given = {"data": BodyTooLarge, "if_match": StaleTag}
+        given = {"data": BodyTooLarge, "if_match": StaleTag, "seen": VersionRequired}
         found += [kind for name, kind in given.items() if name in self.hints]
         return found + ([UnknownAddress] if "{" in "".join(self.handler.paths) else [])
 
@@ -565,6 +597,14 @@ class _Operation:
                     given = _Parameter(_present(hint), marker.description, self.signature.parameters[name].default)
                     found[marker.name or name] = given
         return found
+
+    def _header(self, name: str) -> _Parameter:
+        """A header that only one or two operations take."""
+        for parameter, hint in self.hints.items():
+            for marker in getattr(hint, "__metadata__", ()):
+                if isinstance(marker, HeaderParameter) and marker.name == name:
+                    return _Parameter(str, marker.description, self.signature.parameters[parameter].default)
+        raise LookupError(name)
 
     def types(self) -> list[Any]:
         found = [_bare(self.hints["data"])] if "data" in self.hints else []
@@ -609,7 +649,7 @@ class _Operation:
             elif name == "If-Match":
                 found.append({**IF_MATCH, "required": VersionRequired in self.problems()})
             else:
-                one = ours[name]
+                one = ours.get(name) or self._header(name)
                 schema = dict(schema_of[_key(one.kind)])
                 text = one.description or schema.pop("description", None) or PARAMETERS.get(name, "")
                 required = one.default is inspect.Parameter.empty
@@ -631,6 +671,9 @@ class _Operation:
                 by_status[kind.status].append(kind)
         for status_code, kinds in sorted(by_status.items()):
             finished_ones[str(status_code)] = problem_response(kinds)
+        for status_code, spec in (self.handler.responses or {}).items():
+            if spec.data_container is None:
+                finished_ones[str(status_code)] = {"description": spec.description}
         if self.raw["operationId"] == "health_ready":
             finished_ones["503"] = {**finished_ones["200"], "description": "It cannot do its work; see which part."}
         self.raw["responses"] = finished_ones

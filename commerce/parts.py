@@ -8,7 +8,7 @@ from typing import Any
 
 from commerce import ROOMS
 from commerce.infra.audit import Invariant, delivered
-from commerce.infra.outbox import Periodic, Subscriber
+from commerce.infra.outbox import AidedPeriodic, Periodic, Subscriber
 
 
 def _collect(part: str, name: str) -> list[Any]:
@@ -24,12 +24,17 @@ def routes() -> list[Any]:
     return _collect("routes", "ROUTES")
 
 
+def development_routes() -> list[Any]:
+    """What only developers and tests may call: `DEVELOPMENT_ROUTES` of every routes.py. Never mounted in production."""
+    return _collect("routes", "DEVELOPMENT_ROUTES")
+
+
 def subscribers() -> list[Subscriber]:
     """`SUBSCRIBERS` of every tasks.py."""
     return _collect("tasks", "SUBSCRIBERS")
 
 
-def periodic() -> list[Periodic]:
+def periodic() -> list[Periodic | AidedPeriodic]:
     """`PERIODIC` of every tasks.py."""
     return _collect("tasks", "PERIODIC")
 

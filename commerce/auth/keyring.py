@@ -136,6 +136,8 @@ class KeyRing:
                 self._actors.clear()
             self._actors[credential] = remembered
         actor = remembered[0]
-        if actor.session in self._keys.revoked or not self._keys.disabled.isdisjoint((actor.subject, actor.device)):
-            return None
-        return actor
+        return actor if self.stands(actor) else None
+
+    def stands(self, actor: Actor) -> bool:
+        """Whether nothing has been revoked of what an actor came with, as far as was read: for what goes on after the request."""
+        return actor.session not in self._keys.revoked and self._keys.disabled.isdisjoint((actor.subject, actor.device))

@@ -44,6 +44,8 @@ BUSY = {"55P03", "57014", "53300", "53400", "57P01", "57P02", "57P03", "25P03"}
 """lock_not_available, query_canceled, too_many_connections, and a server that is going away"""
 
 
+MADE_BESIDE = {"uq_carts_shopper_id", "uq_carts_device_id"}
+"""Unique indexes of rows of which an owner has one at a time, that verbs make or free for another."""
 AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)
 """No connection free in time, none to be had, or one that was lost between two statements: the driver's own state is broken then."""
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY)
@@ -533,8 +535,10 @@ async def _undo(connection: Connection, transaction: Transaction) -> None:
 
 
 def _number_taken(error: BaseException) -> bool:
-    """A number that was drawn at random (of an order, a return) exists already: the verb draws another."""
-    return sqlstate(error) == "23505" and (constraint_of(error) or "").endswith("_number")
+    """A number that was drawn at random (of an order, a return) exists already: the verb draws another. Or somebody made, at the same
+    time, the one row that there may be: the verb finds it when it runs again."""
+    broken = constraint_of(error) or ""
+    return sqlstate(error) == "23505" and (broken.endswith("_number") or broken in MADE_BESIDE)
 
 
 async def _claim(tx: Tx, once: Once) -> str | None:

@@ -390,11 +390,6 @@ def seen_of(tag: RequiredIfMatch = None) -> Seen:
     return Seen(version, marks[0] if marks else None)
 
 
-def is_seen(seen: str | None, tag: str) -> bool:
-    """Whether If-None-Match names this ETag (RFC 9110 section 13.1.2)."""
-    return seen is not None and any(one.strip().removeprefix("W/") in ("*", f'"{tag}"') for one in seen.split(","))
-
-
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
     """`ETag` of every answer whose view has a `version`. A coroutine, because Litestar runs a plain hook in a thread."""
     content = getattr(response, "content", None)
@@ -525,7 +520,6 @@ __all__ = [
     "actor_of",
     "add_entity_tag",
     "if_match_of",
-    "is_seen",
     "language_of",
     "once_of",
     "problems",

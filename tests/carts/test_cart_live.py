@@ -18,7 +18,7 @@ from commerce.carts.flow import Notice
 from commerce.infra.db import Tx
 from commerce.infra.live import Live
 from commerce.settings import Settings
-from tests.support import Client, Item, Shop
+from tests.support import Client, Item, Shop, tag
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -148,7 +148,7 @@ async def test_the_form_on_the_wire(shop: Shop, live: Live) -> None:
         await flow.follow(shop.db, live, client.actor, cart="current", heartbeat_seconds=0.1, life_seconds=0.15)
     )
     assert [message.encode().decode() async for message in stream] == [
-        f'id: 1\r\nevent: cart\r\ndata: {{"id":"{cart["id"]}","version":1,"state":"open"}}\r\nretry: 1000\r\n\r\n',
+        f'id: {tag(cart)[1:-1]}\r\nevent: cart\r\ndata: {{"id":"{cart["id"]}","version":1,"state":"open"}}\r\nretry: 1000\r\n\r\n',
         ": heartbeat\r\n\r\n",
         'event: bye\r\ndata: {"reason":"reconnect"}\r\n\r\n',
     ]
@@ -158,8 +158,8 @@ async def test_over_http(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await shop.shopper()
     cart = await put(client, await shop.item(), 1)
 
-    async def short(*arguments: Any, cart: str) -> Any:
-        return await follow(*arguments, cart=cart, life_seconds=0.1)
+    async def short(*arguments: Any, **named: Any) -> Any:
+        return await follow(*arguments, **named, life_seconds=0.1)
 
     follow = flow.follow
     monkeypatch.setattr(flow, "follow", short)
@@ -167,7 +167,7 @@ async def test_over_http(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-cache"
-    assert answer.text.startswith(f'id: 1\r\nevent: cart\r\ndata: {{"id":"{cart["id"]}"')
+    assert answer.text.startswith(f'id: {tag(cart)[1:-1]}\r\nevent: cart\r\ndata: {{"id":"{cart["id"]}"')
     assert answer.text.endswith('event: bye\r\ndata: {"reason":"reconnect"}\r\n\r\n')
 
 

@@ -117,10 +117,10 @@ async def test_a_revoked_credential_opens_nothing(
 
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
-    "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
-    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper"),
-    "kiosk": ("public", "caller", "client", "device", "buyer", "visitor"),
-    "call center": ("public", "caller", "signed_in", "staff"),
+    "anonymous shopper": ("public", "caller", "shopper", "buyer", "basket_holder", "visitor", "signed_in"),
+    "known shopper": ("public", "caller", "shopper", "buyer", "basket_holder", "visitor", "signed_in", "known_shopper"),
+    "kiosk": ("public", "caller", "client", "device", "buyer", "basket_holder", "visitor"),
+    "call center": ("public", "caller", "signed_in", "staff", "basket_holder"),
 }
 """Guards that let each caller through, whatever permissions it holds."""
 

@@ -17,12 +17,12 @@ FILES = {
     "__init__", "tables", "schemas", "errors", "events", "service", "flow", "queries", "routes", "tasks", "audit",
 }  # fmt: skip
 NOUNS = {
-    "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
-    "carts": {"adding", "pricing"},
+    "auth": {"codes", "guards", "keyring", "passwords", "permissions", "tokens"},
+    "carts": {"adding", "baskets", "checkout", "expiry", "handing", "merging", "pricing", "views"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "counts": {"shrinkage"},
-    "customers": {"identifiers"},
-    "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
+    "customers": {"finding", "guests", "identifiers", "merging", "proving"},
+    "fulfillment": {"availability", "candidates", "delivery", "near", "promises", "rules", "sourcing"},
     "lists": {"moving", "sharing", "views"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "rejections", "reordering", "sales", "sources", "views"},

@@ -81,8 +81,15 @@ async def events(shop: Shop, list_id: str) -> list[tuple[str, int]]:
 
 
 async def merged(shop: Shop, loser: Client, winner: Client) -> None:
-    """Two profiles of one person."""
-    await run(
-        shop, "UPDATE customers.profiles SET merged_into = :winner, merged_at = :at WHERE id = :loser",
-        winner=winner.actor.subject, loser=loser.actor.subject, at=shop.db.clock(),
-    )  # fmt: skip
+    """Two profiles of one person, by the call center."""
+    operator = await shop.staff("call_center", channel="call_center")
+    body = {"loser": str(loser.actor.subject), "reason": "Same person"}
+    answer = await operator.post(f"/v1/customers/{winner.actor.subject}/merge", body)
+    assert answer.status_code == 200, answer.text
+
+
+async def parted(shop: Shop, loser: Client) -> None:
+    """They were two persons after all."""
+    operator = await shop.staff("call_center", channel="call_center")
+    answer = await operator.post(f"/v1/customers/{loser.actor.subject}/unmerge", {"reason": "A mistake"})
+    assert answer.status_code == 200, answer.text

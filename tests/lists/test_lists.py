@@ -11,7 +11,7 @@ from commerce.auth import tokens
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.tags import mark_of
-from tests.lists.support import ANY, code, events, held, merged, read, run, wish
+from tests.lists.support import ANY, code, events, held, merged, parted, read, run, wish
 from tests.support import Client, Shop, clock, tag
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -227,9 +227,7 @@ async def test_merged_profiles_share_their_lists(shop: Shop) -> None:
     listed = (await new.get("/v1/lists")).json()["items"]
     assert {one["id"] for one in listed} == {before["id"], named["id"], made["id"]}
     assert (await old.get("/v1/lists")).json()["items"] == listed
-    await run(
-        shop, "UPDATE customers.profiles SET merged_into = NULL, merged_at = NULL WHERE id = :id", id=old.actor.subject
-    )
+    await parted(shop, old)
     assert {one["id"] for one in (await new.get("/v1/lists")).json()["items"]} == {made["id"]}
 
 
