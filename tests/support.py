@@ -271,6 +271,14 @@ class Shop:
         challenge, code = await self.code_for(caller, phone=phone, email=told)
         return self.bearer(await caller.post(f"/v1/auth/codes/{challenge}/sign-in", {"code": code} | command))
 
+    async def merge(self, loser: Client, winner: Client) -> None:
+        """Two profiles turn out to be one person's: staff merge them."""
+        from commerce import customers
+
+        command = customers.MergeCustomers(loser=loser.actor.subject, reason="One person")
+        operator = await self.staff("call_center", channel="call_center")
+        await self.db.write(customers.merge, operator.actor, customer=winner.actor.subject, command=command)
+
     async def staff(self, role: str, *locations: str, channel: str = "till") -> Client:
         """A member of staff with one role at the locations (`*` when none are named)."""
         principal = uuid7()

@@ -281,10 +281,7 @@ async def test_merged_profiles_see_one_cart(shop: Shop) -> None:
     winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
     one, two, three = [await shop.item() for _ in range(3)]
     before = (await put(loser, one, 1)).json()
-    await change(
-        shop, "UPDATE customers.profiles SET merged_into = :winner, merged_at = :at WHERE id = :loser",
-        winner=winner.actor.subject, loser=loser.actor.subject, at=clock(),
-    )  # fmt: skip
+    await shop.merge(loser, winner)
     assert (await current(winner))["id"] == before["id"]
     after = (await put(winner, two, 1)).json()
     assert (after["id"], after["version"], len(after["lines"])) == (before["id"], 2, 2)
@@ -296,10 +293,7 @@ async def test_merged_profiles_see_one_cart(shop: Shop) -> None:
 
 async def test_first_put_of_a_merged_profile_makes_the_winners_cart(shop: Shop) -> None:
     winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
-    await change(
-        shop, "UPDATE customers.profiles SET merged_into = :winner, merged_at = :at WHERE id = :loser",
-        winner=winner.actor.subject, loser=loser.actor.subject, at=clock(),
-    )  # fmt: skip
+    await shop.merge(loser, winner)
     item, other = await shop.item(), await shop.item()
     made = (await put(loser, item, 1)).json()
     assert made["version"] == 1

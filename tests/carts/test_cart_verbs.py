@@ -9,7 +9,7 @@ import pytest
 
 from commerce import carts
 from commerce.infra.db import Tx
-from tests.support import Client, Item, Shop, clock
+from tests.support import Client, Item, Shop
 from tests.support_statements import count_statements
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -45,13 +45,7 @@ async def test_lock_open_of_a_merged_profile(shop: Shop) -> None:
     winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
     cart = await put(loser, await shop.item(), 1)
 
-    async def merge(tx: Tx) -> None:
-        await tx.execute(
-            "UPDATE customers.profiles SET merged_into = :winner, merged_at = :at WHERE id = :loser",
-            winner=winner.actor.subject, loser=loser.actor.subject, at=clock(),
-        )  # fmt: skip
-
-    await shop.db.write(merge)
+    await shop.merge(loser, winner)
     found = await shop.db.write(carts.lock_open, winner.actor)
     assert found is not None
     assert str(found.id) == cart["id"]

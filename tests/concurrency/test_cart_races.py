@@ -144,13 +144,7 @@ async def test_the_first_put_twice_makes_one_cart(racing: Shop, known: bool) -> 
 async def test_first_puts_of_merged_profiles_make_one_cart(racing: Shop) -> None:
     winner, loser = await racing.shopper(known=True), await racing.shopper(known=True)
 
-    async def merged(tx: Tx) -> None:
-        await tx.execute(
-            "UPDATE customers.profiles SET merged_into = :winner, merged_at = :at WHERE id = :loser",
-            winner=winner.actor.subject, loser=loser.actor.subject, at=tx.at,
-        )  # fmt: skip
-
-    await racing.db.write(merged)
+    await racing.merge(loser, winner)
     items = [await racing.item() for _ in range(6)]
     answers = await asyncio.gather(*(put(winner if n % 2 else loser, item, 1) for n, item in enumerate(items)))
     assert [answer.status_code for answer in answers] == [200] * 6

@@ -78,18 +78,3 @@ async def events(shop: Shop, list_id: str) -> list[tuple[str, int]]:
         return [(row.type, row.version) for row in rows]
 
     return await shop.db.read(work)
-
-
-async def merged(shop: Shop, loser: Client, winner: Client) -> None:
-    """Two profiles of one person, by the call center."""
-    operator = await shop.staff("call_center", channel="call_center")
-    body = {"loser": str(loser.actor.subject), "reason": "Same person"}
-    answer = await operator.post(f"/v1/customers/{winner.actor.subject}/merge", body)
-    assert answer.status_code == 200, answer.text
-
-
-async def parted(shop: Shop, loser: Client) -> None:
-    """They were two persons after all."""
-    operator = await shop.staff("call_center", channel="call_center")
-    answer = await operator.post(f"/v1/customers/{loser.actor.subject}/unmerge", {"reason": "A mistake"})
-    assert answer.status_code == 200, answer.text

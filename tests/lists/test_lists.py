@@ -11,7 +11,7 @@ from commerce.auth import tokens
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.tags import mark_of
-from tests.lists.support import ANY, code, events, held, merged, parted, read, run, wish
+from tests.lists.support import ANY, code, events, held, read, run, wish
 from tests.support import Client, Shop, clock, tag
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -219,7 +219,7 @@ async def test_merged_profiles_share_their_lists(shop: Shop) -> None:
     old, new = await shop.shopper(known=True), await shop.shopper(known=True)
     before = await wish(old, mug, 2)
     named = (await old.post("/v1/lists", {"name": "Дача"})).json()
-    await merged(shop, old, new)
+    await shop.merge(old, new)
     assert await read(new) == before
     after = await wish(new, bowl)
     assert (after["id"], held(after)) == (before["id"], {mug.sku: 2, bowl.sku: 1})
@@ -227,7 +227,9 @@ async def test_merged_profiles_share_their_lists(shop: Shop) -> None:
     listed = (await new.get("/v1/lists")).json()["items"]
     assert {one["id"] for one in listed} == {before["id"], named["id"], made["id"]}
     assert (await old.get("/v1/lists")).json()["items"] == listed
-    await parted(shop, old)
+    operator = await shop.staff("call_center", channel="call_center")
+    parted = await operator.post(f"/v1/customers/{old.actor.subject}/unmerge", {"reason": "A mistake"})
+    assert parted.status_code == 200, parted.text
     assert {one["id"] for one in (await new.get("/v1/lists")).json()["items"]} == {made["id"]}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commerce import lists
-from tests.lists.support import ANY, cart, code, events, held, into_cart, merged, read, run, wish
+from tests.lists.support import ANY, cart, code, events, held, into_cart, read, run, wish
 from tests.support import Client, Shop, clock
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -124,7 +124,7 @@ async def test_a_person_is_exported_and_erased(shop: Shop) -> None:
     old, anna, other = await shop.shopper(known=True), await shop.shopper(known=True), await shop.shopper()
     named = (await old.post("/v1/lists", {"name": "Дача"})).json()["id"]
     await wish(old, mug, 2, named, note="Для дяди")
-    await merged(shop, old, anna)
+    await shop.merge(old, anna)
     mine = await wish(anna, mug)
     token = (await anna.post("/v1/lists/wish/share", {"show_name": True})).json()["token"]
     kept = await wish(other, mug)

@@ -304,13 +304,7 @@ async def test_mine_pages_newest_first_and_follows_merged_profiles(shop: Shop) -
         numbers.append((await place(shopper, store, (item, 1)))["number"])
         clock.travel(timedelta(seconds=1))
 
-    async def merge(tx: Tx) -> None:
-        await tx.execute(
-            "UPDATE customers.profiles SET merged_into = :winner, merged_at = :at WHERE id = :loser",
-            winner=winner.actor.subject, loser=loser.actor.subject, at=tx.at,
-        )  # fmt: skip
-
-    await shop.db.write(merge)
+    await shop.merge(loser, winner)
     first = (await winner.get("/v1/orders?limit=2")).json()
     rest = (await winner.get(f"/v1/orders?limit=2&cursor={first['next_cursor']}")).json()
     assert [entry["number"] for entry in first["items"] + rest["items"]] == numbers[::-1]

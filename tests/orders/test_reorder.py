@@ -10,7 +10,7 @@ import pytest
 
 from commerce.auth import tokens
 from commerce.infra.db import Tx
-from tests.lists.support import cart, code, into_cart, merged, run, told
+from tests.lists.support import cart, code, into_cart, run, told
 from tests.orders.story import cash, make_ready, order_body, pickup_code, place, step
 from tests.orders.test_sales import sale
 from tests.support import Client, Shop, clock, tag, unique
@@ -135,7 +135,7 @@ async def test_whose_order_it_is(shop: Shop) -> None:
         assert (await client.get("/v1/carts/current")).json()["version"] == 0
     assert code(await reorder(old, "1234")) == (404, "unknown-order")
     assert code(await reorder(await shop.staff("admin"), order)) == (403, "not-allowed")
-    await merged(shop, old, anna)
+    await shop.merge(old, anna)
     assert told(await reorder(anna, order)) == [(mug.sku, "added", 2, 2, None)]
     staff = await shop.staff("call_center", channel="call_center")
     acting = msgspec.structs.replace(staff.actor, on_behalf_of=anna.actor.subject, reason="She asked on the phone")
