@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,7 @@ from litestar.testing import AsyncTestClient
 
 from commerce import customers, parts
 from commerce.app import create_app
+from commerce.carts import expiry
 from commerce.infra import outbox
 from commerce.infra.db import Database
 from commerce.settings import Settings
@@ -124,8 +126,53 @@ async def tell(shop: Shop) -> None:
     await count_shelves(shop)
     await name_units(shop)
     await plan(shop)
-    await keep(shop)
     await know(shop)
+    await keep(shop)
+    await carry(shop, store, plate)
+
+
+async def carry(shop: Shop, store: Store, item: Item) -> None:
+    """Carts: a till's baskets, one parked, one named; one moved to a phone by its code, one joined, one left idle for an hour."""
+    till, kiosk = await shop.device("till", store.code), await shop.device("kiosk", store.code)
+    anna = await shop.signed_up(name="Анна")
+    line = f"/v1/carts/current/lines/{item.sku}"
+    for device in (till, kiosk, anna):
+        assert (await device.put(line, {"quantity": 1})).status_code == 200
+    assert (await till.post("/v1/carts", {"label_parked": "Pram"})).status_code == 201
+    assert (await till.put("/v1/carts/current/customer", {"token": anna.token})).status_code == 200
+    code = (await kiosk.post("/v1/carts/current/hand-off", {"mode": "move"})).json()["code"]
+    assert (await anna.post("/v1/carts/claim", {"code": code})).status_code == 200
+    assert (await anna.put("/v1/carts/current/checkout", {"note": "Ring"})).status_code == 200
+    code = (await anna.post("/v1/carts/current/hand-off", {"mode": "join"})).json()["code"]
+    associate = await shop.staff("associate", store.code, channel="app")
+    assert (await associate.post("/v1/carts/claim", {"code": code})).status_code == 200
+    await shop.db.write(expiry.tell_abandoned, idle=timedelta(seconds=-1))
+
+
+async def know(shop: Shop) -> None:
+    """People: guests, one of whom turns out to be a customer; two merged, two merged and parted, a card, a code guessed at."""
+    operator = await shop.staff("call_center", channel="call_center")
+    phone, email = "+79010000001", f"{unique('guest')}@example.org"
+    for contact in ({"phone": phone}, {"email": email}):
+        guest = await shop.shopper()
+        await shop.db.write(customers.note_guest, guest.actor, person=guest.actor.subject, name="Гость", **contact)
+    await shop.signed_up(email=email)
+    first, second, third = [await shop.signed_up(name="Вера") for _ in range(3)]
+    card = {"kind": "loyalty_card", "value": unique("card")}
+    for person in (first, second):
+        path = f"/v1/customers/{person.actor.subject}"
+        if person is first:
+            assert (await operator.post(f"{path}/identifiers", card)).status_code == 201
+        answer = await operator.post(f"{path}/merge", {"loser": str(third.actor.subject), "reason": "Same card"})
+        assert answer.status_code == 200, answer.text
+        if person is first:
+            parted = await operator.post(f"/v1/customers/{third.actor.subject}/unmerge", {"reason": "A mistake"})
+            assert parted.status_code == 200, parted.text
+    site = await shop.client()
+    challenge, code = await shop.code_for(site, phone="+79020000001")
+    wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
+    assert (await site.post(f"/v1/auth/codes/{challenge}/sign-in", wrong)).status_code == 401
+    assert (await shop.code_for(await shop.client(), phone="+79020000001"))[0] != challenge
 
 
 async def keep(shop: Shop) -> None:
@@ -156,32 +203,6 @@ async def keep(shop: Shop) -> None:
     gone = await told(dora, "POST", "/v1/lists", {"name": "Attic"})
     await told(dora, "PUT", f"/v1/lists/{gone['id']}/lines/{lamp.sku}", {"quantity": 1})
     await told(dora, "DELETE", f"/v1/lists/{gone['id']}")
-
-
-async def know(shop: Shop) -> None:
-    """People: guests, one of whom turns out to be a customer; two merged, two merged and parted, a card, a code guessed at."""
-    operator = await shop.staff("call_center", channel="call_center")
-    phone, email = "+79010000001", f"{unique('guest')}@example.org"
-    for contact in ({"phone": phone}, {"email": email}):
-        guest = await shop.shopper()
-        await shop.db.write(customers.note_guest, guest.actor, person=guest.actor.subject, name="Гость", **contact)
-    await shop.signed_up(email=email)
-    first, second, third = [await shop.signed_up(name="Вера") for _ in range(3)]
-    card = {"kind": "loyalty_card", "value": unique("card")}
-    for person in (first, second):
-        path = f"/v1/customers/{person.actor.subject}"
-        if person is first:
-            assert (await operator.post(f"{path}/identifiers", card)).status_code == 201
-        answer = await operator.post(f"{path}/merge", {"loser": str(third.actor.subject), "reason": "Same card"})
-        assert answer.status_code == 200, answer.text
-        if person is first:
-            parted = await operator.post(f"/v1/customers/{third.actor.subject}/unmerge", {"reason": "A mistake"})
-            assert parted.status_code == 200, parted.text
-    site = await shop.client()
-    challenge, code = await shop.code_for(site, phone="+79020000001")
-    wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
-    assert (await site.post(f"/v1/auth/codes/{challenge}/sign-in", wrong)).status_code == 401
-    assert (await shop.code_for(await shop.client(), phone="+79020000001"))[0] != challenge
 
 
 async def correct(shop: Shop, store: Store, manager: Client) -> None:

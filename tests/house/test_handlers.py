@@ -24,7 +24,7 @@ PUBLIC = {"health_live", "health_ready"}
 """Operations that need no credentials, health and documentation. Signing in needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
     "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_in_by_code", "ask_code", "add_my_contact", "refresh_session",
-    "dry_run_sourcing", "hand_off_cart", "share_list",
+    "dry_run_sourcing", "share_list", "hand_off_cart",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
@@ -132,11 +132,11 @@ UNREACHABLE = {
     "book_sale": {"stock-below-zero"},  # a sale takes what the books lack from promises or corrects the books
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
-    "move_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # a shopper's cart at hand, or a new one
-    "reorder": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
-    "shared_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
     "claim_cart": {"unknown-cart"},  # names no cart: the caller's current one
     "merge_carts": {"not-your-cart"},  # reads its own at the end
+    "move_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the open cart, or a new one
+    "reorder": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
+    "shared_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
         "other-store",
