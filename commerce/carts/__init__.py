@@ -6,7 +6,7 @@ kept but the one the shopper saw; a closed cart keeps nothing of a person but hi
 the cart is shown: nothing is set aside for a cart.
 """
 
-from commerce.carts.adding import TakenOut, add, take_out
+from commerce.carts.adding import TakenLine, add, take_line
 from commerce.carts.errors import CartClosed, NoCartHere, NotAnonymous, NotInCart, NotYourCart, StaleCart, UnknownCart
 from commerce.carts.events import (
     CartAbandoned,
@@ -77,7 +77,7 @@ __all__ = [
     "PutLines",
     "PutSku",
     "StaleCart",
-    "TakenOut",
+    "TakenLine",
     "UnknownCart",
     "add",
     "close",
@@ -89,6 +89,6 @@ __all__ = [
     "of_people",
     "offer_of",
     "put_many",
-    "take_out",
+    "take_line",
     "wish_of",
 ]

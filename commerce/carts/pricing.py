@@ -16,10 +16,10 @@ from commerce.infra.db import Tx
 from commerce.kernel.money import Money, line_amount
 
 FEW_UNITS = 5
-INSTEAD = 5
-"""Other variants that a message names."""
 Band = Literal["in_stock", "few", "sold_out", "expected"]
 """`few`: five units or less in all locations together. `expected`: none there, and it can wait for what is announced."""
+INSTEAD = 5
+"""Other variants that a message names."""
 
 
 class Coming(Struct, frozen=True):
@@ -58,14 +58,6 @@ NO_GOODS = Goods(datetime.min.replace(tzinfo=UTC), {}, {}, {}, {})
 """Of a cart without lines."""
 
 
-def bundles_of(variants: Iterable[catalog.Variant]) -> dict[UUID, tuple[stock.Part, ...]]:
-    """The parts of the bundles among the variants."""
-    return {
-        variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
-        for variant in variants if variant.bundle
-    }  # fmt: skip
-
-
 class Offer(Struct, frozen=True, kw_only=True):
     """How so many of a variant can be bought now. `refusal`: why not at all, however many there are."""
 
@@ -74,6 +66,14 @@ class Offer(Struct, frozen=True, kw_only=True):
     band: Band
     available: int
     expected_on: date | None
+
+
+def bundles_of(variants: Iterable[catalog.Variant]) -> dict[UUID, tuple[stock.Part, ...]]:
+    """The parts of the bundles among the variants."""
+    return {
+        variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
+        for variant in variants if variant.bundle
+    }  # fmt: skip
 
 
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:

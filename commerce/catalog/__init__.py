@@ -18,7 +18,6 @@ from commerce.catalog.queries import (
     variants,
     variants_in,
     variants_of_product,
-    variants_of_products,
 )
 from commerce.catalog.schemas import (
     BarcodeInput,
@@ -78,5 +77,4 @@ __all__ = [
     "variants",
     "variants_in",
     "variants_of_product",
-    "variants_of_products",
 ]

@@ -44,7 +44,6 @@ VARIANT = """
 VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
 OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) ORDER BY v.position, v.sku"
 BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
-OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) ORDER BY v.sku"
 VARIANTS_IN = """
     SELECT v.id FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
@@ -85,11 +84,6 @@ async def of_products(tx: Tx, products: Sequence[UUID]) -> list[Variant]:
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     """Variants by exact SKU; unknown ones are absent. One statement."""
     return {row.sku: variant_of(dict(row)) for row in await tx.rows(BY_SKUS, skus=list(skus))}
-
-
-async def variants_of_products(tx: Tx, product_ids: Sequence[UUID]) -> list[Variant]:
-    """All variants of the products, published or not, by SKU: what else there is of a thing. One statement."""
-    return [variant_of(dict(row)) for row in await tx.rows(OF_PRODUCTS, products=list(product_ids))]
 
 
 async def variants_in(tx: Tx, category_codes: Sequence[str]) -> list[UUID]:
