@@ -9,8 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from commerce.catalog import barcodes
+from commerce.catalog import barcodes, remembered
 from commerce.catalog.errors import BadCheckDigit, UnknownCategory, UnknownCode, UnknownProduct, UnknownSku
+from commerce.catalog.remembered import Remembered
 from commerce.catalog.schemas import (
     BarcodeView,
     CategoryView,
@@ -41,8 +42,22 @@ VARIANT = """
     JOIN catalog.categories c ON c.id = p.category_id
     JOIN catalog.return_policies r ON r.code = v.return_policy
 """
-VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
-BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
+STAMPED = f"""
+    SELECT s.stamp, s.id AS known_id, f.*
+    FROM (
+        SELECT v.id, xidsend(v.xmin) || xidsend(p.xmin) || xidsend(c.xmin) || xidsend(r.xmin) AS stamp
+        FROM catalog.variants v
+        JOIN catalog.products p ON p.id = v.product_id
+        JOIN catalog.categories c ON c.id = p.category_id
+        JOIN catalog.return_policies r ON r.code = v.return_policy
+        WHERE %s
+    ) s
+    LEFT JOIN unnest(CAST(:known AS uuid[]), CAST(:stamps AS bytea[])) AS k(id, stamp) ON k.id = s.id AND k.stamp = s.stamp
+    LEFT JOIN LATERAL ({VARIANT} WHERE v.id = s.id AND k.id IS NULL OFFSET 0) f ON true
+"""  # noqa: S608
+"""Whole rows of those variants only that are not `known` by their present stamp: by which transactions each of its rows was written."""
+VARIANTS = STAMPED % "v.id = ANY(CAST(:ids AS uuid[]))"
+BY_SKUS = STAMPED % "v.sku = ANY(CAST(:skus AS text[]))"
 VARIANTS_IN = """
     SELECT v.id FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
@@ -72,12 +87,37 @@ def variant_of(values: dict[str, Any]) -> Variant:
 
 async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
-    return {row.id: variant_of(dict(row)) for row in await tx.rows(VARIANTS, ids=list(ids))}
+    known = remembered.of(tx)
+    return {variant.id: variant for variant in await _stamped(tx, VARIANTS, known, known.named(ids), ids=list(ids))}
 
 
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     """Variants by exact SKU; unknown ones are absent. One statement."""
-    return {row.sku: variant_of(dict(row)) for row in await tx.rows(BY_SKUS, skus=list(skus))}
+    known = remembered.of(tx)
+    named = known.named(known.ids[sku] for sku in skus if sku in known.ids)
+    return {variant.sku: variant for variant in await _stamped(tx, BY_SKUS, known, named, skus=list(skus))}
+
+
+async def _stamped(
+    tx: Tx, statement: str, known: Remembered, named: dict[UUID, tuple[bytes, Variant]], **which: Any
+) -> list[Variant]:
+    """What is as it was is not read again: its stamp, read in this statement, proves it (decisions/0032)."""
+    rows = await tx.rows(
+        statement, known=list(named), stamps=[stamp for stamp, _ in named.values()], **which
+    )
+    found = []
+    for row in rows:
+        if row[2] is None:
+            found.append(named[row[1]][1])
+            continue
+        values = dict(row)
+        stamp = values.pop("stamp")
+        del values["known_id"]
+        variant = variant_of(values)
+        found.append(variant)
+        if tx.reads_only and not variant.components:
+            known.keep(stamp, variant)
+    return found
 
 
 async def variants_in(tx: Tx, category_codes: Sequence[str]) -> list[UUID]:

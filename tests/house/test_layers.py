@@ -19,7 +19,7 @@ FILES = {
 NOUNS = {
     "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
     "carts": {"pricing"},
-    "catalog": {"barcodes", "bundles", "importing", "lookup"},
+    "catalog": {"barcodes", "bundles", "importing", "lookup", "remembered"},
     "counts": {"shrinkage"},
     "customers": {"identifiers"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
