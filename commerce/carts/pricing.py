@@ -107,13 +107,12 @@ def _line_view(goods: Goods, line: CartLine) -> CartLineView:
     available = goods.totals.get(line.variant_id, 0)
     missing = line.quantity - available
     coming = goods.comes(line.variant_id, missing) if missing > 0 else None
-    price = Money(quote.amount, quote.currency) if quote is not None else None
-    seen = None
-    if price is not None and price.amount != line.unit_price_seen:
-        seen = Money(line.unit_price_seen, price.currency)
-    total = None
-    if price is not None:
-        total = Money(line_amount(price.amount, line.quantity, variant.quantity_scale), price.currency)
+    price = seen = total = None
+    if quote is not None:
+        price = Money(quote.amount, quote.currency)
+        total = Money(line_amount(quote.amount, line.quantity, variant.quantity_scale), quote.currency)
+        if quote.amount != line.unit_price_seen:
+            seen = Money(line.unit_price_seen, quote.currency)
     return CartLineView(
         sku=variant.sku,
         variant_id=variant.id,

@@ -36,17 +36,18 @@ def id_of(cart: str) -> UUID | None:
     return None if cart == CURRENT else UUID(cart)
 
 
-def line_of(row: Row) -> CartLine:
-    """A line from a row of LINE."""
+def line_of(row: Row, first: int) -> CartLine:
+    """A line from a row that has the columns of LINE from the `first` on: by position, as a cart may have hundreds."""
+    variant_id, sku, quantity, unit_price_seen, added_at, added_channel, added_device, changed_at = row[first : first + 8]
     return CartLine(
-        variant_id=row.variant_id,
-        sku=row.sku,
-        quantity=row.quantity,
-        unit_price_seen=row.unit_price_seen,
-        added_at=row.added_at,
-        added_channel=row.added_channel,
-        added_device=row.added_device,
-        changed_at=row.line_changed_at,
+        variant_id=variant_id,
+        sku=sku,
+        quantity=quantity,
+        unit_price_seen=unit_price_seen,
+        added_at=added_at,
+        added_channel=added_channel,
+        added_device=added_device,
+        changed_at=changed_at,
     )
 
 
@@ -67,7 +68,7 @@ async def read(tx: Tx, actor: Actor, *, cart: str, currency: str) -> CartView:
     rows = await _own(tx, actor, WITH_LINES, id_of(cart))
     if not rows:
         return empty_view(currency)
-    lines = [line_of(row) for row in rows if row.variant_id is not None]
+    lines = [line_of(row, 3) for row in rows if row.variant_id is not None]
     variants = await catalog.variants(tx, [line.variant_id for line in lines]) if lines else {}
     goods = await goods_of(tx, variants.values())
     head = rows[0]

@@ -244,9 +244,9 @@ async def lock_open(tx: Tx, actor: Actor) -> OpenCart | None:
     head = rows[0]
     if head.seen_version != head.version:
         # The lines above are of the moment before the wait.
-        lines = [line_of(row) for row in await tx.rows(LINES, cart=head.cart_id)]
+        lines = [line_of(row, 0) for row in await tx.rows(LINES, cart=head.cart_id)]
     else:
-        lines = [line_of(row) for row in rows if row.variant_id is not None]
+        lines = [line_of(row, 4) for row in rows if row.variant_id is not None]
     return OpenCart(id=head.cart_id, version=head.version, shopper_id=head.shopper_id, lines=lines)
 
 
@@ -277,7 +277,7 @@ async def merge(
     source = next((row for row in locked if row.shopper_id == stranger), None)
     if source is None or stranger == actor.person:
         return await _not_merged(tx, actor, currency)
-    incoming = [line_of(row) for row in await tx.rows(LINES, cart=source.id)]
+    incoming = [line_of(row, 0) for row in await tx.rows(LINES, cart=source.id)]
     named = {"skus": [line.sku for line in incoming], "everything": False}
     target = await _take_out_of_current(tx, actor, named, create=True)
     assert target is not None  # noqa: S101
@@ -417,12 +417,12 @@ async def _take_out_of_current(tx: Tx, actor: Actor, named: dict[str, Any], *, c
 
 async def _taken(tx: Tx, rows: Sequence[Row], named: dict[str, Any]) -> _Taken:
     head = rows[0]
-    before = [line_of(row) for row in rows if row.variant_id is not None]
+    before = [line_of(row, 4) for row in rows if row.variant_id is not None]
     if head.seen_version != head.version - 1:
         # The lines above are of the moment before the wait, but a line that this statement deleted was still as seen.
-        deleted = [line_of(row) for row in rows if row.gone]
+        deleted = [line_of(row, 4) for row in rows if row.gone]
         remaining = await tx.rows(TAKE_OUT_AGAIN, cart=head.cart_id, **named)
-        before = sorted([*deleted, *(line_of(row) for row in remaining)], key=_place)
+        before = sorted([*deleted, *(line_of(row, 0) for row in remaining)], key=_place)
     return _Taken(head.cart_id, head.version, head.shopper_id, before)
 
 

@@ -14,6 +14,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -65,6 +66,10 @@ class InProgress(Conflict):
     title_ru = "Такой же запрос ещё выполняется"
     detail = "A request with this Idempotency-Key is being carried out. Ask again shortly with the same key."
     detail_ru = "Запрос с этим Idempotency-Key выполняется. Повторите его чуть позже с тем же ключом."
+
+
+ANSWERED: ContextVar[tuple[object, bytes] | None] = ContextVar("answered", default=None)
+"""What `write_once` answered last in this task, and the bytes it stored of it: the edge sends these instead of encoding anew."""
 
 
 class Once(msgspec.Struct, frozen=True):
@@ -340,7 +345,7 @@ class Pool:
             "statement_cache_size": 1000,
             "max_cached_statement_lifetime": 0,
             "timeout": 5,
-            "init": _prepare,
+            "init": _use_json,
         }
 
     @asynccontextmanager
@@ -365,14 +370,7 @@ class Pool:
                 pool.terminate()
 
 
-FAST_COMPRESSION = """
-SELECT set_config(name, 'lz4', false) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)
-"""
-"""Long stored answers are compressed a tenth as dear as by the default, on servers that can."""
-
-
-async def _prepare(connection: asyncpg.Connection[Row]) -> None:
-    await connection.execute(FAST_COMPRESSION)
+async def _use_json(connection: asyncpg.Connection[Row]) -> None:
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(
             kind, schema="pg_catalog", encoder=_encode, decoder=msgspec.json.decode, format="text"
@@ -477,6 +475,7 @@ class Database:
                         await transaction.rollback()
                         await connection.fetch(ON_DISK)
                         replayed: R = None if returns is type(None) else msgspec.json.decode(stored, type=returns)  # type: ignore[assignment]
+                        ANSWERED.set((replayed, stored.encode()))
                         return replayed
                 try:
                     result = await work(tx, *args, **kwargs)
@@ -489,7 +488,8 @@ class Database:
                     await transaction.commit()
                     raise
                 early = bool(tx._before_commit)
-                await tx._flush(once, msgspec.json.encode(result) if once is not None else None, early=early)
+                answer = msgspec.json.encode(result) if once is not None else None
+                await tx._flush(once, answer, early=early)
                 for step in tx._before_commit:
                     await step()
                 await tx.flush()
@@ -501,6 +501,8 @@ class Database:
                 raise
         for effect in tx._after_commit:
             await effect()
+        if answer is not None:
+            ANSWERED.set((result, answer))
         return result
 
     async def read(self, work: Callable[Concatenate[Tx, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:

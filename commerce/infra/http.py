@@ -20,7 +20,7 @@ from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
 from litestar.types import Message
 
-from commerce.infra.db import InProgress, KeyReused, Once, busy_or
+from commerce.infra.db import ANSWERED, InProgress, KeyReused, Once, busy_or
 from commerce.infra.log import REQUEST
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import (
@@ -365,11 +365,15 @@ def if_match_of(seen: IfMatchHeader = None) -> int | None:
 
 
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
-    """`ETag` of every answer whose view has a `version`. A coroutine, because Litestar runs a plain hook in a thread."""
+    """`ETag` of every answer whose view has a `version`, and the bytes of an answer that was encoded to be stored. A coroutine,
+    because Litestar runs a plain hook in a thread."""
     content = getattr(response, "content", None)
     tag = getattr(content, "entity_tag", None) or getattr(content, "version", None)
     if isinstance(tag, str | int):
         response.headers["ETag"] = f'"{tag}"'
+    answered = ANSWERED.get()
+    if answered is not None and content is not None and answered[0] is content:
+        response.content = answered[1]
     return response
 
 

@@ -44,7 +44,10 @@ async def listed(tx: Tx, variant_ids: Sequence[UUID], *, at: datetime) -> dict[U
 
     A variant without a price is absent.
     """
-    return {row.variant_id: ListPrice(**row) for row in await tx.rows(LISTED, variants=list(variant_ids), at=at)}
+    return {
+        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from)
+        for variant_id, amount, currency, valid_from in await tx.rows(LISTED, variants=list(variant_ids), at=at)
+    }
 
 
 async def quote(
@@ -55,7 +58,12 @@ async def quote(
     A variant without a price, or of a class without a rate, is absent: it cannot be sold. One statement.
     """
     rows = await tx.rows(QUOTE, variants=list(variant_ids), classes=list(tax_classes), at=at, zone=zone)
-    return {row.variant_id: Price(**row) for row in rows}
+    return {
+        variant_id: Price(
+            variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from, tax_basis_points=tax
+        )
+        for variant_id, amount, currency, valid_from, tax in rows
+    }
 
 
 async def history(tx: Tx, *, sku: str) -> PriceHistory:

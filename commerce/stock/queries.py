@@ -184,7 +184,8 @@ async def totals(
         for level in await levels(tx, variant_ids=variant_ids, bundles=bundles):
             sums[level.variant_id] = sums.get(level.variant_id, 0) + level.ats
         return sums
-    return {row.variant_id: row.total for row in await tx.rows(TOTALS, at=tx.at, variant_ids=list(variant_ids))}
+    rows = await tx.rows(TOTALS, at=tx.at, variant_ids=list(variant_ids))
+    return {variant_id: total for variant_id, total in rows}  # noqa: C416, a record is no pair for dict()
 
 
 OUTLOOK = f"""
