@@ -36,7 +36,7 @@ class Goods(Struct, frozen=True):
 
     def refusal(self, variant: catalog.Variant) -> str | None:
         """Why a variant cannot be bought; None when it can."""
-        reason = variant.refusal(self.at)
+        reason = catalog.refusal_of(variant, self.at)
         if reason is None and variant.id not in self.quotes:
             return "no_price"
         return reason

@@ -43,21 +43,23 @@ VARIANT = """
     JOIN catalog.return_policies r ON r.code = v.return_policy
 """
 STAMPED = f"""
-    SELECT s.stamp, s.id AS known_id, f.*
+    SELECT s.id, s.stamp, f.variant
     FROM (
-        SELECT v.id, xidsend(v.xmin) || xidsend(p.xmin) || xidsend(c.xmin) || xidsend(r.xmin) AS stamp
-        FROM catalog.variants v
+        SELECT v.id, xidsend(v.xmin) || xidsend(p.xmin) || xidsend(c.xmin) || xidsend(r.xmin) AS stamp,
+               substr(CAST(:stamps AS bytea), 16 * CAST(w.n AS int) - 15, 16) AS known
+        FROM %s WITH ORDINALITY AS w(name, n)
+        JOIN catalog.variants v ON %s = w.name
         JOIN catalog.products p ON p.id = v.product_id
         JOIN catalog.categories c ON c.id = p.category_id
         JOIN catalog.return_policies r ON r.code = v.return_policy
-        WHERE %s
     ) s
-    LEFT JOIN unnest(CAST(:known AS uuid[]), CAST(:stamps AS bytea[])) AS k(id, stamp) ON k.id = s.id AND k.stamp = s.stamp
-    LEFT JOIN LATERAL ({VARIANT} WHERE v.id = s.id AND k.id IS NULL OFFSET 0) f ON true
+    LEFT JOIN LATERAL (
+        SELECT to_json(whole) AS variant FROM ({VARIANT} WHERE v.id = s.id AND s.stamp <> s.known) AS whole OFFSET 0
+    ) f ON true
 """  # noqa: S608
 """Whole rows of those variants only that are not `known` by their present stamp: by which transactions each of its rows was written."""
-VARIANTS = STAMPED % "v.id = ANY(CAST(:ids AS uuid[]))"
-BY_SKUS = STAMPED % "v.sku = ANY(CAST(:skus AS text[]))"
+VARIANTS = STAMPED % ("unnest(CAST(:names AS uuid[]))", "v.id")
+BY_SKUS = STAMPED % ("unnest(CAST(:names AS text[]))", "v.sku")
 VARIANTS_IN = """
     SELECT v.id FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
@@ -73,46 +75,41 @@ def tracking_of(variant_id: str) -> str:
 
 
 def variant_of(values: dict[str, Any]) -> Variant:
-    """A row of VARIANT. A recall of a component stops its bundles."""
+    """A row of VARIANT, or its JSON. A recall of a component stops its bundles."""
     parts = values["components"]
     if parts is None:
         values["components"] = ()
     else:
-        values["components"] = msgspec.convert(parts, tuple[Component, ...])
         values["stop_sale_reason"] = values["stop_sale_reason"] or next(
             (p["stopped"] for p in parts if p["stopped"]), None
         )
-    return Variant(**values)
+    return msgspec.convert(values, Variant)
 
 
 async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
+    names = list(dict.fromkeys(ids))
     known = remembered.of(tx)
-    return {variant.id: variant for variant in await _stamped(tx, VARIANTS, known, known.named(ids), ids=list(ids))}
+    return {variant.id: variant for variant in await _stamped(tx, VARIANTS, known, names, names)}
 
 
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     """Variants by exact SKU; unknown ones are absent. One statement."""
+    names = list(dict.fromkeys(skus))
     known = remembered.of(tx)
-    named = known.named(known.ids[sku] for sku in skus if sku in known.ids)
-    return {variant.sku: variant for variant in await _stamped(tx, BY_SKUS, known, named, skus=list(skus))}
+    return {v.sku: v for v in await _stamped(tx, BY_SKUS, known, names, [known.ids.get(sku) for sku in names])}
 
 
 async def _stamped(
-    tx: Tx, statement: str, known: Remembered, named: dict[UUID, tuple[bytes, Variant]], **which: Any
+    tx: Tx, statement: str, known: Remembered, names: Sequence[Any], ids: Sequence[UUID | None]
 ) -> list[Variant]:
-    """What is as it was is not read again: its stamp, read in this statement, proves it (decisions/0032)."""
-    rows = await tx.rows(
-        statement, known=list(named), stamps=[stamp for stamp, _ in named.values()], **which
-    )
+    """What is as it was is not read again: its stamp, compared in this statement, proves it (decisions/0032)."""
+    before = known.named(ids)
     found = []
-    for row in rows:
-        if row[2] is None:
-            found.append(named[row[1]][1])
+    for variant_id, stamp, values in await tx.rows(statement, names=names, stamps=known.stamps(before, ids)):
+        if values is None:
+            found.append(before[variant_id][1])
             continue
-        values = dict(row)
-        stamp = values.pop("stamp")
-        del values["known_id"]
         variant = variant_of(values)
         found.append(variant)
         if tx.reads_only and not variant.components:

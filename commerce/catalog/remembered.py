@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from commerce.catalog.schemas import Variant
@@ -10,6 +10,9 @@ from commerce.infra.db import Tx
 
 MOST = 10_000
 """Some 30 MB; beyond, the one that was kept first goes."""
+
+NO_STAMP = bytes(16)
+"""Of no row: no transaction has the number 0."""
 
 
 class Remembered:
@@ -24,9 +27,15 @@ class Remembered:
         """By SKU; a SKU never moves to another variant."""
         self._variants: dict[UUID, tuple[bytes, Variant]] = {}
 
-    def named(self, ids: Iterable[UUID]) -> dict[UUID, tuple[bytes, Variant]]:
-        """What is remembered of these."""
-        return {id_: self._variants[id_] for id_ in ids if id_ in self._variants}
+    def named(self, ids: Iterable[UUID | None]) -> dict[UUID, tuple[bytes, Variant]]:
+        """What is remembered of these, with its stamps."""
+        kept = self._variants
+        return {id_: kept[id_] for id_ in ids if id_ is not None and id_ in kept}
+
+    @staticmethod
+    def stamps(named: Mapping[UUID, tuple[bytes, Variant]], ids: Iterable[UUID | None]) -> bytes:
+        """The stamps in the order of `ids`, one after the other; a stamp of no row where nothing is remembered."""
+        return b"".join([named[id_][0] if id_ is not None and id_ in named else NO_STAMP for id_ in ids])
 
     def keep(self, stamp: bytes, variant: Variant) -> None:
         """Remember how a variant is while its stamp is this one."""
