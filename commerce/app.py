@@ -32,6 +32,7 @@ from commerce.infra.http import (
     if_match_of,
     once_of,
     resolve_in_turn,
+    seen_of,
 )
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
@@ -106,6 +107,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),
+            "seen": Provide(seen_of, sync_to_thread=False),
         },
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=Documentation(

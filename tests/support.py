@@ -22,6 +22,7 @@ from commerce.catalog import tables as catalog_tables
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import Actor, system
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import mark_of
 from commerce.locations import tables as location_tables
 from commerce.prices import tables as price_tables
 from commerce.settings import Settings
@@ -63,6 +64,11 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid7().hex[-10:]}-{next(_numbers)}"
 
 
+def tag(cart: Any) -> str:
+    """The ETag of a cart, as its view says."""
+    return f'"{cart["version"]}.{mark_of(UUID(cart["id"]))}"' if cart["id"] else '"0"'
+
+
 class Store(msgspec.Struct, frozen=True):
     id: UUID
     code: str
@@ -76,7 +82,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One caller of the API: every unsafe request gets a fresh Idempotency-Key unless one is given."""
+    """One caller of the API: every unsafe request gets a fresh Idempotency-Key, a change of a cart also `If-Match: *`, unless one is given."""
 
     def __init__(self, http: AsyncTestClient[Litestar], token: str | None, actor: Actor | None = None) -> None:
         self.http = http
@@ -103,6 +109,8 @@ class Client:
         sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         if method != "GET":
             sent["Idempotency-Key"] = key or str(uuid7())
+            if path.startswith("/v1/carts/"):
+                sent["If-Match"] = "*"
         sent |= headers or {}
         if content is not None:
             return await self.http.request(

@@ -27,9 +27,10 @@ from commerce.carts.errors import (
 from commerce.carts.schemas import CartName, CartView, MergeCarts, MergeView, PutLine, PutLines
 from commerce.catalog import UnknownSku
 from commerce.infra.db import Database, Once
-from commerce.infra.http import StaleTag, problems, writes
+from commerce.infra.http import StaleTag, VersionRequired, problems, writes
 from commerce.infra.live import Live
 from commerce.kernel.actor import Actor
+from commerce.kernel.tags import Seen
 from commerce.kernel.text import Sku
 from commerce.settings import Settings
 
@@ -56,7 +57,9 @@ async def read_cart(
     operation_id="put_cart_line",
     tags=["shop"],
     guards=[auth.shopper],
-    responses=writes(StaleTag, UnknownSku, UnknownCart, CartClosed, StaleCart, NotSellable, OverMaximum, CartFull),
+    responses=writes(
+        VersionRequired, StaleTag, UnknownSku, UnknownCart, CartClosed, StaleCart, NotSellable, OverMaximum, CartFull
+    ),
 )
 async def put_cart_line(
     db: NamedDependency[Database],
@@ -64,7 +67,7 @@ async def put_cart_line(
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     live: NamedDependency[Live],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     cart: FromPath[CartName],
     sku: FromPath[Sku],
     data: JSONBody[PutLine],
@@ -72,7 +75,7 @@ async def put_cart_line(
     """Set how many of a SKU the cart holds; 0 takes it out. The first put makes the cart."""
     return await db.write_once(
         once, CartView, service.put, actor, cart=cart, sku=sku, command=data, currency=settings.currency,
-        expected=if_match, announce=live.publish,
+        seen=seen, announce=live.publish,
     )  # fmt: skip
 
 
@@ -82,7 +85,16 @@ async def put_cart_line(
     tags=["shop"],
     guards=[auth.shopper],
     responses=writes(
-        StaleTag, UnknownSku, UnknownCart, CartClosed, StaleCart, NotSellable, OverMaximum, CartFull, RepeatedSku
+        VersionRequired,
+        StaleTag,
+        UnknownSku,
+        UnknownCart,
+        CartClosed,
+        StaleCart,
+        NotSellable,
+        OverMaximum,
+        CartFull,
+        RepeatedSku,
     ),
 )
 async def put_cart_lines(
@@ -91,14 +103,14 @@ async def put_cart_lines(
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     live: NamedDependency[Live],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     cart: FromPath[CartName],
     data: JSONBody[PutLines],
 ) -> CartView:
     """Set how many of each named SKU the cart holds, all or none; lines that are not named stay."""
     return await db.write_once(
         once, CartView, service.put_many, actor, cart=cart, command=data, currency=settings.currency,
-        expected=if_match, announce=live.publish,
+        seen=seen, announce=live.publish,
     )  # fmt: skip
 
 
@@ -108,7 +120,7 @@ async def put_cart_lines(
     tags=["shop"],
     guards=[auth.shopper],
     status_code=200,
-    responses=writes(StaleTag, UnknownSku, UnknownCart, CartClosed, StaleCart),
+    responses=writes(VersionRequired, StaleTag, UnknownSku, UnknownCart, CartClosed, StaleCart),
 )
 async def remove_cart_line(
     db: NamedDependency[Database],
@@ -116,14 +128,14 @@ async def remove_cart_line(
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     live: NamedDependency[Live],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     cart: FromPath[CartName],
     sku: FromPath[Sku],
 ) -> CartView:
     """Take a SKU out of the cart; it need not be in it."""
     return await db.write_once(
         once, CartView, service.remove, actor, cart=cart, sku=sku, currency=settings.currency,
-        expected=if_match, announce=live.publish,
+        seen=seen, announce=live.publish,
     )  # fmt: skip
 
 
@@ -133,7 +145,7 @@ async def remove_cart_line(
     tags=["shop"],
     guards=[auth.shopper],
     status_code=200,
-    responses=writes(StaleTag, UnknownCart, CartClosed, StaleCart),
+    responses=writes(VersionRequired, StaleTag, UnknownCart, CartClosed, StaleCart),
 )
 async def clear_cart(
     db: NamedDependency[Database],
@@ -141,12 +153,12 @@ async def clear_cart(
     actor: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     live: NamedDependency[Live],
-    if_match: NamedDependency[int | None],
+    seen: NamedDependency[Seen],
     cart: FromPath[CartName],
 ) -> CartView:
     """Take everything out of the cart."""
     return await db.write_once(
-        once, CartView, service.clear, actor, cart=cart, currency=settings.currency, expected=if_match,
+        once, CartView, service.clear, actor, cart=cart, currency=settings.currency, seen=seen,
         announce=live.publish,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from commerce.kernel.money import Money
+from commerce.kernel.tags import mark_of
 from commerce.kernel.text import Sku
 
 MAX_LINES = 500
@@ -150,6 +151,11 @@ class CartView(Struct, frozen=True, kw_only=True):
     messages: list[CartMessage]
     """Those of all lines."""
 
+    @property
+    def entity_tag(self) -> str:
+        """Of the cart and its version: two that follow each other under `current` never share one."""
+        return f"{self.version}.{mark_of(self.id)}" if self.id is not None else "0"
+
 
 class MergedLine(Struct, frozen=True, kw_only=True):
     """What happened to a line of either cart.
@@ -174,6 +180,11 @@ class MergeView(Struct, frozen=True, kw_only=True):
     version: int
     cart: CartView
     lines: list[MergedLine]
+
+    @property
+    def entity_tag(self) -> str:
+        """The cart's."""
+        return self.cart.entity_tag
 
 
 class RefusedLine(Struct, frozen=True, kw_only=True, omit_defaults=True):

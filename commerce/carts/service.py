@@ -42,6 +42,7 @@ from commerce.infra import outbox
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import ANY, Seen, mark_of
 
 Announce = Callable[[str], Awaitable[None]]
 """Tells open screens that a topic changed (`Live.publish`)."""
@@ -157,16 +158,16 @@ async def put(
     sku: str,
     command: PutLine,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> CartView:
     """Set the absolute quantity of a SKU in the caller's cart; 0 removes it. Makes the cart when he has none.
 
-    Raises UnknownSku, NotSellable, OverMaximum, CartFull, UnknownCart, CartClosed; StaleCart when `expected` (If-Match) is
+    Raises UnknownSku, NotSellable, OverMaximum, CartFull, UnknownCart, CartClosed; StaleCart when `seen` (If-Match) is
     not the cart's version.
     """
     return await _put(
-        tx, actor, cart=cart, puts={sku: command.quantity}, expected=expected, currency=currency, announce=announce
+        tx, actor, cart=cart, puts={sku: command.quantity}, seen=seen, currency=currency, announce=announce
     )
 
 
@@ -177,7 +178,7 @@ async def put_many(
     cart: str,
     command: PutLines,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> CartView:
     """Like `put` for many SKUs: all of them or none. Raises also RepeatedSku."""
@@ -186,7 +187,7 @@ async def put_many(
         if line.sku in puts:
             raise RepeatedSku(sku=line.sku)
         puts[line.sku] = line.quantity
-    return await _put(tx, actor, cart=cart, puts=puts, expected=expected, currency=currency, announce=announce)
+    return await _put(tx, actor, cart=cart, puts=puts, seen=seen, currency=currency, announce=announce)
 
 
 async def remove(
@@ -196,12 +197,12 @@ async def remove(
     cart: str,
     sku: str,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> CartView:
     """Take a SKU out of the caller's cart; it need not be there. Raises UnknownSku, UnknownCart, CartClosed, StaleCart."""
     taken = await _take_out(tx, actor, cart=cart, skus=[sku])
-    await _refuse_stale(tx, taken, expected, currency)
+    await _refuse_stale(tx, taken, seen, currency)
     if taken is None:
         return empty_view(currency)
     kept = [line for line in taken.before if line.sku != sku]
@@ -217,12 +218,12 @@ async def clear(
     *,
     cart: str,
     currency: str,
-    expected: int | None = None,
+    seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> CartView:
     """Take everything out of the caller's cart. Raises UnknownCart, CartClosed, StaleCart."""
     taken = await _take_out(tx, actor, cart=cart, everything=True)
-    await _refuse_stale(tx, taken, expected, currency)
+    await _refuse_stale(tx, taken, seen, currency)
     if taken is None:
         return empty_view(currency)
     _changed(tx, actor, taken, [line.variant_id for line in taken.before], announce)
@@ -332,12 +333,12 @@ async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
 
 
 async def _put(
-    tx: Tx, actor: Actor, *, cart: str, puts: Mapping[str, int], expected: int | None, currency: str,
+    tx: Tx, actor: Actor, *, cart: str, puts: Mapping[str, int], seen: Seen, currency: str,
     announce: Announce | None,
 ) -> CartView:  # fmt: skip
     """Set quantities. Four statements for any number of lines: cart, catalog, prices, stock."""
     taken = await _take_out(tx, actor, cart=cart, skus=list(puts), create=any(puts.values()))
-    await _refuse_stale(tx, taken, expected, currency)
+    await _refuse_stale(tx, taken, seen, currency)
     if taken is None:
         return empty_view(currency)
     kept = [line for line in taken.before if line.sku not in puts]
@@ -368,16 +369,16 @@ def _refuse_unknown(variants: Mapping[str, catalog.Variant], skus: Iterable[str]
             raise catalog.UnknownSku(sku=sku)
 
 
-async def _refuse_stale(tx: Tx, taken: _Taken | None, expected: int | None, currency: str) -> None:
+async def _refuse_stale(tx: Tx, taken: _Taken | None, seen: Seen, currency: str) -> None:
     """Raise StaleCart, with the cart as it is, when the caller saw another version."""
     version = taken.version - 1 if taken is not None else 0
-    if expected is None or expected == version:
+    if seen.is_of(version, mark_of(taken.id if taken is not None and version > 0 else None)):
         return
     cart = empty_view(currency)
     if taken is not None and version > 0:
         _, goods = await _goods(tx, taken.before)
         cart = view_of(goods, taken.before, cart=taken.id, version=version, currency=currency)
-    raise StaleCart(seen=expected, version=version, cart=cart)
+    raise StaleCart(seen=seen.version, version=version, cart=cart)
 
 
 async def _take_out(

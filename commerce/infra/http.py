@@ -33,6 +33,7 @@ from commerce.kernel.errors import (
     Unauthenticated,
 )
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import ANY, Seen
 
 log = structlog.get_logger()
 
@@ -346,6 +347,17 @@ IfMatchHeader = Annotated[
 ]
 
 
+RequiredIfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        required=False,
+        description='Required: the ETag of the state you saw, e.g. `"7.184467"`; `"0"` when there was nothing yet; `*` for any.',
+    ),
+]
+TAG = re.compile(r'(?:W/)?"(\d{1,9}(?:\.\d{1,9})*)"', re.ASCII)
+
+
 class StaleTag(Malformed):
     code = "bad-if-match"
     title = "If-Match does not parse"
@@ -354,14 +366,33 @@ class StaleTag(Malformed):
     detail_ru = 'Передайте ETag в том виде, в котором он получен, например `"7"`, или `*`.'
 
 
-def if_match_of(seen: IfMatchHeader = None) -> int | None:
+def if_match_of(tag: IfMatchHeader = None) -> int | None:
     """The version in If-Match, the first number of a tag of several; None when absent or `*`. Raises StaleTag when it does not parse."""
-    if seen is None or seen.strip() == "*":
+    if tag is None or tag.strip() == "*":
         return None
-    match = re.fullmatch(r'(?:W/)?"(\d{1,9})(?:\.\d{1,9})*"', seen.strip(), re.ASCII)
+    return _read_tag(tag)[0]
+
+
+def _read_tag(tag: str) -> list[int]:
+    match = TAG.fullmatch(tag.strip())
     if match is None:
         raise StaleTag
-    return int(match[1])
+    return [int(part) for part in match[1].split(".")]
+
+
+def seen_of(tag: RequiredIfMatch = None) -> Seen:
+    """The state in If-Match, where a change needs one. Raises VersionRequired when absent, StaleTag when it does not parse."""
+    if tag is None:
+        raise VersionRequired
+    if tag.strip() == "*":
+        return ANY
+    version, *marks = _read_tag(tag)
+    return Seen(version, marks[0] if marks else None)
+
+
+def is_seen(seen: str | None, tag: str) -> bool:
+    """Whether If-None-Match names this ETag (RFC 9110 section 13.1.2)."""
+    return seen is not None and any(one.strip().removeprefix("W/") in ("*", f'"{tag}"') for one in seen.split(","))
 
 
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
@@ -486,9 +517,11 @@ __all__ = [
     "actor_of",
     "add_entity_tag",
     "if_match_of",
+    "is_seen",
     "language_of",
     "once_of",
     "problems",
     "resolve_in_turn",
+    "seen_of",
     "writes",
 ]

@@ -11,7 +11,8 @@ import pytest
 from commerce import prices
 from commerce.infra.db import Tx
 from commerce.kernel.ids import uuid7
-from tests.support import Client, Item, Shop, clock
+from tests.orders.story import order_body
+from tests.support import Client, Item, Shop, clock, tag
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -75,7 +76,7 @@ async def test_a_line_is_answered_with_the_priced_cart(shop: Shop) -> None:
     await shop.stock(await shop.store(), item, 3)
     answer = await put(client, item, 2)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["etag"] == '"1"'
+    assert answer.headers["etag"] == tag(answer.json())
     view = answer.json()
     assert str(UUID(view["id"])) == view.pop("id")
     (line,) = view.pop("lines")
@@ -111,7 +112,7 @@ async def test_a_line_is_answered_with_the_priced_cart(shop: Shop) -> None:
     }
     read = await client.get("/v1/carts/current")
     assert read.json() == answer.json()
-    assert read.headers["etag"] == '"1"'
+    assert read.headers["etag"] == tag(read.json())
 
 
 async def test_quantities_are_absolute_and_zero_removes(shop: Shop) -> None:
@@ -335,7 +336,7 @@ async def test_repeated_key(shop: Shop) -> None:
     first = await put(client, item, 1, key=key)
     await put(client, item, 5)
     replay = await put(client, item, 1, key=key)
-    assert (replay.status_code, replay.json(), replay.headers["etag"]) == (200, first.json(), '"1"')
+    assert (replay.status_code, replay.json(), replay.headers["etag"]) == (200, first.json(), tag(first.json()))
     assert (await current(client))["lines"][0]["quantity"] == 5
     other = await put(client, item, 2, key=key)
     assert (other.status_code, other.json()["type"]) == (409, "/problems/idempotency-key-reused")
@@ -366,6 +367,38 @@ async def test_if_match(shop: Shop) -> None:
     assert (await put(client, other, 1, headers={"If-Match": '"1"'})).json()["version"] == 2
     assert (await put(client, other, 2, headers={"If-Match": "*"})).json()["version"] == 3
     assert (await put(client, other, 2, headers={"If-Match": "three"})).status_code == 400
+
+
+async def test_every_change_says_what_it_has_seen(shop: Shop) -> None:
+    client = await shop.shopper()
+    item = await shop.item()
+    shown = (await put(client, item, 1)).json()
+    for method, path, body in (
+        ("PUT", f"/v1/carts/current/lines/{item.sku}", {"quantity": 2}),
+        ("PUT", f"/v1/carts/{shown['id']}/lines", {"lines": [{"sku": item.sku, "quantity": 2}]}),
+        ("DELETE", f"/v1/carts/current/lines/{item.sku}", None),
+        ("DELETE", "/v1/carts/current/lines", None),
+    ):
+        sent = {"Authorization": f"Bearer {client.token}", "Idempotency-Key": str(uuid7())}
+        answer = await client.http.request(method, path, json=body, headers=sent)
+        assert (answer.status_code, answer.json()["type"]) == (428, "/problems/version-required"), method
+    assert await current(client) == shown
+
+
+async def test_the_next_cart_is_not_mistaken_for_the_one_before(shop: Shop) -> None:
+    """Both are version 1 under `current`: what was seen of the first allows no change of the second."""
+    phone = await shop.shopper("app")
+    laptop = await shop.shopper("site", person=phone.actor.subject)
+    item, store = await shop.item(price=100), await shop.store()
+    await shop.stock(store, item, 5)
+    first = await put(phone, item, 1)
+    assert (await laptop.post("/v1/orders", order_body(store, 100))).status_code == 201
+    second = (await put(laptop, item, 4)).json()
+    assert (second["version"], second["id"] != first.json()["id"]) == (1, True)
+    late = await put(phone, item, 2, headers={"If-Match": first.headers["etag"]})
+    assert (late.status_code, late.json()["cart"]) == (412, second)
+    assert await current(phone) == second
+    assert (await put(phone, item, 2, headers={"If-Match": tag(second)})).json()["version"] == 2
 
 
 @pytest.mark.parametrize(

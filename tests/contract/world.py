@@ -328,6 +328,8 @@ class World:
     def call(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
         """One request that succeeds; the administrator's unless another token is given."""
         headers = {"Authorization": f"Bearer {token or self.ground.admin}", "Idempotency-Key": str(uuid7())}
+        if path.startswith("/v1/carts/"):
+            headers["If-Match"] = "*"
         answer = self.http.request(method, path, json=body, headers=headers)
         assert answer.is_success, f"{method} {path}: {answer.text}"
         return answer.json() if answer.content else None

@@ -107,7 +107,7 @@ class Stream:
 
 
 def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid4())}
+    return {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid4()), "If-Match": "*"}
 
 
 def test_a_day_of_the_whole_shop(data: Path) -> None:
