@@ -55,17 +55,20 @@ NO_GOODS = Goods(datetime.min.replace(tzinfo=UTC), {}, {}, {}, {})
 
 
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
-    """Prices and stock of the variants: two statements, none for none; one more where something may be waited for."""
+    """Prices and stock of the variants: one statement, none for none; two where there are bundles or something may be waited for."""
     found = {variant.id: variant for variant in variants}
     if not found:
         return NO_GOODS
     ids = list(found)
-    quotes = await prices.listed(tx, ids, at=tx.at)
     bundles = {
         variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
         for variant in found.values() if variant.bundle
     }  # fmt: skip
     waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
+    if not bundles and not waiting:
+        quotes, totals = await tx.both(prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at))
+        return Goods(tx.at, found, quotes, totals, {})
+    quotes = await prices.listed(tx, ids, at=tx.at)
     totals, plans = await stock.outlook(tx, ids, waiting, bundles)
     announced: dict[UUID, list[stock.Expected]] = {}
     for plan in plans:

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -37,6 +37,7 @@ from commerce.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 ATTEMPTS = 3
 RETRIED = {"40001", "40P01"}
@@ -154,6 +155,15 @@ def _shifted(statement: str, by: int) -> str:
     return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + by}", statement)
 
 
+class Question(msgspec.Struct, Generic[R], frozen=True):
+    """What a room can say with others in one statement: constant SQL for exactly one row of `columns` columns, and how to read them."""
+
+    statement: str
+    columns: int
+    values: dict[str, Any]
+    read: Callable[..., R]
+
+
 class Tx:
     """One transaction (or one read) of a verb, and its business time `at`.
 
@@ -211,6 +221,14 @@ class Tx:
         """The first column of the first row, or None."""
         row = await self.first(statement, parameters, **values)
         return None if row is None else row[0]
+
+    async def both(self, one: Question[R], other: Question[S]) -> tuple[R, S]:
+        """The answers to two questions from one statement, so of one snapshot. What both name alike is the same."""
+        row = await self.one(
+            f"SELECT one.*, other.* FROM ({one.statement}) AS one CROSS JOIN ({other.statement}) AS other",
+            **one.values, **{name: value for name, value in other.values.items() if name not in one.values},
+        )  # fmt: skip
+        return one.read(*row[: one.columns]), other.read(*row[one.columns :])
 
     def queue(self, table: Table, **values: Any) -> None:
         """Add one row to be inserted just before the commit, with all other queued rows, as ONE statement.
