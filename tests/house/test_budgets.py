@@ -119,6 +119,15 @@ async def test_cart(shop: Shop, api: Database, many: list[Item], lines: int) -> 
     await within(api, "put a cart line", put_one, 200)
 
 
+async def test_authentication_asks_nothing(shop: Shop, api: Database) -> None:
+    """All that a read asks is about the cart: who reads it is known from his token (DESIGN 12)."""
+    shopper = await shop.shopper()
+    await spent(api, lambda: shopper.get("/v1/carts/current"), 200)
+    (statement,) = await spent(api, lambda: shopper.get("/v1/carts/current"), 200)
+    assert "FROM carts.carts" in statement
+    assert "auth." not in statement
+
+
 @pytest.mark.parametrize("lines", LINES)
 async def test_place_and_collect(shop: Shop, api: Database, store: Store, items: list[Item], lines: int) -> None:
     wanted = [(item, 1) for item in items[:lines]]
