@@ -38,7 +38,9 @@ def id_of(cart: str) -> UUID | None:
 
 def line_of(row: Row, first: int) -> CartLine:
     """A line from a row that has the columns of LINE from the `first` on: by position, as a cart may have hundreds."""
-    variant_id, sku, quantity, unit_price_seen, added_at, added_channel, added_device, changed_at = row[first : first + 8]
+    variant_id, sku, quantity, unit_price_seen, added_at, added_channel, added_device, changed_at = row[
+        first : first + 8
+    ]
     return CartLine(
         variant_id=variant_id,
         sku=sku,

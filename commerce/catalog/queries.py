@@ -15,7 +15,6 @@ from commerce.catalog.remembered import Remembered
 from commerce.catalog.schemas import (
     BarcodeView,
     CategoryView,
-    Component,
     ComponentView,
     ProductView,
     QuantityUnit,

@@ -48,8 +48,7 @@ class Remembered:
 
 def of(tx: Tx) -> Remembered:
     """What this process remembers of the transaction's database."""
-    found = tx.memory.get("catalog")
+    found: Remembered | None = tx.memory.get("catalog")
     if found is None:
         found = tx.memory["catalog"] = Remembered()
-    assert isinstance(found, Remembered)
     return found

@@ -125,9 +125,7 @@ async def put_and_read_cart(step: Step) -> None:
     shopper: Shopper = step.supply
     line, sku = {"quantity": step.random.randint(2, 9)}, step.random.choice(shopper.skus)
     seen = f'"{SEEN.get(shopper.token, 1)}"'
-    await step.ask(
-        "PUT", f"/v1/carts/current/lines/{sku}", 200, token=shopper.token, body=line, key=True, seen=seen
-    )
+    await step.ask("PUT", f"/v1/carts/current/lines/{sku}", 200, token=shopper.token, body=line, key=True, seen=seen)
     cart = await step.ask("GET", "/v1/carts/current", 200, token=shopper.token)
     SEEN[shopper.token] = msgspec.json.decode(cart, type=Seen).version
 

@@ -45,7 +45,7 @@ async def test_what_did_not_change_is_not_read_again(shop: Shop, db: Database) -
         ("UPDATE catalog.variants SET stop_sale_reason = 'recall' WHERE id = :variant", "stop_sale_reason", "recall"),
         ("UPDATE catalog.variants SET maximum_per_order = 3 WHERE id = :variant", "maximum_per_order", 3),
         ("UPDATE catalog.products SET published = false WHERE id = :product", "published", False),
-        ("UPDATE catalog.products SET title = '{\"en\": \"New\"}' WHERE id = :product", "title", {"en": "New"}),
+        ('UPDATE catalog.products SET title = \'{"en": "New"}\' WHERE id = :product', "title", {"en": "New"}),
         (
             "UPDATE catalog.categories SET path = ARRAY['up', code] WHERE id = (SELECT category_id FROM catalog.products WHERE id = :product)",
             "category_path",

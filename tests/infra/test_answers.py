@@ -14,7 +14,9 @@ from tests.support_statements import count_statements
 
 
 async def test_two_questions_are_one_statement(db: Database) -> None:
-    first = Question("SELECT CAST(:n AS int) AS a, CAST(:word AS text) AS b", 2, {"n": 7, "word": "x"}, lambda a, b: (a, b))
+    first = Question(
+        "SELECT CAST(:n AS int) AS a, CAST(:word AS text) AS b", 2, {"n": 7, "word": "x"}, lambda a, b: (a, b)
+    )
     other = Question("SELECT CAST(:n AS int) + 1 AS a", 1, {"n": 7}, lambda a: a)
 
     async def ask(tx: Tx) -> tuple[tuple[int, str], int]:
