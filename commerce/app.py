@@ -22,6 +22,7 @@ from commerce import auth, parts
 from commerce.documentation import Documentation, documentation_page, problem_instead_of_page
 from commerce.infra import log
 from commerce.infra.db import Database
+from commerce.infra.delivery import Post, post_of
 from commerce.infra.health import ROUTES as HEALTH
 from commerce.infra.http import (
     EXCEPTION_HANDLERS,
@@ -57,6 +58,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     read_bounds()
     db = Database.open(settings, clock=clock, name="commerce-api")
     live = Live(settings.redis_url)
+    delivery = post_of(settings)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
 
     @asynccontextmanager
@@ -76,6 +78,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             with contextlib.suppress(asyncio.CancelledError):
                 await fresh
             await live.close()
+            await delivery.close()
             await db.close()
 
     def provide_db() -> Database:
@@ -83,6 +86,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
 
     def provide_live() -> Live:
         return live
+
+    def provide_delivery() -> Post:
+        return delivery
 
     def provide_settings() -> Settings:
         return settings
@@ -92,6 +98,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     )
     assets.guards = [auth.public]
     ours = [*HEALTH, *parts.routes()]
+    if settings.environment in ("development", "test"):
+        ours += parts.development_routes()
     app = Api(
         route_handlers=[*ours, documentation_page, assets],
         lifespan=[lifespan],
@@ -103,6 +111,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         dependencies={
             "db": Provide(provide_db, sync_to_thread=False),
             "live": Provide(provide_live, sync_to_thread=False),
+            "delivery": Provide(provide_delivery, sync_to_thread=False),
             "settings": Provide(provide_settings, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),

@@ -43,8 +43,9 @@ INTRODUCTION = """\
 One retailer's backend: site, app, kiosk, till and staff see one catalog, one price list, one stock, one cart, one order history.
 
 **Who calls.** Send `Authorization: Bearer` with one of: the publishable key of a frontend, the key of a till or kiosk, the token of a
-shopper (`POST /v1/auth/anonymous`, `…/sign-up`, `…/sign-in`), the token of a member of staff (`POST /v1/auth/staff/sign-in`). The
-channel of everything you do follows from the credential. Access tokens live for ten minutes: `POST /v1/auth/refresh`.
+shopper (`POST /v1/auth/anonymous`, `…/codes` and `…/codes/{id}/sign-in`, `…/sign-in` with a password), the token of a member of staff
+(`POST /v1/auth/staff/sign-in`). The channel of everything you do follows from the credential. Access tokens live for ten minutes:
+`POST /v1/auth/refresh`.
 
 **Doing things once.** Every unsafe request but those that hand out tokens or only try something out needs an `Idempotency-Key`,
 new for each act and the same on each retry of it: however often it arrives, it happens once, and each answer is the first one's.
@@ -97,6 +98,11 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
 STAFF_OR_DEVICE = ("staff_token", "device_key")
 
 PARAMETERS = {
+    "challenge_id": "Id under which the code was asked for",
+    "customer": "Id of a customer",
+    "identifier": "Id of an identifier, as listed",
+    "name": "Beginning of the name",
+    "system": "Code of the other system, with `external_id`",
     "after": "`next_after` of the page before; left out: from the beginning",
     "brand": "Exactly this brand",
     "cursor": "`next_cursor` of the page before; left out: the first page",
@@ -115,10 +121,18 @@ PARAMETERS = {
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "sign_in_anonymously": {"device_name": "iPhone"},
-    "sign_up": {"email": "anna@example.com", "password": "klyukva-fonar-7", "name": "Анна Иванова", "language": "ru"},
+    "ask_code": {"phone": "+79000000101", "language": "ru"},
+    "sign_in_by_code": {"code": "048213", "name": "Анна Иванова", "device_name": "iPhone"},
+    "sign_out_everywhere": {"keep_current": True},
+    "set_my_password": {"new_password": "klyukva-fonar-7", "current_password": None},
+    "add_my_contact": {"email": "anna@example.com"},
+    "verify_my_contact": {"challenge_id": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10", "code": "048213", "merge": False},
+    "add_customer_identifier": {"kind": "external", "system": "erp", "value": "000118"},
+    "merge_customers": {"loser": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d11", "reason": "Same card, same telephone"},
+    "unmerge_customer": {"reason": "Mother and daughter"},
     "sign_in": {"email": "irina.sokolova@example.com", "password": "beryoza-fonar-111"},
     "sign_in_staff": {"login": "olga.msk", "password": "klyukva-veslo-11"},
-    "change_me": {"name": "Анна Петрова", "phone": None},
+    "change_me": {"name": "Анна Петрова"},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "place_order": {

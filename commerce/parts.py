@@ -24,6 +24,11 @@ def routes() -> list[Any]:
     return _collect("routes", "ROUTES")
 
 
+def development_routes() -> list[Any]:
+    """What only developers and tests may call: `DEVELOPMENT_ROUTES` of every routes.py. Never mounted in production."""
+    return _collect("routes", "DEVELOPMENT_ROUTES")
+
+
 def subscribers() -> list[Subscriber]:
     """`SUBSCRIBERS` of every tasks.py."""
     return _collect("tasks", "SUBSCRIBERS")

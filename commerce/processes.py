@@ -242,6 +242,10 @@ class _Supervisor:
         production = self.given.get("ENVIRONMENT") == "production"
         if production and not self.given.get("SECRET_KEY"):
             raise _Refused("ENVIRONMENT is production: give SECRET_KEY, at least 32 random characters, kept secret.")
+        if production and not self.given.get("CODE_DELIVERY_URL"):
+            raise _Refused(
+                "ENVIRONMENT is production: give CODE_DELIVERY_URL and CODE_DELIVERY_SECRET, the service that sends one-time codes."
+            )
         own = bool(self.given.get("DATABASE_URL"))
         self.embedded.claim()
         self._stop_leftovers()

@@ -48,6 +48,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `currency`. 0: every variance does."""
     show_quantities: bool = False
     """Shoppers see how many units there are, not only whether there are many, few or none."""
+    code_delivery_url: str | None = None
+    """Where one-time codes are posted as JSON, `https://…`; required in production. The developer's log when absent."""
+    code_delivery_secret: str | None = None
+    """What that service knows us by: sent as a bearer token. At least 16 characters."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -73,10 +77,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             values["secret_key"] = secrets.token_urlsafe(32)
         if len(str(values["secret_key"])) < 32:
             raise SettingsError("SECRET_KEY is too short: give at least 32 random characters.")
+        _check_delivery(values, production=environment == "production")
         try:
             return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsError(f"A setting does not parse: {error}") from error
+
+
+def _check_delivery(values: Mapping[str, object], *, production: bool) -> None:
+    url, secret = values.get("code_delivery_url"), values.get("code_delivery_secret")
+    if url is None:
+        if production:
+            raise SettingsError(
+                "CODE_DELIVERY_URL is not set. Production needs the service that sends one-time codes; without it nobody can sign in."
+            )
+        return
+    if not str(url).startswith(("https://", "http://")):
+        raise SettingsError("CODE_DELIVERY_URL is no address: give https://… (or http://… within your own network).")
+    if secret is None or len(str(secret)) < 16:
+        raise SettingsError("CODE_DELIVERY_SECRET is missing or too short: give at least 16 characters.")
 
 
 def default_data_folder(environ: Mapping[str, str] = os.environ) -> Path:

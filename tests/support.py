@@ -15,8 +15,8 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from commerce.auth import codes, tokens
 from commerce.auth import tables as auth_tables
-from commerce.auth import tokens
 from commerce.auth.permissions import grants
 from commerce.catalog import tables as catalog_tables
 from commerce.infra.db import Database, Tx
@@ -227,6 +227,49 @@ class Shop:
 
             await self.db.write(work)
         return self._issue(Actor(kind="shopper", subject=principal, channel=channel, known=known))
+
+    async def code_for(
+        self, asker: Client, *, phone: str | None = None, email: str | None = None, verify: bool = False
+    ) -> tuple[str, str]:
+        """Ask for a one-time code to a phone or an e-mail; the challenge's id and the code that was sent."""
+        path = "/v1/me/identifiers" if verify else "/v1/auth/codes"
+        answer = await asker.post(path, {"phone": phone, "email": email})
+        assert answer.status_code == 202, answer.text
+        challenge = answer.json()["challenge_id"]
+        return challenge, await self.code_of(challenge)
+
+    async def code_of(self, challenge: str) -> str:
+        """The code of a challenge as it was sent last."""
+
+        async def work(tx: Tx) -> str:
+            shown = await codes.shown(tx, challenge=UUID(challenge), secret_key=self.settings.secret_key)
+            return shown.code
+
+        return await self.db.read(work)
+
+    def bearer(self, answer: httpx.Response) -> Client:
+        """The caller of an answer with tokens."""
+        assert answer.status_code == 201, answer.text
+        token = answer.json()["access_token"]
+        read = tokens.read(token, secret_key=self.settings.secret_key, at=self.db.clock())
+        assert read is not None
+        return Client(self.http, token, read[0])
+
+    async def signed_up(
+        self,
+        asker: Client | None = None,
+        *,
+        channel: str = "site",
+        email: str | None = None,
+        phone: str | None = None,
+        **command: Any,
+    ) -> Client:
+        """Somebody who comes in by a one-time code, as HTTP does it: by a fresh e-mail unless one or a phone is given. `command`: name,
+        language, password, device_name. `asker`: a frontend, or the anonymous shopper he is so far."""
+        caller = asker or await self.client(channel)
+        told = None if phone else email or f"{unique('anna')}@example.com"
+        challenge, code = await self.code_for(caller, phone=phone, email=told)
+        return self.bearer(await caller.post(f"/v1/auth/codes/{challenge}/sign-in", {"code": code} | command))
 
     async def staff(self, role: str, *locations: str, channel: str = "till") -> Client:
         """A member of staff with one role at the locations (`*` when none are named)."""

@@ -5,7 +5,11 @@ Promises: everything is denied unless a guard says otherwise; a revocation holds
 keys as SHA-256, passwords as argon2id, access and refresh tokens not at all.
 """
 
+from commerce.auth.codes import Proven, Purpose, not_sent
+from commerce.auth.codes import ask as ask_code
+from commerce.auth.codes import settle as settle_code
 from commerce.auth.errors import (
+    CodeOver,
     CodeReserved,
     CodeTaken,
     MayNotGrant,
@@ -14,10 +18,13 @@ from commerce.auth.errors import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     TooManyAttempts,
+    TooManyCodes,
     UnknownChannel,
+    UnknownSession,
+    WrongCode,
     WrongPassword,
 )
-from commerce.auth.flow import identity, tokens_of
+from commerce.auth.flow import identity, sealed, tokens_of
 from commerce.auth.guards import (
     at_store,
     authenticate,
@@ -36,8 +43,18 @@ from commerce.auth.guards import (
 )
 from commerce.auth.keyring import KeyRing
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, proof_of
-from commerce.auth.schemas import Confidential, CreateChannel, DeviceName, RoleGrant, Tokens
+from commerce.auth.queries import device_code, proof_of, sessions_of
+from commerce.auth.schemas import (
+    CodeSent,
+    Confidential,
+    CreateChannel,
+    DeviceName,
+    OneTimeCode,
+    RoleGrant,
+    SessionView,
+    SignOutEverywhere,
+    Tokens,
+)
 from commerce.auth.service import (
     COUNTER,
     Proof,
@@ -47,18 +64,24 @@ from commerce.auth.service import (
     create_device,
     create_shopper,
     create_staff,
+    end_session,
     end_sessions,
     erase_person,
     export_person,
+    forget_passwords,
+    proved_lately,
     set_password,
     settle,
+    sign_out_everywhere,
     start_session,
 )
 from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
     "COUNTER",
+    "CodeOver",
     "CodeReserved",
+    "CodeSent",
     "CodeTaken",
     "Confidential",
     "CreateChannel",
@@ -68,18 +91,27 @@ __all__ = [
     "NewPassword",
     "NotAtThisStore",
     "NotYourLocation",
+    "OneTimeCode",
     "Password",
     "Proof",
+    "Proven",
+    "Purpose",
     "RefreshTokenInvalid",
     "RefreshTokenReused",
     "RoleGrant",
+    "SessionView",
+    "SignOutEverywhere",
     "Started",
     "Tokens",
     "TooManyAttempts",
+    "TooManyCodes",
     "UnknownChannel",
+    "UnknownSession",
     "Verified",
+    "WrongCode",
     "WrongPassword",
     "anonymous_shopper",
+    "ask_code",
     "at_store",
     "authenticate",
     "buyer",
@@ -93,18 +125,26 @@ __all__ = [
     "derived_code",
     "device",
     "device_code",
+    "end_session",
     "end_sessions",
     "erase_person",
     "everywhere",
     "export_person",
+    "forget_passwords",
     "hash_password",
     "identity",
     "known_shopper",
+    "not_sent",
     "proof_of",
+    "proved_lately",
     "public",
+    "sealed",
+    "sessions_of",
     "set_password",
     "settle",
+    "settle_code",
     "shopper",
+    "sign_out_everywhere",
     "signed_in",
     "staff",
     "staff_member",

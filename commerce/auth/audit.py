@@ -33,4 +33,21 @@ INVARIANTS = [
         "every member of staff has a role",
         "SELECT s.id FROM auth.staff s WHERE NOT EXISTS (SELECT 1 FROM auth.staff_roles r WHERE r.staff_id = s.id)",
     ),
+    Invariant(
+        10,
+        "an asker has one live code for a contact at most",
+        """
+        SELECT a.id, b.id AS other FROM auth.challenges a JOIN auth.challenges b
+            ON b.identity = a.identity AND b.purpose = a.purpose AND b.principal_id IS NOT DISTINCT FROM a.principal_id AND b.id > a.id
+        WHERE a.settled_at IS NULL AND b.created_at < a.expires_at
+        """,
+    ),
+    Invariant(
+        10,
+        "every code is under the limits of its contact",
+        """
+        SELECT c.id FROM auth.challenges c LEFT JOIN auth.code_limits l ON l.identity = c.identity
+        WHERE l.identity IS NULL OR cardinality(l.misses) < c.attempts AND l.used_at < c.expires_at
+        """,
+    ),
 ]

@@ -22,8 +22,46 @@ class TooManyAttempts(TooMany):
     code = "too-many-attempts"
     title = "Too many wrong guesses"
     title_ru = "Слишком много неверных попыток"
-    detail = "This login rests after too many wrong passwords. Try again after the time in Retry-After."
-    detail_ru = "Вход с этим логином временно закрыт из-за неверных паролей. Повторите через время из Retry-After."
+    detail = (
+        "This way of signing in rests after too many wrong passwords or codes. Try again after the time in Retry-After."
+    )
+    detail_ru = (
+        "Этот способ входа временно закрыт из-за неверных паролей или кодов. Повторите через время из Retry-After."
+    )
+
+
+class TooManyCodes(TooMany):
+    code = "too-many-codes"
+    title = "A code was sent not long ago"
+    title_ru = "Код уже отправлен"
+    detail = (
+        "Wait for the code that was sent: another one is sent after the time in Retry-After, at most five in an hour."
+    )
+    detail_ru = (
+        "Дождитесь отправленного кода: новый можно запросить через время из Retry-After, не чаще пяти раз в час."
+    )
+
+
+class WrongCode(Unauthenticated):
+    """Kept: the attempt counters outlive the refusal."""
+
+    kept = True
+    code = "wrong-code"
+    title = "Wrong code"
+    title_ru = "Неверный код"
+    detail = "This is not the code that was sent last. So many attempts are left: {attempts_left}."
+    detail_ru = "Это не тот код, который отправлен последним. Осталось попыток: {attempts_left}."
+    members_schema: ClassVar[dict[str, Any]] = {"attempts_left": int}
+
+
+class CodeOver(Unauthenticated):
+    """The same for a code that never was, was used, has expired or was guessed at too often."""
+
+    code = "code-over"
+    title = "This code opens nothing any more"
+    title_ru = "Этот код больше не действует"
+    detail = "The code was used, has expired or was tried too often. Ask for another one."
+    detail_ru = "Код уже использован, истёк или введён неверно слишком много раз. Запросите новый."
 
 
 class RefreshTokenReused(Unauthenticated):

@@ -54,6 +54,11 @@ def identity(settings: Settings, kind: str, value: str) -> str:
     return tokens.keyed_hash(settings.secret_key, f"identity {kind}", value)
 
 
+def sealed(settings: Settings, text: str) -> str:
+    """The keyed hash that stands for an input with a password in it, where a repetition must be known again."""
+    return tokens.keyed_hash(settings.secret_key, "once", text)
+
+
 async def sign_in_anonymously(db: Database, settings: Settings, actor: Actor, *, command: SignInAnonymously) -> Tokens:
     """A token before anybody has said who he is. One statement."""
     started = await db.write(service.sign_in_anonymously, actor, device_name=command.device_name)
@@ -91,9 +96,9 @@ async def create_staff(
     The claim keeps a hash of the input, and the password in it could be guessed from a plain one: it is keyed here.
     """
     password_hash = await hash_password(settings, command.password)
-    sealed = structs.replace(once, hash=tokens.keyed_hash(settings.secret_key, "once", once.hash))
+    claim = structs.replace(once, hash=sealed(settings, once.hash))
     return await db.write_once(
-        sealed, StaffView, service.create_staff, actor,
+        claim, StaffView, service.create_staff, actor,
         login=command.login, name=command.name, password_hash=password_hash, roles=command.roles,
     )  # fmt: skip
 

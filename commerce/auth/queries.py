@@ -51,14 +51,14 @@ async def proof_of_staff(tx: Tx, *, identity: str, login: str) -> Proof:
 SESSIONS = """
 SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at,
     id IS NOT DISTINCT FROM CAST(:current AS uuid) AS current
-FROM auth.sessions WHERE principal_id = :principal AND revoked_at IS NULL AND expires_at > :at
+FROM auth.sessions WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND expires_at > :at
 ORDER BY refreshed_at DESC, id LIMIT 100
 """
 
 
-async def own_sessions(tx: Tx, actor: Actor) -> Page[SessionView]:
-    """The caller's live sessions, the last used first, at most a hundred."""
-    rows = await tx.rows(SESSIONS, principal=actor.subject, current=actor.session, at=tx.at)
+async def sessions_of(tx: Tx, actor: Actor, *, principals: Sequence[UUID]) -> Page[SessionView]:
+    """The live sessions of these principals, who are the caller, the last used first, at most a hundred."""
+    rows = await tx.rows(SESSIONS, principals=list(principals), current=actor.session, at=tx.at)
     return Page(items=[convert(row, SessionView, from_attributes=True) for row in rows])
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import delete, get, post, put
+from litestar import get, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce.auth import flow, guards, queries, service
+from commerce.auth import codes, flow, guards, queries, service
 from commerce.auth.errors import (
     CodeReserved,
     CodeTaken,
@@ -24,7 +24,6 @@ from commerce.auth.errors import (
     UnknownChannel,
     UnknownClient,
     UnknownDevice,
-    UnknownSession,
     UnknownStaff,
     WrongPassword,
 )
@@ -34,11 +33,11 @@ from commerce.auth.schemas import (
     CreateClient,
     CreateDevice,
     CreateStaff,
+    DevelopmentCode,
     DeviceView,
     NewClient,
     NewDevice,
     RefreshSession,
-    SessionView,
     SetRoles,
     SignInAnonymously,
     SignInStaff,
@@ -128,28 +127,17 @@ async def sign_out(db: NamedDependency[Database], once: NamedDependency[Once], a
     return await db.write_once(once, type(None), service.sign_out, actor)
 
 
-@get("/v1/auth/sessions", operation_id="list_sessions", tags=["auth"], guards=[guards.signed_in], responses=problems())
-async def list_sessions(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> Page[SessionView]:
-    """Where the caller is signed in, the last used first."""
-    return await db.read(queries.own_sessions, actor)
-
-
-@delete(
-    "/v1/auth/sessions/{session_id:uuid}",
-    operation_id="end_session",
-    tags=["auth"],
-    guards=[guards.signed_in],
-    status_code=204,
-    responses=writes(UnknownSession),
+@get(
+    "/v1/development/codes/{challenge_id:uuid}",
+    guards=[guards.caller],
+    include_in_schema=False,
+    cache_control=SECRET,
 )
-async def end_session(
-    db: NamedDependency[Database],
-    once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
-    session_id: FromPath[UUID],
-) -> None:
-    """End one of the caller's own sessions from another one: the lost telephone."""
-    return await db.write_once(once, type(None), service.end_own_session, actor, session=session_id)
+async def show_code(
+    db: NamedDependency[Database], settings: NamedDependency[Settings], challenge_id: FromPath[UUID]
+) -> DevelopmentCode:
+    """The one-time code of a challenge, for developers and tests."""
+    return await db.read(codes.shown, challenge=challenge_id, secret_key=settings.secret_key)
 
 
 @get(
@@ -356,8 +344,6 @@ ROUTES = [
     sign_in_staff,
     refresh_session,
     sign_out,
-    list_sessions,
-    end_session,
     list_channels,
     create_client,
     list_clients,
@@ -371,3 +357,5 @@ ROUTES = [
     revoke_staff,
     restore_staff,
 ]
+DEVELOPMENT_ROUTES = [show_code]
+"""Mounted in development and tests only: `parts.development_routes`."""

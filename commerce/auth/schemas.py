@@ -71,6 +71,34 @@ class Tokens(Struct, frozen=True, kw_only=True):
         return "Tokens(...)"
 
 
+OneTimeCode = Annotated[str, Meta(pattern=r"^[0-9]{6}$", description="The six digits that were sent")]
+
+
+class CodeSent(Struct, frozen=True, kw_only=True):
+    """A code is on its way. The same answer whether or not the contact is anybody's."""
+
+    challenge_id: UUID
+    expires_at: datetime
+    resend_after_seconds: int
+    """Ask again after so many seconds for another code; the old one dies then."""
+    attempts: int
+    """How often this code may be tried."""
+
+
+class DevelopmentCode(Struct, frozen=True, kw_only=True):
+    """A one-time code, shown to developers."""
+
+    code: str
+    expires_at: datetime
+
+
+class SignOutEverywhere(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """End all sessions."""
+
+    keep_current: bool = False
+    """Leave the one that asks."""
+
+
 class SessionView(Struct, frozen=True, kw_only=True):
     """One sign-in that is still good."""
 

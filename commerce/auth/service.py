@@ -39,6 +39,7 @@ from commerce.auth.schemas import (
     NewDevice,
     RoleGrant,
     SetRoles,
+    SignOutEverywhere,
     StaffView,
 )
 from commerce.auth.tables import channels, passwords, principals, sessions, staff_roles
@@ -56,6 +57,10 @@ SHOPPER_SESSION = timedelta(days=90)
 """Since the last refresh."""
 SHARED_DEVICE_SESSION = timedelta(minutes=30)
 """Since the last refresh, for a shopper at a till or kiosk that the next one will use."""
+
+
+FRESH_PROOF = timedelta(minutes=10)
+"""How long a one-time code proves enough to set a password."""
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -87,6 +92,13 @@ async def create_shopper(tx: Tx, actor: Actor) -> UUID:  # noqa: ARG001
     principal = uuid7()
     await tx.execute(principals.insert(), id=principal, kind="shopper", created_at=tx.at)
     return principal
+
+
+async def forget_passwords(tx: Tx, actor: Actor, *, principals: Sequence[UUID]) -> int:  # noqa: ARG001
+    """Take the passwords of these principals away; how many there were."""
+    return await tx.execute(
+        "DELETE FROM auth.passwords WHERE principal_id = ANY(CAST(:principals AS uuid[]))", principals=list(principals)
+    )
 
 
 async def set_password(tx: Tx, actor: Actor, *, principal: UUID, password_hash: str) -> None:  # noqa: ARG001
@@ -151,6 +163,7 @@ async def start_session(
     known: bool,
     roles: Iterable[tuple[str, str]] = (),
     device_name: str | None = None,
+    proof: str | None = None,
 ) -> Started:
     """A session of a shopper or a member of staff through the client or device that asks: it inherits channel, device, location.
 
@@ -184,6 +197,7 @@ async def start_session(
         known=known,
         device_name=device_name,
         refresh_no=1,
+        proof=proof,
         created_at=tx.at,
         refreshed_at=tx.at,
         expires_at=tx.at + life,
@@ -195,7 +209,9 @@ async def sign_in_anonymously(tx: Tx, actor: Actor, *, device_name: str | None) 
     """A new shopper of whom nothing is known, with a session."""
     principal = uuid7()
     tx.queue(principals, id=principal, kind="shopper", created_at=tx.at)
-    return await start_session(tx, actor, principal=principal, kind="shopper", known=False, device_name=device_name)
+    return await start_session(
+        tx, actor, principal=principal, kind="shopper", known=False, device_name=device_name, proof="anonymous"
+    )
 
 
 ROLES_OF = "SELECT role, location FROM auth.staff_roles WHERE staff_id = :id ORDER BY role, location"
@@ -214,8 +230,9 @@ async def sign_in_staff(
     if actor.location is not None and not any(location in ("*", actor.location) for _, location in roles):
         raise NotAtThisStore(location=actor.location)
     started = await start_session(
-        tx, actor, principal=principal, kind="staff", known=True, roles=roles, device_name=device_name
-    )
+        tx, actor, principal=principal, kind="staff", known=True, roles=roles, device_name=device_name,
+        proof="password",
+    )  # fmt: skip
     outbox.audit(tx, started.actor, "staff.signed_in", "session", started.session)
     return started
 
@@ -276,34 +293,61 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
 
 END_SESSIONS = """
 UPDATE auth.sessions SET revoked_at = :at, revoked_reason = :reason
-WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL
+WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND id IS DISTINCT FROM CAST(:keep AS uuid)
 """
 
 
-async def end_sessions(tx: Tx, actor: Actor, *, principals: Sequence[UUID], reason: str) -> None:  # noqa: ARG001
-    """End every session of these principals. Holds everywhere within 5 s."""
-    await tx.execute(END_SESSIONS, at=tx.at, reason=reason, principals=list(principals))
+async def end_sessions(
+    tx: Tx,
+    actor: Actor,  # noqa: ARG001
+    *,
+    principals: Sequence[UUID],
+    reason: str,
+    keep: UUID | None = None,
+) -> None:
+    """End every session of these principals, but the one to `keep`. Holds everywhere within 5 s."""
+    await tx.execute(END_SESSIONS, at=tx.at, reason=reason, principals=list(principals), keep=keep)
 
 
 END_SESSION = """
 UPDATE auth.sessions SET revoked_at = :at, revoked_reason = 'signed_out'
-WHERE id = CAST(:session AS uuid) AND principal_id = :principal AND revoked_at IS NULL AND expires_at > :at
+WHERE id = CAST(:session AS uuid) AND principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND expires_at > :at
 """
 
 
 async def sign_out(tx: Tx, actor: Actor) -> None:
     """End the session that asks."""
-    ended = await tx.execute(END_SESSION, at=tx.at, session=actor.session, principal=actor.subject)
+    ended = await tx.execute(END_SESSION, at=tx.at, session=actor.session, principals=[actor.subject])
     if ended and actor.kind == "staff":
         outbox.audit(tx, actor, "staff.signed_out", "session", str(actor.session))
 
 
-async def end_own_session(tx: Tx, actor: Actor, *, session: UUID) -> None:
-    """End one of the caller's sessions, from any of them. Raises UnknownSession."""
-    if not await tx.execute(END_SESSION, at=tx.at, session=session, principal=actor.subject):
+async def end_session(tx: Tx, actor: Actor, *, principals: Sequence[UUID], session: UUID) -> None:
+    """End one session of these principals, who are the caller, from any of them. Raises UnknownSession."""
+    if not await tx.execute(END_SESSION, at=tx.at, session=session, principals=list(principals)):
         raise UnknownSession
     if actor.kind == "staff":
         outbox.audit(tx, actor, "session.ended", "session", session)
+
+
+async def sign_out_everywhere(tx: Tx, actor: Actor, *, principals: Sequence[UUID], command: SignOutEverywhere) -> None:
+    """End all sessions of these principals, who are the caller; the one that asks stays when he says so."""
+    keep = actor.session if command.keep_current else None
+    await end_sessions(tx, actor, principals=principals, reason="signed_out_everywhere", keep=keep)
+    if actor.kind == "staff":
+        outbox.audit(tx, actor, "staff.signed_out_everywhere", "staff", actor.subject)
+
+
+FRESH = """
+SELECT EXISTS (
+    SELECT 1 FROM auth.sessions WHERE id = CAST(:session AS uuid) AND proof = 'code' AND created_at > :since AND revoked_at IS NULL
+)
+"""
+
+
+async def proved_lately(tx: Tx, actor: Actor) -> bool:
+    """Whether the caller's session began by a one-time code less than ten minutes ago."""
+    return bool(await tx.scalar(FRESH, session=actor.session, since=tx.at - FRESH_PROOF))
 
 
 # --- channels, clients, devices ---
@@ -571,10 +615,21 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
         """,
         ids=people,
     )  # fmt: skip
+    asked = await tx.rows(
+        """
+        SELECT kind, contact, purpose, created_at FROM auth.challenges
+        WHERE principal_id = ANY(CAST(:ids AS uuid[])) AND contact IS NOT NULL ORDER BY created_at, id
+        """,
+        ids=people,
+    )  # fmt: skip
     members = await tx.rows(
         "SELECT login, name, created_at FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY login", ids=people
     )
-    return {"sessions": [dict(row) for row in rows], "staff": [dict(row) for row in members]}
+    return {
+        "sessions": [dict(row) for row in rows],
+        "codes": [dict(row) for row in asked],
+        "staff": [dict(row) for row in members],
+    }
 
 
 ERASE = """
@@ -582,6 +637,8 @@ WITH closed AS (
     UPDATE auth.principals SET disabled_at = coalesce(disabled_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING id
 ), forgotten AS (
     DELETE FROM auth.passwords WHERE principal_id = ANY(CAST(:ids AS uuid[]))
+), unasked AS (
+    DELETE FROM auth.challenges WHERE principal_id = ANY(CAST(:ids AS uuid[]))
 ), ended AS (
     UPDATE auth.sessions SET device_name = NULL, revoked_at = coalesce(revoked_at, :at),
         revoked_reason = coalesce(revoked_reason, 'erased')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -15,7 +17,7 @@ from sqlalchemy import (
     TypedColumns,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from commerce.infra.tables import metadata
 
@@ -143,6 +145,7 @@ class SessionColumns(TypedColumns):
     known = Column(Boolean, nullable=False)
     device_name = Column(Text, info={"personal": True})
     refresh_no = Column(Integer, server_default="0", nullable=False)
+    proof = Column(Text)
     created_at = Column(DateTime(timezone=True), nullable=False)
     refreshed_at = Column(DateTime(timezone=True), nullable=False)
     expires_at = Column(DateTime(timezone=True), nullable=False)
@@ -159,7 +162,8 @@ sessions = Table(
     Index("ix_sessions_expires_at", "expires_at"),
     schema="auth",
 )
-"""One sign-in. The refresh token is derived from (id, refresh_no), never stored; an older number is a copied token."""
+"""One sign-in. The refresh token is derived from (id, refresh_no), never stored; an older number is a copied token. `proof`: by what
+its owner came in."""
 
 
 class AttemptColumns(TypedColumns):
@@ -177,3 +181,55 @@ attempts = Table(
     schema="auth",
 )
 """Wrong guesses in the running window, by keyed hash of what was typed: counted alike whether or not it names anybody."""
+
+
+class ChallengeColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    kind = Column(Text, nullable=False)
+    identity = Column(Text, nullable=False)
+    contact = Column(Text, info={"personal": True})
+    purpose = Column(Text, nullable=False)
+    principal_id = Column(Uuid, ForeignKey("auth.principals.id"))
+    counter = Column(Integer, nullable=False)
+    attempts = Column(Integer, nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    sent_at = Column(DateTime(timezone=True), nullable=False)
+    expires_at = Column(DateTime(timezone=True), nullable=False)
+    settled_at = Column(DateTime(timezone=True))
+
+
+challenges = Table(
+    "challenges",
+    metadata,
+    ChallengeColumns,
+    CheckConstraint("kind IN ('phone', 'email')", name="kind_known"),
+    CheckConstraint("purpose IN ('sign_in', 'verify')", name="purpose_known"),
+    CheckConstraint("counter > 0", name="counter_positive"),
+    CheckConstraint("attempts BETWEEN 0 AND 5", name="attempts"),
+    CheckConstraint("(settled_at IS NULL) = (contact IS NOT NULL)", name="contact_while_live"),
+    Index("ix_challenges_identity", "identity"),
+    Index("ix_challenges_principal_id", "principal_id"),
+    Index("ix_challenges_expires_at", "expires_at"),
+    schema="auth",
+)
+"""A one-time code that was sent: derived from (id, counter), never stored. The contact goes when it is settled or over."""
+
+
+class CodeLimitColumns(TypedColumns):
+    identity = Column(Text, primary_key=True)
+    sends: Column[list[datetime]] = Column(ARRAY(DateTime(timezone=True)), server_default="{}", nullable=False)
+    misses: Column[list[datetime]] = Column(ARRAY(DateTime(timezone=True)), server_default="{}", nullable=False)
+    used_at = Column(DateTime(timezone=True), nullable=False)
+
+
+code_limits = Table(
+    "code_limits",
+    metadata,
+    CodeLimitColumns,
+    CheckConstraint("cardinality(sends) <= 5", name="sends"),
+    CheckConstraint("cardinality(misses) <= 10", name="misses"),
+    Index("ix_code_limits_used_at", "used_at"),
+    schema="auth",
+)
+"""When codes were sent to a contact in the last hour and guessed wrongly in the last day, by its keyed hash; its row is the lock of
+everything that is done with codes of this contact."""

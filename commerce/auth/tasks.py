@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from commerce.auth import codes
 from commerce.auth.service import WINDOW
 from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Periodic
@@ -31,8 +32,9 @@ async def sweep_sessions(tx: Tx) -> int:
 
 
 async def sweep(db: Database) -> None:
-    """Forget old guesses and long expired sessions."""
+    """Forget old guesses, codes that are over and long expired sessions."""
     await db.write(sweep_attempts)
+    await db.write(codes.sweep)
     while await db.write(sweep_sessions) == CHUNK:
         pass
 

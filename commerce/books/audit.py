@@ -600,9 +600,13 @@ STRAYS = [
         8,
         "every customer has signed up",
         """
-        SELECT p.id FROM customers.profiles p LEFT JOIN infra.outbox e
-            ON e.aggregate = 'customer' AND e.aggregate_id = p.id AND e.version = 1 AND e.type = 'customer.signed_up'
-        WHERE e.id IS NULL
+        SELECT p.id, p.guest FROM customers.profiles p
+        WHERE NOT EXISTS (
+            SELECT 1 FROM infra.outbox e WHERE e.aggregate = 'customer' AND e.aggregate_id = p.id AND e.version = 1
+              AND e.type IN ('customer.signed_up', 'customer.guest_noted')
+        ) OR p.guest = EXISTS (
+            SELECT 1 FROM infra.outbox e WHERE e.aggregate = 'customer' AND e.aggregate_id = p.id AND e.type = 'customer.signed_up'
+        )
         """,
     ),
 ]

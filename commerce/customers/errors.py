@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from commerce.kernel.errors import Conflict, NotFound, Stale, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 
 
 class BadEmail(Unprocessable):
@@ -31,44 +31,138 @@ class OneIdentifier(Unprocessable):
     detail_ru = "Укажите ровно одно из полей `email` и `phone`."
 
 
-class ContactRequired(Unprocessable):
-    code = "contact-required"
-    title = "An e-mail or a phone is needed"
-    title_ru = "Нужна почта или телефон"
-    detail = "An account needs an `email`, a `phone` or both: it is how its owner signs in."
-    detail_ru = "Для аккаунта нужны `email`, `phone` или оба: по ним владелец входит."
+class OneCriterion(Unprocessable):
+    code = "one-criterion"
+    title = "Say what to look for"
+    title_ru = "Укажите, кого искать"
+    detail = (
+        "Give exactly one of `email`, `phone`, `loyalty_card`, `name`, or `external_id` together with its `system`."
+    )
+    detail_ru = "Укажите ровно одно: `email`, `phone`, `loyalty_card`, `name` или `external_id` вместе с `system`."
 
 
-class EmailTaken(Conflict):
-    code = "email-taken"
-    title = "This e-mail has an account"
-    title_ru = "С этой почтой уже есть аккаунт"
-    detail = "Sign in with this e-mail, or give another one."
-    detail_ru = "Войдите с этой почтой или укажите другую."
+class BadIdentifier(Unprocessable):
+    code = "bad-identifier"
+    title = "The identifier does not fit its kind"
+    title_ru = "Идентификатор не соответствует виду"
+    detail = "An `external` identifier names its `system`, the other kinds have none; {kind} was given otherwise."
+    detail_ru = "У вида `external` указывается `system`, у остальных видов её нет; для {kind} задано иначе."
+    members_schema: ClassVar[dict[str, Any]] = {"kind": str}
 
 
-class PhoneTaken(Conflict):
-    code = "phone-taken"
-    title = "This phone has an account"
-    title_ru = "С этим телефоном уже есть аккаунт"
-    detail = "Sign in with this phone, or give another one."
-    detail_ru = "Войдите с этим телефоном или укажите другой."
+class IdentifierTaken(Conflict):
+    code = "identifier-taken"
+    title = "This identifier is another customer's"
+    title_ru = "Этот идентификатор принадлежит другому покупателю"
+    detail = "Another customer has this {kind}. Find him by it; merge the two when they are one person."
+    detail_ru = (
+        "Этот идентификатор ({kind}) уже у другого покупателя. Найдите его; если это один человек, объедините профили."
+    )
+    members_schema: ClassVar[dict[str, Any]] = {"kind": str}
+
+
+class IdentifierElsewhere(Conflict):
+    """Said only to somebody who has proved that the contact is his."""
+
+    code = "identifier-elsewhere"
+    title = "You have another account with this contact"
+    title_ru = "С этим контактом у вас есть другой аккаунт"
+    detail = "The {kind} is that of another account of yours. Send the same code with `merge: true` to make both one."
+    detail_ru = (
+        "Этот контакт ({kind}) у другого вашего аккаунта. Отправьте тот же код с `merge: true`, чтобы объединить их."
+    )
+    members_schema: ClassVar[dict[str, Any]] = {"kind": str}
+
+
+class UnknownIdentifier(NotFound):
+    code = "unknown-identifier"
+    title = "No such identifier"
+    title_ru = "Нет такого идентификатора"
+    detail = "This customer has no identifier of this id."
+    detail_ru = "У этого покупателя нет идентификатора с таким id."
+
+
+class LastContact(Conflict):
+    code = "last-contact"
+    title = "It is the only way to sign in"
+    title_ru = "Это единственный способ входа"
+    detail = "The last verified phone or e-mail stays: add another one first."
+    detail_ru = "Последний подтверждённый телефон или почту удалить нельзя: сначала добавьте другой контакт."
+
+
+class TooManyIdentifiers(Conflict):
+    code = "too-many-identifiers"
+    title = "Too many identifiers"
+    title_ru = "Слишком много идентификаторов"
+    detail = "A customer has at most {limit} of them. Remove one that is out of use first."
+    detail_ru = "У покупателя может быть не больше {limit}. Сначала удалите ненужный."
+    members_schema: ClassVar[dict[str, Any]] = {"limit": int}
+
+
+class ProofRequired(Forbidden):
+    code = "proof-required"
+    title = "Prove once more that it is you"
+    title_ru = "Подтвердите ещё раз, что это вы"
+    detail = "Give `current_password`, or sign in by a one-time code and do it within ten minutes."
+    detail_ru = "Передайте `current_password` или войдите по одноразовому коду и повторите в течение десяти минут."
+
+
+class OwnerOnly(Forbidden):
+    code = "owner-only"
+    title = "Only the customer himself may do this"
+    title_ru = "Это может только сам покупатель"
+    detail = "Nobody sets or removes a password on behalf of a customer."
+    detail_ru = "Задать или удалить пароль от имени покупателя нельзя."
 
 
 class AlreadySignedUp(Conflict):
     code = "already-signed-up"
     title = "This shopper has an account"
     title_ru = "У этого покупателя уже есть аккаунт"
-    detail = "The token belongs to somebody who has signed up. Use the client's key to make another account."
-    detail_ru = "Токен принадлежит уже зарегистрированному покупателю. Для нового аккаунта используйте ключ клиента."
+    detail = "The token belongs to somebody who has an account. Add the contact to it with `POST /v1/me/identifiers`."
+    detail_ru = "Токен принадлежит покупателю с аккаунтом. Добавьте к нему контакт через `POST /v1/me/identifiers`."
 
 
 class UnknownCustomer(NotFound):
     code = "unknown-customer"
     title = "No such customer"
     title_ru = "Нет такого покупателя"
-    detail = "No customer is known by this e-mail or phone."
-    detail_ru = "Покупателя с такой почтой или таким телефоном нет."
+    detail = "There is no such customer, or his data were erased."
+    detail_ru = "Такого покупателя нет, или его данные удалены."
+
+
+class MergeIntoItself(Unprocessable):
+    code = "merge-into-itself"
+    title = "Nobody is merged into himself"
+    title_ru = "Профиль нельзя объединить с самим собой"
+    detail = "Name two different customers."
+    detail_ru = "Укажите двух разных покупателей."
+
+
+class AlreadyMerged(Conflict):
+    code = "already-merged"
+    title = "This profile is part of another one"
+    title_ru = "Этот профиль уже присоединён к другому"
+    detail = "{customer} was merged into {merged_into}. Merge with that one, or undo it first."
+    detail_ru = "Профиль {customer} присоединён к {merged_into}. Объединяйте с ним или сначала отмените объединение."
+    members_schema: ClassVar[dict[str, Any]] = {"customer": str, "merged_into": str}
+
+
+class NotMerged(Conflict):
+    code = "not-merged"
+    title = "This profile is merged into none"
+    title_ru = "Этот профиль ни к кому не присоединён"
+    detail = "There is no merge of {customer} to undo."
+    detail_ru = "У профиля {customer} нет объединения, которое можно отменить."
+    members_schema: ClassVar[dict[str, Any]] = {"customer": str}
+
+
+class GuestCannotWin(Conflict):
+    code = "guest-cannot-win"
+    title = "An account is not merged into a guest"
+    title_ru = "Аккаунт нельзя присоединить к профилю гостя"
+    detail = "Merge the guest into the account: name the guest as `loser`."
+    detail_ru = "Присоедините гостя к аккаунту: укажите гостя в `loser`."
 
 
 class StaleProfile(Stale):

@@ -8,7 +8,7 @@ from typing import Literal
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from commerce.customers.errors import BadEmail, BadPhone, OneIdentifier
+from commerce.customers.errors import BadEmail, BadIdentifier, BadPhone, OneIdentifier
 
 HOME_REGION = "RU"
 """A number without a country code is read as dialled here; `+` reads any country's."""
@@ -49,3 +49,19 @@ def only_one(*, email_text: str | None, phone_text: str | None) -> tuple[Kind, s
     if phone_text is not None and email_text is None:
         return "phone", phone(phone_text)
     raise OneIdentifier
+
+
+def of_kind(*, kind: str, value: str, system: str | None) -> tuple[str, str]:
+    """System and value of an identifier as kept: contacts in their one form, the rest without blanks around.
+
+    Raises BadIdentifier, BadEmail, BadPhone.
+    """
+    if (kind == "external") != (system is not None):
+        raise BadIdentifier(kind=kind)
+    if kind == "email":
+        return "", email(value)
+    if kind == "phone":
+        return "", phone(value)
+    if not value.strip():
+        raise BadIdentifier(kind=kind)
+    return system or "", value.strip()

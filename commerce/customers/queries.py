@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from commerce import auth
 from commerce.customers.errors import UnknownCustomer
-from commerce.customers.schemas import Contact, ProfileView
+from commerce.customers.schemas import Contact, CustomerView, IdentifierView, ProfileView
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
+from commerce.kernel.paging import Page
 
 WITH_FAMILY = """
 WITH RECURSIVE up AS (
@@ -27,35 +28,56 @@ WITH RECURSIVE up AS (
 """`family`: the winner (depth 0) and everybody merged into him. UNION ends the climb in a circle, which then has no winner."""
 
 IDS = WITH_FAMILY + "SELECT id FROM family ORDER BY depth, id"  # noqa: S608 - two constants
-PROFILE = "".join(
-    (
-        WITH_FAMILY,
-        """
-SELECT p.id, p.name, p.language, p.version, p.created_at, p.erased_at,
-    e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at,
-    (SELECT array_agg(f.id ORDER BY f.depth, f.id) FROM family f WHERE f.depth > 0) AS merged_ids
+FAMILIES = """
+WITH RECURSIVE up AS (
+    SELECT id, merged_into FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[]))
+    UNION
+    SELECT p.id, p.merged_into FROM up JOIN customers.profiles p ON p.id = up.merged_into
+), family AS (
+    SELECT id AS winner, id, 0 AS depth FROM up WHERE merged_into IS NULL
+    UNION ALL
+    SELECT f.winner, p.id, f.depth + 1 FROM family f JOIN customers.profiles p ON p.merged_into = f.id
+)
+"""
+"""Of several people at once."""
+COLUMNS = """
+SELECT p.id, p.name, p.language, p.guest, p.version, p.created_at, p.erased_at,
+    e.value AS email, e.verified_at AS email_verified_at, t.value AS phone, t.verified_at AS phone_verified_at
+"""
+ALL_COLUMNS = """,
+    (SELECT array_agg(f.id ORDER BY f.depth, f.id) FROM family f WHERE f.winner = w.id AND f.depth > 0) AS merged_ids,
+    (SELECT jsonb_agg(to_jsonb(one) ORDER BY one.kind, one.system, one.created_at, one.id) FROM (
+        SELECT DISTINCT ON (i.kind, i.system, i.value)
+            i.id, i.kind, nullif(i.system, '') AS system, i.value, i.verified_at, i.created_at
+        FROM family f JOIN customers.identifiers i ON i.profile_id = f.id WHERE f.winner = w.id
+        ORDER BY i.kind, i.system, i.value, i.verified_at NULLS LAST, i.id
+    ) one) AS identifiers
+"""
+FROM_WINNERS = """
 FROM family w JOIN customers.profiles p ON p.id = w.id AND w.depth = 0
 LEFT JOIN LATERAL (
     SELECT i.value, i.verified_at FROM family f JOIN customers.identifiers i ON i.profile_id = f.id
-    WHERE i.kind = 'email' ORDER BY f.depth, i.id DESC LIMIT 1
+    WHERE f.winner = w.id AND i.kind = 'email' ORDER BY i.verified_at IS NULL, f.depth, i.id DESC LIMIT 1
 ) e ON true
 LEFT JOIN LATERAL (
     SELECT i.value, i.verified_at FROM family f JOIN customers.identifiers i ON i.profile_id = f.id
-    WHERE i.kind = 'phone' ORDER BY f.depth, i.id DESC LIMIT 1
+    WHERE f.winner = w.id AND i.kind = 'phone' ORDER BY i.verified_at IS NULL, f.depth, i.id DESC LIMIT 1
 ) t ON true
-""",
-    )
-)
+"""
+CONTACTS = FAMILIES + COLUMNS + FROM_WINNERS
+PROFILES = FAMILIES + COLUMNS + ALL_COLUMNS + FROM_WINNERS
 HOLDERS = """
 WITH RECURSIVE up AS (
     SELECT p.id, p.merged_into, p.erased_at, 0 AS depth FROM customers.identifiers i
-    JOIN customers.profiles p ON p.id = i.profile_id WHERE i.kind = :kind AND i.value = :value
+    JOIN customers.profiles p ON p.id = i.profile_id
+    WHERE i.kind = :kind AND i.system = :system AND i.value = :value AND i.verified_at IS NOT NULL
     UNION ALL
     SELECT p.id, p.merged_into, p.erased_at, up.depth + 1 FROM up
     JOIN customers.profiles p ON p.id = up.merged_into WHERE up.depth < 64
 )
 SELECT id, merged_into, erased_at FROM up ORDER BY depth
 """
+"""Only what is verified says whose it is."""
 
 
 class SignInProof(Struct, frozen=True):
@@ -74,16 +96,19 @@ async def ids_of(tx: Tx, person: UUID) -> list[UUID]:
 
 
 async def contacts(tx: Tx, person: UUID) -> Contact:
-    """Name, e-mail, phone and language of a person; all empty for one without a profile. One statement."""
-    row = await tx.first(PROFILE, person=person)
+    """Name, e-mail, phone and language of a person, verified contacts first; all empty for one without a profile. One statement.
+
+    A guest's are what he said himself; nobody has verified them.
+    """
+    row = await tx.first(CONTACTS, people=[person])
     if row is None:
         return Contact(name=None, email=None, phone=None, language="ru")
     return Contact(name=row.name, email=row.email, phone=row.phone, language=row.language)
 
 
 async def profile_row(tx: Tx, person: UUID) -> Any:
-    """The winner's profile with the person's e-mail and phone. Raises UnknownCustomer when nobody, or erased."""
-    row = await tx.first(PROFILE, person=person)
+    """The winner's profile with the person's identifiers. Raises UnknownCustomer when nobody, or erased."""
+    row = await tx.first(PROFILES, people=[person])
     if row is None or row.erased_at is not None:
         raise UnknownCustomer
     return row
@@ -91,10 +116,36 @@ async def profile_row(tx: Tx, person: UUID) -> Any:
 
 def profile_view(row: Any) -> ProfileView:
     """The view of a `profile_row`."""
-    return ProfileView(
-        id=row.id, name=row.name, language=row.language, email=row.email, email_verified_at=row.email_verified_at,
-        phone=row.phone, phone_verified_at=row.phone_verified_at, version=row.version, created_at=row.created_at,
-    )  # fmt: skip
+    return ProfileView(**_shared(row))
+
+
+def customer_view(row: Any) -> CustomerView:
+    """The same for staff."""
+    return CustomerView(**_shared(row), guest=row.guest, merged_ids=list(row.merged_ids or ()))
+
+
+def _shared(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id, "name": row.name, "language": row.language, "email": row.email,
+        "email_verified_at": row.email_verified_at, "phone": row.phone, "phone_verified_at": row.phone_verified_at,
+        "identifiers": convert(row.identifiers or [], list[IdentifierView]), "version": row.version,
+        "created_at": row.created_at,
+    }  # fmt: skip
+
+
+async def own_identifiers(tx: Tx, actor: Actor) -> Page[IdentifierView]:
+    """What finds the caller, all of it. Raises UnknownCustomer."""
+    return Page(items=(await own_profile(tx, actor)).identifiers)
+
+
+async def own_sessions(tx: Tx, actor: Actor) -> Page[auth.SessionView]:
+    """The caller's live sessions, those of profiles that were merged into his too."""
+    return await auth.sessions_of(tx, actor, principals=await own_principals(tx, actor))
+
+
+async def own_principals(tx: Tx, actor: Actor) -> list[UUID]:
+    """Whom the caller may sign in as: himself and, once he is known, all merged into him."""
+    return await ids_of(tx, actor.subject) if actor.kind == "shopper" and actor.known else [actor.subject]
 
 
 async def own_profile(tx: Tx, actor: Actor) -> ProfileView:
@@ -102,18 +153,23 @@ async def own_profile(tx: Tx, actor: Actor) -> ProfileView:
     return profile_view(await profile_row(tx, actor.person))
 
 
-async def holder(tx: Tx, *, kind: str, value: str) -> UUID | None:
-    """Whose an identifier is: the winner of its profile."""
-    rows = await tx.rows(HOLDERS, kind=kind, value=value)
+async def holder(tx: Tx, *, kind: str, value: str, system: str = "") -> UUID | None:
+    """Whose a verified identifier is: the winner of its profile."""
+    rows = await tx.rows(HOLDERS, kind=kind, system=system, value=value)
     return _winner(rows)
 
 
 async def sign_in_proof(tx: Tx, *, kind: str, value: str, identity: str) -> SignInProof:
     """What the password will be checked against. As many statements for an unknown identifier. Raises auth.TooManyAttempts."""
-    rows = await tx.rows(HOLDERS, kind=kind, value=value)
+    rows = await tx.rows(HOLDERS, kind=kind, system="", value=value)
     winner = _winner(rows)
     candidates = [row.id for row in rows] if winner is not None else []
     return SignInProof(winner, await auth.proof_of(tx, identity=identity, candidates=candidates))
+
+
+async def password_proof(tx: Tx, actor: Actor, *, identity: str) -> auth.Proof:
+    """What the caller's current password will be checked against. Raises auth.TooManyAttempts."""
+    return await auth.proof_of(tx, identity=identity, candidates=await ids_of(tx, actor.subject))
 
 
 def _winner(rows: Any) -> UUID | None:

@@ -1,51 +1,112 @@
-"""HTTP of `customers`: signing up and in, the own profile, and finding a customer."""
+"""HTTP of `customers`: coming in by code or password, sessions, the own profile and what it is found by, customers for staff."""
 
 from __future__ import annotations
 
-from litestar import get, patch, post
+from typing import Annotated
+from uuid import UUID
+
+from litestar import delete, get, patch, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta
 
 from commerce import auth
-from commerce.customers import flow, queries, service
+from commerce.customers import finding, flow, merging, proving, queries, service
 from commerce.customers.errors import (
+    AlreadyMerged,
     AlreadySignedUp,
     BadEmail,
+    BadIdentifier,
     BadPhone,
-    ContactRequired,
-    EmailTaken,
+    GuestCannotWin,
+    IdentifierElsewhere,
+    IdentifierTaken,
+    LastContact,
+    MergeIntoItself,
+    NotMerged,
+    OneCriterion,
     OneIdentifier,
-    PhoneTaken,
+    OwnerOnly,
+    ProofRequired,
     StaleProfile,
+    TooManyIdentifiers,
     UnknownCustomer,
+    UnknownIdentifier,
 )
-from commerce.customers.schemas import ChangeProfile, CustomerView, Email, Phone, ProfileView, SignIn, SignUp
+from commerce.customers.schemas import (
+    AddContact,
+    AddIdentifier,
+    AskCode,
+    ChangeProfile,
+    CustomerView,
+    Email,
+    IdentifierText,
+    IdentifierView,
+    MergeCustomers,
+    Name,
+    Phone,
+    ProfileView,
+    SetPassword,
+    SignIn,
+    SignInByCode,
+    UnmergeCustomer,
+    VerifyContact,
+)
 from commerce.infra.db import Database, Once
+from commerce.infra.delivery import DeliveryFailed, Post
 from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
+from commerce.kernel.paging import Page
+from commerce.kernel.text import Code
 from commerce.settings import Settings
 
 SECRET = CacheControlHeader(no_store=True)
+Most = Annotated[int, Meta(ge=1, le=50, description="At most so many customers")]
 
 
 @post(
-    "/v1/auth/sign-up",
-    operation_id="sign_up",
+    "/v1/auth/codes",
+    operation_id="ask_code",
+    tags=["auth"],
+    guards=[auth.visitor],
+    status_code=202,
+    cache_control=SECRET,
+    responses=problems(OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed),
+)
+async def ask_code(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    delivery: NamedDependency[Post],
+    actor: NamedDependency[Actor],
+    data: JSONBody[AskCode],
+) -> auth.CodeSent:
+    """Have a one-time code sent to a phone or an e-mail, to sign in or up by. The answer does not tell whether there is an account.
+
+    Asking for the same contact again sends another code under the same id; the old one dies.
+    """
+    return await flow.ask_code(db, settings, delivery, actor, command=data)
+
+
+@post(
+    "/v1/auth/codes/{challenge_id:uuid}/sign-in",
+    operation_id="sign_in_by_code",
     tags=["auth"],
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
-    responses=problems(AlreadySignedUp, BadEmail, BadPhone, ContactRequired, EmailTaken, PhoneTaken),
+    responses=problems(auth.WrongCode, auth.CodeOver, auth.TooManyAttempts, AlreadySignedUp),
 )
-async def sign_up(
+async def sign_in_by_code(
     db: NamedDependency[Database],
     settings: NamedDependency[Settings],
     actor: NamedDependency[Actor],
-    data: JSONBody[SignUp],
+    challenge_id: FromPath[UUID],
+    data: JSONBody[SignInByCode],
 ) -> auth.Tokens:
-    """Make an account. With an anonymous shopper's token he stays the same and keeps his cart; with a client's key he is new."""
-    return await flow.sign_up(db, settings, actor, command=data)
+    """Sign in by the code that was sent; an account is made when the contact has none. An anonymous shopper who makes one stays the same
+    and keeps his cart; the cart of one who has an account already is merged by a request of its own."""
+    return await flow.sign_in_by_code(db, settings, actor, challenge=challenge_id, command=data)
 
 
 @post(
@@ -63,8 +124,50 @@ async def sign_in(
     actor: NamedDependency[Actor],
     data: JSONBody[SignIn],
 ) -> auth.Tokens:
-    """Sign in with e-mail or phone and password. The cart of an anonymous shopper is merged by a request of its own."""
+    """Sign in with a verified e-mail or phone and the password, for who has set one."""
     return await flow.sign_in(db, settings, actor, command=data)
+
+
+@get("/v1/auth/sessions", operation_id="list_sessions", tags=["auth"], guards=[auth.signed_in], responses=problems())
+async def list_sessions(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> Page[auth.SessionView]:
+    """Where the caller is signed in, the last used first; with the sessions of profiles that were merged into his."""
+    return await db.read(queries.own_sessions, actor)
+
+
+@delete(
+    "/v1/auth/sessions/{session_id:uuid}",
+    operation_id="end_session",
+    tags=["auth"],
+    guards=[auth.signed_in],
+    status_code=204,
+    responses=writes(auth.UnknownSession),
+)
+async def end_session(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    session_id: FromPath[UUID],
+) -> None:
+    """End one of the caller's own sessions from another one: the lost telephone."""
+    return await db.write_once(once, type(None), service.end_own_session, actor, session=session_id)
+
+
+@post(
+    "/v1/auth/sign-out-everywhere",
+    operation_id="sign_out_everywhere",
+    tags=["auth"],
+    guards=[auth.signed_in],
+    status_code=204,
+    responses=writes(),
+)
+async def sign_out_everywhere(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[auth.SignOutEverywhere],
+) -> None:
+    """End all of the caller's sessions; they open nothing any more within 5 seconds. The one that asks may stay."""
+    return await db.write_once(once, type(None), service.sign_out_everywhere, actor, command=data)
 
 
 @get(
@@ -84,9 +187,7 @@ async def read_me(db: NamedDependency[Database], actor: NamedDependency[Actor]) 
     operation_id="change_me",
     tags=["shop"],
     guards=[auth.known_shopper],
-    responses=writes(
-        UnknownCustomer, StaleProfile, StaleTag, BadEmail, BadPhone, ContactRequired, EmailTaken, PhoneTaken
-    ),
+    responses=writes(UnknownCustomer, StaleProfile, StaleTag),
 )
 async def change_me(
     db: NamedDependency[Database],
@@ -95,25 +196,241 @@ async def change_me(
     if_match: NamedDependency[int | None],
     data: JSONBody[ChangeProfile],
 ) -> ProfileView:
-    """Change the own profile: absent fields stay, null empties. With `If-Match`, only the version that was seen."""
+    """Change the own profile: absent fields stay, null empties. With `If-Match`, only the version that was seen. E-mail and phone are
+    changed under `/v1/me/identifiers`."""
     return await db.write_once(once, ProfileView, service.change_profile, actor, command=data, if_match=if_match)
+
+
+@put(
+    "/v1/me/password",
+    operation_id="set_my_password",
+    tags=["auth"],
+    guards=[auth.known_shopper],
+    status_code=204,
+    responses=writes(auth.WrongPassword, auth.TooManyAttempts, ProofRequired, OwnerOnly, UnknownCustomer),
+)
+async def set_my_password(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[SetPassword],
+) -> None:
+    """Set a password, or another one: with the current one, or within ten minutes of signing in by a code. Other sessions end."""
+    return await flow.set_password(db, settings, once, actor, command=data)
+
+
+@delete(
+    "/v1/me/password",
+    operation_id="remove_my_password",
+    tags=["auth"],
+    guards=[auth.known_shopper],
+    status_code=204,
+    responses=writes(OwnerOnly, UnknownCustomer),
+)
+async def remove_my_password(
+    db: NamedDependency[Database], once: NamedDependency[Once], actor: NamedDependency[Actor]
+) -> None:
+    """Have no password any more and sign in by codes alone."""
+    return await db.write_once(once, type(None), service.remove_password, actor)
+
+
+@get(
+    "/v1/me/identifiers",
+    operation_id="list_my_identifiers",
+    tags=["shop"],
+    guards=[auth.known_shopper],
+    responses=problems(UnknownCustomer),
+)
+async def list_my_identifiers(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> Page[IdentifierView]:
+    """What finds the caller: contacts, cards, devices, ids of other systems; verified ones and claims."""
+    return await db.read(queries.own_identifiers, actor)
+
+
+@post(
+    "/v1/me/identifiers",
+    operation_id="add_my_contact",
+    tags=["shop"],
+    guards=[auth.known_shopper],
+    status_code=202,
+    cache_control=SECRET,
+    responses=problems(
+        UnknownCustomer, OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed
+    ),
+)
+async def add_my_contact(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    delivery: NamedDependency[Post],
+    actor: NamedDependency[Actor],
+    data: JSONBody[AddContact],
+) -> auth.CodeSent:
+    """Begin to add an e-mail or a phone: a code is sent to it. Nothing changes before it is verified."""
+    return await flow.add_contact(db, settings, delivery, actor, command=data)
+
+
+@post(
+    "/v1/me/identifiers/verify",
+    operation_id="verify_my_contact",
+    tags=["shop"],
+    guards=[auth.known_shopper],
+    status_code=200,
+    responses=writes(
+        UnknownCustomer, auth.WrongCode, auth.CodeOver, auth.TooManyAttempts, IdentifierElsewhere, TooManyIdentifiers,
+        AlreadySignedUp,
+    ),
+)  # fmt: skip
+async def verify_my_contact(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[VerifyContact],
+) -> ProfileView:
+    """Add the contact whose code this is. When it is that of another account, `merge: true` makes both one: the code has proved both."""
+    return await db.write_once(once, ProfileView, proving.verify, actor, command=data, secret_key=settings.secret_key)
+
+
+@delete(
+    "/v1/me/identifiers/{identifier:uuid}",
+    operation_id="remove_my_identifier",
+    tags=["shop"],
+    guards=[auth.known_shopper],
+    status_code=200,
+    responses=writes(UnknownCustomer, UnknownIdentifier, LastContact),
+)
+async def remove_my_identifier(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    identifier: FromPath[UUID],
+) -> ProfileView:
+    """Be found by this no more. The last verified e-mail or phone stays."""
+    return await db.write_once(once, ProfileView, proving.remove_own, actor, identifier=identifier)
 
 
 @get(
     "/v1/customers",
-    operation_id="find_customer",
+    operation_id="find_customers",
     tags=["store"],
     guards=[auth.staff("customers.read")],
-    responses=problems(UnknownCustomer, OneIdentifier, BadEmail, BadPhone),
+    responses=problems(OneCriterion, BadEmail, BadPhone, BadIdentifier),
 )
-async def find_customer(
+async def find_customers(
     db: NamedDependency[Database],
     actor: NamedDependency[Actor],
     email: FromQuery[Email | None] = None,
     phone: FromQuery[Phone | None] = None,
+    loyalty_card: FromQuery[IdentifierText | None] = None,
+    system: FromQuery[Code | None] = None,
+    external_id: FromQuery[IdentifierText | None] = None,
+    name: FromQuery[Name | None] = None,
+    limit: FromQuery[Most] = 20,
+) -> Page[CustomerView]:
+    """Find customers by one of e-mail, phone, loyalty card, id of another system, or the beginning of the name; that somebody looked is
+    recorded. Who has verified it comes first, then guests and others who only claim it."""
+    return await db.write(
+        finding.find_page, actor, email=email, phone=phone, loyalty_card=loyalty_card, system=system,
+        external_id=external_id, name=name, limit=limit,
+    )  # fmt: skip
+
+
+@post(
+    "/v1/customers/{customer:uuid}/identifiers",
+    operation_id="add_customer_identifier",
+    tags=["store"],
+    guards=[auth.staff("customers.write")],
+    status_code=201,
+    responses=writes(UnknownCustomer, BadIdentifier, BadEmail, BadPhone, IdentifierTaken, TooManyIdentifiers),
+)
+async def add_customer_identifier(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    data: JSONBody[AddIdentifier],
 ) -> CustomerView:
-    """Find a customer by his e-mail or his phone; that somebody looked is recorded."""
-    return await db.write(service.find, actor, email=email, phone=phone)
+    """Give a customer a card, a device or an id of another system; or note an e-mail or phone that he has not verified yet."""
+    return await db.write_once(once, CustomerView, proving.add, actor, customer=customer, command=data)
 
 
-ROUTES = [sign_up, sign_in, read_me, change_me, find_customer]
+@delete(
+    "/v1/customers/{customer:uuid}/identifiers/{identifier:uuid}",
+    operation_id="remove_customer_identifier",
+    tags=["store"],
+    guards=[auth.staff("customers.write")],
+    status_code=200,
+    responses=writes(UnknownCustomer, UnknownIdentifier, LastContact),
+)
+async def remove_customer_identifier(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    identifier: FromPath[UUID],
+) -> CustomerView:
+    """Take an identifier from a customer; not his last verified e-mail or phone."""
+    return await db.write_once(
+        once, CustomerView, proving.remove_by_staff, actor, customer=customer, identifier=identifier
+    )
+
+
+@post(
+    "/v1/customers/{customer:uuid}/merge",
+    operation_id="merge_customers",
+    tags=["store"],
+    guards=[auth.staff("customers.merge")],
+    status_code=200,
+    responses=writes(UnknownCustomer, MergeIntoItself, AlreadyMerged, GuestCannotWin),
+)
+async def merge_customers(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    data: JSONBody[MergeCustomers],
+) -> CustomerView:
+    """Make the loser part of this customer: orders, carts and contacts of both are his from now on. It can be undone."""
+    return await db.write_once(once, CustomerView, merging.merge, actor, customer=customer, command=data)
+
+
+@post(
+    "/v1/customers/{customer:uuid}/unmerge",
+    operation_id="unmerge_customer",
+    tags=["store"],
+    guards=[auth.staff("customers.merge")],
+    status_code=200,
+    responses=writes(UnknownCustomer, NotMerged),
+)
+async def unmerge_customer(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    data: JSONBody[UnmergeCustomer],
+) -> CustomerView:
+    """Let a merged profile stand alone again; both sign in anew. What came after the merge is split by hand."""
+    return await db.write_once(once, CustomerView, merging.unmerge, actor, customer=customer, command=data)
+
+
+ROUTES = [
+    ask_code,
+    sign_in_by_code,
+    sign_in,
+    list_sessions,
+    end_session,
+    sign_out_everywhere,
+    read_me,
+    change_me,
+    set_my_password,
+    remove_my_password,
+    list_my_identifiers,
+    add_my_contact,
+    verify_my_contact,
+    remove_my_identifier,
+    find_customers,
+    add_customer_identifier,
+    remove_customer_identifier,
+    merge_customers,
+    unmerge_customer,
+]

@@ -12,33 +12,30 @@ from commerce import auth
 from commerce.customers import identifiers
 from commerce.customers.errors import (
     AlreadySignedUp,
-    ContactRequired,
-    EmailTaken,
-    PhoneTaken,
+    IdentifierTaken,
+    OwnerOnly,
+    ProofRequired,
     StaleProfile,
     UnknownCustomer,
 )
 from commerce.customers.events import CustomerChanged, CustomerErased, CustomerSignedUp
-from commerce.customers.queries import holder, profile_row, profile_view
-from commerce.customers.schemas import ChangeProfile, CustomerView, ProfileView
+from commerce.customers.queries import ids_of, own_principals, profile_row, profile_view
+from commerce.customers.schemas import ChangeProfile, ProfileView
 from commerce.infra import outbox
 from commerce.infra.db import Tx, forget_answers
 from commerce.kernel.actor import Actor
-from commerce.kernel.errors import Problem
 from commerce.kernel.ids import uuid7
-
-TAKEN: dict[str, type[Problem]] = {"email": EmailTaken, "phone": PhoneTaken}
 
 CREATE_PROFILE = """
 WITH profile AS (
     INSERT INTO customers.profiles (id, name, language, created_at) VALUES (:person, :name, :language, :at)
     ON CONFLICT (id) DO NOTHING RETURNING id
 ), held AS (
-    INSERT INTO customers.identifiers (id, profile_id, kind, value, created_at)
-    SELECT given.id, profile.id, given.kind, given.value, :at
+    INSERT INTO customers.identifiers (id, profile_id, kind, value, verified_at, created_at)
+    SELECT given.id, profile.id, given.kind, given.value, :at, :at
     FROM profile, unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:values AS text[])) AS given (id, kind, value)
     ORDER BY given.kind
-    ON CONFLICT (kind, value) DO NOTHING RETURNING kind
+    ON CONFLICT DO NOTHING RETURNING kind
 )
 SELECT EXISTS (SELECT 1 FROM profile) AS made, (SELECT array_agg(kind) FROM held) AS held
 """
@@ -55,10 +52,10 @@ async def create_profile(
     password_hash: str | None = None,
     principal: UUID | None = None,
 ) -> UUID:
-    """A profile for an anonymous principal, or for a new one; its id is the principal's. Takes the password's argon2 hash.
+    """A customer whose contacts somebody vouches for, as an import does: they count as verified. Takes the password's argon2 hash.
 
-    Of two at once for one e-mail or phone the second waits and is refused. Raises BadEmail, BadPhone, ContactRequired,
-    EmailTaken, PhoneTaken, AlreadySignedUp.
+    His id is that of an anonymous principal, or of a new one. Of two at once for one contact the second waits and is refused.
+    Raises BadEmail, BadPhone, IdentifierTaken, AlreadySignedUp; ValueError without any contact.
     """
     held: dict[str, str] = {}
     if email is not None:
@@ -66,7 +63,7 @@ async def create_profile(
     if phone is not None:
         held["phone"] = identifiers.phone(phone)
     if not held:
-        raise ContactRequired
+        raise ValueError("a customer has an e-mail or a phone")
     person = principal or await auth.create_shopper(tx, actor)
     row = await tx.one(
         CREATE_PROFILE, person=person, name=name, language=language, at=tx.at,
@@ -76,39 +73,11 @@ async def create_profile(
         raise AlreadySignedUp
     for kind in held:
         if kind not in (row.held or ()):
-            raise TAKEN[kind]
+            raise IdentifierTaken(kind=kind)
     if password_hash is not None:
         await auth.set_password(tx, actor, principal=person, password_hash=password_hash)
     outbox.record(tx, actor, CustomerSignedUp(aggregate_id=person, version=1, language=language))
     return person
-
-
-async def sign_up(
-    tx: Tx,
-    actor: Actor,
-    *,
-    email: str | None,
-    phone: str | None,
-    name: str | None,
-    language: str,
-    password_hash: str,
-    device_name: str | None = None,
-) -> auth.Started:
-    """An account and a session. An anonymous shopper stays the same principal, so his cart stays his; a client makes a new one.
-
-    The sessions he had while anonymous end: a token that somebody else may hold does not become an account's.
-    Raises as `create_profile`.
-    """
-    if actor.known:
-        raise AlreadySignedUp
-    anonymous = actor.subject if actor.kind == "shopper" else None
-    person = await create_profile(
-        tx, actor, email=email, phone=phone, name=name, language=language, password_hash=password_hash,
-        principal=anonymous,
-    )  # fmt: skip
-    if anonymous is not None:
-        await auth.end_sessions(tx, actor, principals=[anonymous], reason="signed_up")
-    return await auth.start_session(tx, actor, principal=person, kind="shopper", known=True, device_name=device_name)
 
 
 async def sign_in(
@@ -123,7 +92,7 @@ async def sign_in(
     """A session of the person whose password this is, as the winner of any merge. Raises auth.WrongPassword, auth.TooManyAttempts."""
     owner = await auth.settle(tx, actor, proof=proof, verified=verified)
     return await auth.start_session(
-        tx, actor, principal=person or owner, kind="shopper", known=True, device_name=device_name
+        tx, actor, principal=person or owner, kind="shopper", known=True, device_name=device_name, proof="password"
     )
 
 
@@ -138,66 +107,76 @@ SELECT id FROM customers.profiles WHERE id = (SELECT id FROM up WHERE merged_int
 UPDATE_PROFILE = """
 UPDATE customers.profiles SET name = :name, language = :language, version = version + 1 WHERE id = :id
 """
-LET_GO = """
-DELETE FROM customers.identifiers
-WHERE profile_id = ANY(CAST(:family AS uuid[])) AND kind = :kind AND value = ANY(CAST(:values AS text[]))
-"""
-HOLD = """
-INSERT INTO customers.identifiers (id, profile_id, kind, value, created_at) VALUES (:id, :person, :kind, :value, :at)
-ON CONFLICT (kind, value) DO NOTHING RETURNING id
-"""
 
 
 async def change_profile(tx: Tx, actor: Actor, *, command: ChangeProfile, if_match: int | None) -> ProfileView:
-    """Change the caller's profile; a new e-mail or phone is unverified. Nothing different is no new version.
-
-    Raises StaleProfile, ContactRequired, BadEmail, BadPhone, EmailTaken, PhoneTaken, UnknownCustomer.
-    """
+    """Change the caller's profile. Nothing different is no new version. Raises StaleProfile, UnknownCustomer."""
     if await tx.first(LOCK_WINNER, person=actor.person) is None:
         raise UnknownCustomer
-    before = profile_view(row := await profile_row(tx, actor.person))
+    before = profile_view(await profile_row(tx, actor.person))
     if if_match is not None and if_match != before.version:
         raise StaleProfile(current_version=before.version)
-    wanted = _wanted(command)
+    wanted = {field: value for field, value in structs.asdict(command).items() if value is not UNSET}
     changed = {field: value for field, value in wanted.items() if value != getattr(before, field)}
     if not changed:
         return before
     after = structs.replace(before, **changed, version=before.version + 1)
-    if after.email is None and after.phone is None:
-        raise ContactRequired
-    family = [before.id, *(row.merged_ids or ())]
-    for kind in ("email", "phone"):
-        if kind in changed:
-            old, new = getattr(before, kind), changed[kind]
-            await tx.execute(LET_GO, family=family, kind=kind, values=[value for value in (old, new) if value])
-            if new is not None and not await tx.first(
-                HOLD, id=uuid7(), person=before.id, kind=kind, value=new, at=tx.at
-            ):
-                raise TAKEN[kind]
-            after = structs.replace(after, **{f"{kind}_verified_at": None})
     await tx.execute(UPDATE_PROFILE, id=before.id, name=after.name, language=after.language)
     outbox.record(tx, actor, CustomerChanged(aggregate_id=before.id, version=after.version, fields=sorted(changed)))
     return after
 
 
-def _wanted(command: ChangeProfile) -> dict[str, Any]:
-    wanted = {field: value for field, value in structs.asdict(command).items() if value is not UNSET}
-    if wanted.get("email") is not None:
-        wanted["email"] = identifiers.email(wanted["email"])
-    if wanted.get("phone") is not None:
-        wanted["phone"] = identifiers.phone(wanted["phone"])
-    return wanted
+# --- the password, an option ---
 
 
-async def find(tx: Tx, actor: Actor, *, email: str | None = None, phone: str | None = None) -> CustomerView:
-    """The customer of exactly one e-mail or phone; looking is recorded. Raises UnknownCustomer, OneIdentifier, BadEmail, BadPhone."""
-    kind, value = identifiers.only_one(email_text=email, phone_text=phone)
-    person = await holder(tx, kind=kind, value=value)
-    if person is None:
+async def set_password(
+    tx: Tx, actor: Actor, *, proof: auth.Proof | None, verified: auth.Verified | None, password_hash: str
+) -> None:
+    """The caller's password, for the one who knows the current one or has just come in by a code; his other sessions end.
+
+    Raises OwnerOnly, ProofRequired, auth.WrongPassword (kept), auth.TooManyAttempts, UnknownCustomer.
+    """
+    _himself(actor)
+    if proof is not None and verified is not None:
+        await auth.settle(tx, actor, proof=proof, verified=verified)
+    elif not await auth.proved_lately(tx, actor):
+        raise ProofRequired
+    winner = await tx.first(LOCK_WINNER, person=actor.subject)
+    if winner is None:
         raise UnknownCustomer
-    row = await profile_row(tx, person)
-    outbox.audit(tx, actor, "customer.found", "customer", row.id, after={"by": kind})
-    return CustomerView(**structs.asdict(profile_view(row)), merged_ids=list(row.merged_ids or ()))
+    people = await ids_of(tx, actor.subject)
+    await auth.forget_passwords(tx, actor, principals=people)
+    await auth.set_password(tx, actor, principal=winner.id, password_hash=password_hash)
+    await auth.end_sessions(tx, actor, principals=people, reason="password_changed", keep=actor.session)
+
+
+async def remove_password(tx: Tx, actor: Actor) -> None:
+    """From now on the caller comes in by codes alone; without a password nothing changes. Raises OwnerOnly, UnknownCustomer."""
+    _himself(actor)
+    if await tx.first(LOCK_WINNER, person=actor.subject) is None:
+        raise UnknownCustomer
+    await auth.forget_passwords(tx, actor, principals=await ids_of(tx, actor.subject))
+
+
+def _himself(actor: Actor) -> None:
+    if actor.kind != "shopper" or actor.on_behalf_of is not None:
+        raise OwnerOnly
+
+
+# --- his sessions ---
+
+
+async def end_own_session(tx: Tx, actor: Actor, *, session: UUID) -> None:
+    """End one of the caller's sessions, from any of them. Raises auth.UnknownSession."""
+    await auth.end_session(tx, actor, principals=await own_principals(tx, actor), session=session)
+
+
+async def sign_out_everywhere(tx: Tx, actor: Actor, *, command: auth.SignOutEverywhere) -> None:
+    """End all of the caller's sessions, those of profiles that were merged into his too."""
+    await auth.sign_out_everywhere(tx, actor, principals=await own_principals(tx, actor), command=command)
+
+
+# --- the rights of a person ---
 
 
 async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
@@ -205,19 +184,31 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     people = list(ids)
     profiles = await tx.rows(
         """
-        SELECT id, name, language, merged_into, merged_at, erased_at, version, created_at
+        SELECT id, name, language, guest, merged_into, merged_at, erased_at, version, created_at
         FROM customers.profiles WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id
         """,
         ids=people,
     )  # fmt: skip
     held = await tx.rows(
         """
-        SELECT profile_id, kind, value, verified_at, created_at
-        FROM customers.identifiers WHERE profile_id = ANY(CAST(:ids AS uuid[])) ORDER BY kind, value
+        SELECT profile_id, kind, system, value, verified_at, created_at
+        FROM customers.identifiers WHERE profile_id = ANY(CAST(:ids AS uuid[])) ORDER BY kind, system, value
         """,
         ids=people,
     )  # fmt: skip
-    return {"profiles": [dict(row) for row in profiles], "identifiers": [dict(row) for row in held]}
+    merged = await tx.rows(
+        """
+        SELECT winner_id, loser_id, proof, merged_because, merged_at, undone_because, undone_at
+        FROM customers.merges WHERE winner_id = ANY(CAST(:ids AS uuid[])) OR loser_id = ANY(CAST(:ids AS uuid[]))
+        ORDER BY merged_at, id
+        """,
+        ids=people,
+    )  # fmt: skip
+    return {
+        "profiles": [dict(row) for row in profiles],
+        "identifiers": [dict(row) for row in held],
+        "merges": [dict(row) for row in merged],
+    }
 
 
 ERASE = """
@@ -226,6 +217,9 @@ WITH due AS MATERIALIZED (
     FOR NO KEY UPDATE
 ), forgotten AS (
     DELETE FROM customers.identifiers WHERE profile_id IN (SELECT id FROM due)
+), unexplained AS (
+    UPDATE customers.merges SET merged_because = NULL, undone_because = NULL
+    WHERE winner_id IN (SELECT id FROM due) OR loser_id IN (SELECT id FROM due)
 )
 UPDATE customers.profiles p SET name = NULL, erased_at = :at, version = p.version + 1
 FROM due WHERE p.id = due.id RETURNING p.id, p.version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -14,6 +15,9 @@ from sqlalchemy import (
     TypedColumns,
     UniqueConstraint,
     Uuid,
+    false,
+    literal_column,
+    text,
 )
 
 from commerce.infra.tables import metadata
@@ -23,6 +27,7 @@ class ProfileColumns(TypedColumns):
     id = Column(Uuid, ForeignKey("auth.principals.id"), primary_key=True)
     name = Column(Text, info={"personal": True})
     language = Column(Text, nullable=False)
+    guest = Column(Boolean, server_default=false(), nullable=False)
     merged_into = Column(Uuid, ForeignKey("customers.profiles.id"))
     merged_at = Column(DateTime(timezone=True))
     erased_at = Column(DateTime(timezone=True))
@@ -36,6 +41,11 @@ profiles = Table(
     ProfileColumns,
     CheckConstraint("language IN ('ru', 'en')", name="language_known"),
     Index("ix_profiles_merged_into", "merged_into"),
+    Index(
+        "ix_profiles_name_prefix",
+        literal_column("lower(name)").label("lower_name"),
+        postgresql_ops={"lower_name": "text_pattern_ops"},
+    ),
     CheckConstraint("merged_into <> id", name="not_into_itself"),
     schema="customers",
 )
@@ -45,6 +55,7 @@ class IdentifierColumns(TypedColumns):
     id = Column(Uuid, primary_key=True)
     profile_id = Column(Uuid, ForeignKey("customers.profiles.id"), nullable=False)
     kind = Column(Text, nullable=False)
+    system = Column(Text, server_default="", nullable=False)
     value = Column(Text, info={"personal": True}, nullable=False)
     verified_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
@@ -54,8 +65,45 @@ identifiers = Table(
     "identifiers",
     metadata,
     IdentifierColumns,
-    CheckConstraint("kind IN ('email', 'phone', 'loyalty_card', 'external')", name="kind_known"),
-    UniqueConstraint("kind", "value"),
-    Index("ix_identifiers_profile_id", "profile_id"),
+    CheckConstraint("kind IN ('email', 'phone', 'loyalty_card', 'device', 'external')", name="kind_known"),
+    CheckConstraint("(kind = 'external') = (system <> '')", name="system_of_external"),
+    UniqueConstraint("profile_id", "kind", "system", "value"),
+    Index(
+        "uq_identifiers_verified",
+        "kind",
+        "system",
+        "value",
+        unique=True,
+        postgresql_where=text("verified_at IS NOT NULL"),
+    ),
+    Index("ix_identifiers_value", "kind", "system", "value"),
     schema="customers",
 )
+"""What finds a person. Verified ones are of one profile; a claim that nobody has verified blocks nobody and opens nothing."""
+
+
+class MergeColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    winner_id = Column(Uuid, ForeignKey("customers.profiles.id"), nullable=False)
+    loser_id = Column(Uuid, ForeignKey("customers.profiles.id"), nullable=False)
+    merged_by = Column(Uuid, nullable=False)
+    proof = Column(Text, nullable=False)
+    merged_because = Column(Text, info={"personal": True})
+    merged_at = Column(DateTime(timezone=True), nullable=False)
+    undone_by = Column(Uuid)
+    undone_because = Column(Text, info={"personal": True})
+    undone_at = Column(DateTime(timezone=True))
+
+
+merges = Table(
+    "merges",
+    metadata,
+    MergeColumns,
+    CheckConstraint("proof IN ('staff', 'code')", name="proof_known"),
+    CheckConstraint("winner_id <> loser_id", name="not_into_itself"),
+    CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone"),
+    Index("uq_merges_standing", "loser_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+    Index("ix_merges_winner_id", "winner_id"),
+    schema="customers",
+)
+"""Who was found to be whom, by whom and by what proof; an undone merge stays here."""

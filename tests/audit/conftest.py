@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
 
-from commerce import parts
+from commerce import customers, parts
 from commerce.app import create_app
 from commerce.infra import outbox
 from commerce.infra.db import Database
@@ -68,10 +68,7 @@ async def tell(shop: Shop) -> None:
     client = await shop.client("app")
     visitor = (await client.post("/v1/auth/anonymous", {})).json()
     anna = Client(shop.http, visitor["access_token"])
-    account = {"email": f"{unique('anna')}@example.org", "password": "correct horse battery", "name": "Анна"}
-    joined = await anna.post("/v1/auth/sign-up", account)
-    assert joined.status_code == 201, joined.text
-    anna = Client(shop.http, joined.json()["access_token"])
+    anna = await shop.signed_up(anna, email=f"{unique('anna')}@example.org", name="Анна")
     order = await place(anna, store, (cup, 3), (plate, 3))
     number, code = await make_ready(staff, store, order), await pickup_code(anna, order)
     some = [{"sku": cup.sku, "quantity": 2}, {"sku": plate.sku, "quantity": 1}]
@@ -127,6 +124,33 @@ async def tell(shop: Shop) -> None:
     await count_shelves(shop)
     await name_units(shop)
     await plan(shop)
+    await know(shop)
+
+
+async def know(shop: Shop) -> None:
+    """People: guests, one of whom turns out to be a customer; two merged, two merged and parted, a card, a code guessed at."""
+    operator = await shop.staff("call_center", channel="call_center")
+    phone, email = "+79010000001", f"{unique('guest')}@example.org"
+    for contact in ({"phone": phone}, {"email": email}):
+        guest = await shop.shopper()
+        await shop.db.write(customers.note_guest, guest.actor, person=guest.actor.subject, name="Гость", **contact)
+    await shop.signed_up(email=email)
+    first, second, third = [await shop.signed_up(name="Вера") for _ in range(3)]
+    card = {"kind": "loyalty_card", "value": unique("card")}
+    for person in (first, second):
+        path = f"/v1/customers/{person.actor.subject}"
+        if person is first:
+            assert (await operator.post(f"{path}/identifiers", card)).status_code == 201
+        answer = await operator.post(f"{path}/merge", {"loser": str(third.actor.subject), "reason": "Same card"})
+        assert answer.status_code == 200, answer.text
+        if person is first:
+            parted = await operator.post(f"/v1/customers/{third.actor.subject}/unmerge", {"reason": "A mistake"})
+            assert parted.status_code == 200, parted.text
+    site = await shop.client()
+    challenge, code = await shop.code_for(site, phone="+79020000001")
+    wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
+    assert (await site.post(f"/v1/auth/codes/{challenge}/sign-in", wrong)).status_code == 401
+    assert (await shop.code_for(await shop.client(), phone="+79020000001"))[0] != challenge
 
 
 async def correct(shop: Shop, store: Store, manager: Client) -> None:

@@ -11,7 +11,7 @@ from commerce.infra.db import Database, Tx
 
 INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
 ROOMS = (
-    "infra", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "orders", "returns", "books",
+    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "orders", "returns", "books",
 )  # fmt: skip
 """Rooms whose every invariant has a fault here."""
 
@@ -103,6 +103,16 @@ ONE_CART = "a shopper has at most one open cart"
 MERGED = "a merged cart, and no other, points at the cart it went into"
 CART_LINES = "a cart has at most 500 lines"
 CART_EVENTS = "every version of a cart has its event"
+CIRCLE = "no profile is merged in a circle"
+MERGED_WHEN = "a merged profile says when"
+STANDING = "a profile points at the winner of its standing merge, and no other does"
+MERGE_RECORDS = "who staff merged, or parted again, is in the audit record"
+GUESTS = "nothing that a guest says of himself counts as verified"
+CARDS = "cards, devices and ids of other systems count as verified"
+OF_NOBODY = "every identifier belongs to a profile that is not erased"
+NAMELESS = "an erased profile keeps no name"
+ONE_CODE = "an asker has one live code for a contact at most"
+CODE_LIMITS = "every code is under the limits of its contact"
 PROFILE_EVENTS = "every change of a profile has its event, without a gap"
 PUBLISHED = "published events are numbered from 1 without gaps"
 PUBLISHED_FIRST = "only a published event is delivered"
@@ -457,6 +467,30 @@ UNITS_OF_THEIR_OWN = [
     ("a customer of no order", UNITS_STRAY, "UPDATE stock.units SET line_id = gen_random_uuid() WHERE place = 'customer'"),
     ("a box of no fulfillment", UNITS_STRAY, "UPDATE stock.units SET picked_for = gen_random_uuid() WHERE picked_for IS NOT NULL"),
 ]  # fmt: skip
+PEOPLE = [
+    ("merged in a circle", CIRCLE, "UPDATE customers.profiles p SET merged_into = m.id, merged_at = now() FROM customers.profiles m"
+     " WHERE m.merged_into = p.id"),
+    ("merged at no time", MERGED_WHEN, "UPDATE customers.profiles SET merged_at = NULL WHERE merged_into IS NOT NULL"),
+    ("merged by nobody", STANDING, "DELETE FROM customers.merges WHERE undone_at IS NULL"),
+    ("merged into another", STANDING, "UPDATE customers.merges SET winner_id = (SELECT id FROM customers.profiles p WHERE p.id <> winner_id"
+     " AND p.id <> loser_id LIMIT 1) WHERE undone_at IS NULL"),
+    ("parted, and still one", STANDING, "UPDATE customers.merges SET undone_at = now(), undone_by = loser_id WHERE undone_at IS NULL"),
+    ("merged in silence", MERGE_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'customer.merged'"),
+    ("parted in silence", MERGE_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'customer.unmerged'"),
+    ("merged by another", MERGE_RECORDS, "UPDATE customers.merges SET merged_by = loser_id WHERE proof = 'staff'"),
+    ("a guest with a contact of his own", GUESTS, "UPDATE customers.identifiers i SET verified_at = now() FROM customers.profiles p"
+     " WHERE p.id = i.profile_id AND p.guest AND i.kind = 'phone'"),
+    ("a card that is only claimed", CARDS, "UPDATE customers.identifiers SET verified_at = NULL WHERE kind = 'loyalty_card'"),
+    ("erased, but found", OF_NOBODY, "UPDATE customers.profiles SET erased_at = now(), name = NULL WHERE NOT guest"),
+    ("erased, but named", NAMELESS, "UPDATE customers.profiles SET erased_at = now() WHERE name IS NOT NULL"),
+    ("a guest out of nowhere", SIGNED_UP, "DELETE FROM infra.outbox WHERE type = 'customer.guest_noted'"),
+    ("an account that never signed up", SIGNED_UP, "UPDATE customers.profiles SET guest = false WHERE guest"),
+    ("two codes at once", ONE_CODE, "INSERT INTO auth.challenges (id, kind, identity, contact, purpose, principal_id, counter, attempts, created_at,"
+     " sent_at, expires_at) SELECT gen_random_uuid(), kind, identity, contact, purpose, principal_id, 1, 0, created_at, sent_at, expires_at"
+     " FROM auth.challenges WHERE settled_at IS NULL"),
+    ("codes without limits", CODE_LIMITS, "DELETE FROM auth.code_limits"),
+    ("guesses forgotten", CODE_LIMITS, "UPDATE auth.code_limits SET misses = '{}', used_at = used_at - interval '1 hour'"),
+]  # fmt: skip
 REST = [
     ("two open carts", ONE_CART, "DROP INDEX carts.uq_carts_shopper_id; UPDATE carts.carts SET state = 'open', shopper_id = (SELECT shopper_id FROM carts.carts LIMIT 1)"),
     ("merged into nothing", MERGED, "UPDATE carts.carts SET state = 'merged'"),
@@ -586,6 +620,7 @@ FAULTS = [
     *MONEY,
     *ORDERS,
     *RETURNS,
+    *PEOPLE,
     *SUPPLY,
     *REST,
     *TRANSFERS,

@@ -119,6 +119,8 @@ class Instance:
             "REDIS_URL": self.urls.redis_url,
             "SECRET_KEY": self.secret_key,
             "ENVIRONMENT": "production",
+            "CODE_DELIVERY_URL": "http://127.0.0.1:9/codes",
+            "CODE_DELIVERY_SECRET": "nobody-is-sent-a-code",
             "API_WORKERS": "1",
             "LOG_LEVEL": "warning",
             "HOST": "127.0.0.1",

@@ -76,7 +76,7 @@ class World:
         self.at_store = f"/v1/stores/{ground.store.code}"
         self.here = {"code": ground.store.code}
         self.email, self.login, self.fired = f"{unique('anna')}@example.com", unique("staff"), unique("staff")
-        self.shopper = self._token("POST", "/v1/auth/sign-up", {"email": self.email, "password": PASSWORD})
+        self.shopper = self._signed_up(self.email)
         self.person = self.call("GET", "/v1/me", token=self.shopper)["id"]
         for login in (self.login, self.fired):
             self.call("POST", "/v1/staff", self._staff(login))
@@ -127,7 +127,7 @@ class World:
         self.queries: dict[str, dict[str, Any]] = {
             "find_stock_unit": {"code": self.unit},
             "scan": {"data": self.barcode},
-            "find_customer": {"email": self.email},
+            "find_customers": {"email": self.email},
             "list_availability": {"sku": [ground.item.sku], "location": [ground.store.code], "on": "2099-01-01"},
             "list_store_stock": {"sku": [ground.item.sku]},
             "list_stock_levels": {
@@ -149,7 +149,18 @@ class World:
             "end_session": self._session,
             "refresh_session": lambda: Chosen(body={"refresh_token": self._anonymous()["refresh_token"]}),
             "sign_in": lambda: Chosen(body={"email": self.email, "phone": None, "password": PASSWORD}),
-            "sign_up": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "ask_code": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "sign_in_by_code": self._code,
+            "add_my_contact": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
+            "verify_my_contact": self._contact,
+            "remove_my_identifier": self._further,
+            "set_my_password": lambda: Chosen(body={"new_password": PASSWORD, "current_password": PASSWORD}),
+            "add_customer_identifier": lambda: Chosen(
+                path={"customer": self.person}, body={"kind": "external", "system": "erp", "value": unique("id")}
+            ),
+            "remove_customer_identifier": self._card,
+            "merge_customers": self._two,
+            "unmerge_customer": self._merged,
             "sign_in_staff": lambda: Chosen(body={"login": self.login, "password": PASSWORD}),
             "create_client": lambda: Chosen(body={"code": unique("client"), "channel": "site"}),
             "create_device": lambda: Chosen(
@@ -298,7 +309,7 @@ class World:
 
     def token(self, operation: str, access: str) -> str:
         """A credential for a guard: `staff:orders.read` and `store:…` are the administrator's."""
-        if operation == "sign_out":
+        if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
         return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
 
@@ -340,6 +351,48 @@ class World:
     def _anonymous(self) -> dict[str, Any]:
         found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)
         return found
+
+    def _asked(self, email: str, path: str = "/v1/auth/codes", token: str | None = None) -> tuple[str, str]:
+        """The id and the code of a challenge; the code as developers see it."""
+        asked = self.call("POST", path, {"email": email}, token=token or self.ground.client)
+        shown = self.call("GET", f"/v1/development/codes/{asked['challenge_id']}", token=self.ground.client)
+        return asked["challenge_id"], shown["code"]
+
+    def _signed_up(self, email: str | None = None) -> str:
+        challenge, code = self._asked(email or f"{unique('new')}@example.com")
+        return self._token("POST", f"/v1/auth/codes/{challenge}/sign-in", {"code": code, "password": PASSWORD})
+
+    def _customer(self) -> str:
+        return str(self.call("GET", "/v1/me", token=self._signed_up())["id"])
+
+    def _code(self) -> Chosen:
+        challenge, code = self._asked(f"{unique('new')}@example.com")
+        return Chosen(path={"challenge_id": challenge}, body={"code": code})
+
+    def _contact(self) -> Chosen:
+        challenge, code = self._asked(f"{unique('more')}@example.com", "/v1/me/identifiers", self.shopper)
+        return Chosen(body={"challenge_id": challenge, "code": code, "merge": False})
+
+    def _further(self) -> Chosen:
+        body = self._contact().body
+        added = self.call("POST", "/v1/me/identifiers/verify", body, token=self.shopper)["identifiers"]
+        newest = max(added, key=lambda one: str(one["created_at"]))
+        return Chosen(path={"identifier": newest["id"]})
+
+    def _card(self) -> Chosen:
+        path = f"/v1/customers/{self.person}/identifiers"
+        held = self.call("POST", path, {"kind": "loyalty_card", "value": unique("card")})["identifiers"]
+        card = next(one for one in held if one["kind"] == "loyalty_card")
+        return Chosen(path={"customer": self.person, "identifier": card["id"]})
+
+    def _two(self) -> Chosen:
+        return Chosen(path={"customer": self._customer()}, body={"loser": self._customer()})
+
+    def _merged(self) -> Chosen:
+        two = self._two()
+        body = {"loser": two.body["loser"] if two.body else "", "reason": "One person"}
+        self.call("POST", f"/v1/customers/{two.path['customer']}/merge", body)
+        return Chosen(path={"customer": body["loser"]})
 
     def _session(self) -> Chosen:
         made = self.call(

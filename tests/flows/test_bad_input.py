@@ -405,7 +405,7 @@ async def test_a_wrong_password_is_counted_and_the_login_rests(shop: Shop, db: D
 
     visitor, email = await shop.client(), f"{unique('anna')}@example.com"
     account = {"email": email, "password": "klyukva-vesna-17"}
-    assert (await visitor.post("/v1/auth/sign-up", account)).status_code == 201
+    await shop.signed_up(visitor, **account)
     for _ in range(5):
         async with refusing(db, 401, "wrong-password", changed=("auth.attempts",)) as refused:
             refused(await visitor.post("/v1/auth/sign-in", account | {"password": "klyukva-vesna-18"}))

@@ -101,9 +101,7 @@ async def test_signed_up_in_the_app_bought_from_the_site_brought_back_in_another
     in_app = Client(shop.http, visitor["access_token"])
     assert (await in_app.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 2})).status_code == 200
     email, password = f"{item.sku.lower()}@example.org", "correct horse battery"
-    sign_up = {"email": email, "password": password, "name": "Анна"}
-    joined = await in_app.post("/v1/auth/sign-up", sign_up)
-    assert joined.status_code == 201, joined.text
+    await shop.signed_up(in_app, email=email, password=password, name="Анна")
     signed_in = await site.post("/v1/auth/sign-in", {"email": email, "password": password})
     on_site = Client(shop.http, signed_in.json()["access_token"])
     cart = (await on_site.get("/v1/carts/current")).json()

@@ -23,9 +23,10 @@ from tests.house.source import modules_of_rooms, operations, problems
 PUBLIC = {"health_live", "health_ready"}
 """Operations that need no credentials, health and documentation. Signing in needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
-    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_up", "refresh_session", "dry_run_sourcing",
+    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_in_by_code", "ask_code", "add_my_contact", "refresh_session",
+    "dry_run_sourcing",
 }  # fmt: skip
-"""They issue tokens: nothing of the answer may be stored. Or they only read."""
+"""They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
 EVERYWHERE = {
     "bad-input", "unknown-address", "sign-in-required", "not-allowed", "idempotency-key-required", "idempotency-key-reused",

@@ -17,11 +17,11 @@ FILES = {
     "__init__", "tables", "schemas", "errors", "events", "service", "flow", "queries", "routes", "tasks", "audit",
 }  # fmt: skip
 NOUNS = {
-    "auth": {"guards", "keyring", "passwords", "permissions", "tokens"},
+    "auth": {"codes", "guards", "keyring", "passwords", "permissions", "tokens"},
     "carts": {"pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup", "remembered"},
     "counts": {"shrinkage"},
-    "customers": {"identifiers"},
+    "customers": {"finding", "guests", "identifiers", "merging", "proving"},
     "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
     "locations": {"schedule"},
     "orders": {"books", "counter", "drafts", "numbers", "rejections", "sales", "sources", "views"},
