@@ -40,7 +40,7 @@ class Goods(Struct, frozen=True):
 
     def refusal(self, variant: catalog.Variant) -> str | None:
         """Why a variant cannot be bought; None when it can."""
-        reason = variant.refusal(self.at)
+        reason = catalog.refusal_of(variant, self.at)
         if reason is None and variant.id not in self.quotes:
             return "no_price"
         return reason
@@ -77,14 +77,17 @@ def bundles_of(variants: Iterable[catalog.Variant]) -> dict[UUID, tuple[stock.Pa
 
 
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
-    """Prices and stock of the variants: two statements, none for none; one more where something may be waited for."""
+    """Prices and stock of the variants: one statement, none for none; two where there are bundles or something may be waited for."""
     found = {variant.id: variant for variant in variants}
     if not found:
         return NO_GOODS
     ids = list(found)
-    quotes = await prices.listed(tx, ids, at=tx.at)
     bundles = bundles_of(found.values())
     waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
+    if not bundles and not waiting:
+        quotes, totals = await tx.both(prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at))
+        return Goods(tx.at, found, quotes, totals, {})
+    quotes = await prices.listed(tx, ids, at=tx.at)
     totals, plans = await stock.outlook(tx, ids, waiting, bundles)
     announced: dict[UUID, list[stock.Expected]] = {}
     for plan in plans:
@@ -198,13 +201,12 @@ def _line_view(goods: Goods, line: CartLine, near: Nearby) -> CartLineView:
     available = goods.totals.get(line.variant_id, 0)
     missing = line.quantity - available
     coming = goods.comes(line.variant_id, missing) if missing > 0 else None
-    price = Money(quote.amount, quote.currency) if quote is not None else None
-    seen = None
-    if price is not None and price.amount != line.unit_price_seen:
-        seen = Money(line.unit_price_seen, price.currency)
-    total = None
-    if price is not None:
-        total = Money(line_amount(price.amount, line.quantity, variant.quantity_scale), price.currency)
+    price = seen = total = None
+    if quote is not None:
+        price = Money(quote.amount, quote.currency)
+        total = Money(line_amount(quote.amount, line.quantity, variant.quantity_scale), quote.currency)
+        if quote.amount != line.unit_price_seen:
+            seen = Money(line.unit_price_seen, quote.currency)
     return CartLineView(
         sku=variant.sku,
         variant_id=variant.id,

@@ -431,7 +431,7 @@ class World:
                 path=self._filled() | self._in_cart(), body={"fulfillment": {"method": "take_along"}, "gift": None}
             ),
             "hand_off_cart": lambda: Chosen(path=self._filled(), body={"mode": "move"}),
-            "claim_cart": lambda: Chosen(body={"code": self._code("move", self.kiosk), "policy": None}),
+            "claim_cart": lambda: Chosen(body={"code": self._hand_off("move", self.kiosk), "policy": None}),
             "end_cart_visit": self._visit,
             "create_list": lambda: Chosen(body={"name": "Kitchen"}),
             "put_list_line": lambda: Chosen(path=self._list() | {"sku": self.ground.spare.sku}),
@@ -747,12 +747,12 @@ class World:
         self.call("PUT", line, {"quantity": 1}, token=token or self.shopper)
         return {"cart": "current"}
 
-    def _code(self, mode: str, token: str) -> str:
+    def _hand_off(self, mode: str, token: str) -> str:
         self._filled(token)
         return str(self.call("POST", "/v1/carts/current/hand-off", {"mode": mode}, token=token)["code"])
 
     def _visit(self) -> Chosen:
-        joined = self.call("POST", "/v1/carts/claim", {"code": self._code("join", self.shopper), "policy": None})
+        joined = self.call("POST", "/v1/carts/claim", {"code": self._hand_off("join", self.shopper), "policy": None})
         return Chosen(path={"cart": joined["cart"]["id"], "guest": joined["cart"]["guests"][0]["id"]})
 
     def _in_cart(self) -> dict[str, str]:

@@ -36,7 +36,7 @@ NOUNS = {
         "tokens",
     },
     "carts": {"adding", "baskets", "checkout", "expiry", "handing", "merging", "owners", "pricing", "views"},
-    "catalog": {"barcodes", "bundles", "importing", "lookup"},
+    "catalog": {"barcodes", "bundles", "importing", "lookup", "remembered"},
     "conversations": {"books", "desk", "intake", "numbers", "signatures", "steps"},
     "counts": {"shrinkage"},
     "customers": {
