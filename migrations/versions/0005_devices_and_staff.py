@@ -36,6 +36,7 @@ ROLES = {
     "store_manager": (
         {"en": "Store manager", "ru": "Управляющий магазином"},
         [
+            "audit.read",
             "conversations.work",
             "customers.act",
             "customers.read",
