@@ -23,8 +23,8 @@ The map. A room imports only rooms below it, through the front door (`__init__`)
 Every room has the same file names: tables, schemas, errors, events, service (verbs in a transaction), flow (verbs that span
 transactions), queries (reads), routes, tasks, audit; and one extra noun where the domain has one.
 
-Lock order, always: idempotency key, person, list, cart, order, fulfillment, return, payment, wallet, then stock levels by
-(location_id, variant_id); several of one kind by ascending id. Only `infra/db.py` commits.
+Lock order, always: idempotency key, the limits of a contact's codes, person, list, cart, order, fulfillment, return, payment, wallet, then
+stock levels by (location_id, variant_id); several of one kind by ascending id. Only `infra/db.py` commits.
 """
 
 ROOMS = (

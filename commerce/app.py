@@ -23,6 +23,7 @@ from commerce.documentation import Documentation, documentation_page, problem_in
 from commerce.infra import log
 from commerce.infra.db import Database
 from commerce.infra.delivery import Post, post_of
+from commerce.infra.exchange import Exchange
 from commerce.infra.health import ROUTES as HEALTH
 from commerce.infra.http import (
     EXCEPTION_HANDLERS,
@@ -35,6 +36,7 @@ from commerce.infra.http import (
     resolve_in_turn,
     seen_of,
 )
+from commerce.infra.limits import Limits
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
 from commerce.kernel.clock import Clock, system_clock
@@ -60,12 +62,18 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     live = Live(settings.redis_url)
     delivery = post_of(settings)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
+    limits, origins = Limits(settings), auth.Origins(ring)
+    exchange = Exchange(limits, settings.redis_url)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         log.configure(settings)
         await live.open()
-        fresh = asyncio.create_task(ring.keep_fresh(), name="keyring")
+        await exchange.open()
+        beside = [
+            asyncio.create_task(ring.keep_fresh(), name="keyring"),
+            asyncio.create_task(ring.keep_seen(), name="keyring-seen"),
+        ]
         # What stands now stays for the life of the process: the collector need not walk it again with every burst of requests.
         gc.collect()
         gc.freeze()
@@ -74,9 +82,11 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             with live.stopped_by_signal():
                 yield
         finally:
-            fresh.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await fresh
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await exchange.close()
             await live.close()
             await delivery.close()
             await db.close()
@@ -86,6 +96,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
 
     def provide_live() -> Live:
         return live
+
+    def provide_limits() -> Limits:
+        return limits
 
     def provide_delivery() -> Post:
         return delivery
@@ -103,18 +116,20 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     app = Api(
         route_handlers=[*ours, documentation_page, assets],
         lifespan=[lifespan],
-        state=State({"db": db, "live": live}),
+        state=State({"db": db, "live": live, "limits": limits, "ring": ring}),
         request_class=StrictRequest,
-        middleware=[auth.authenticate(ring)],
+        middleware=[auth.authenticate(ring, limits, origins)],
         exception_handlers=EXCEPTION_HANDLERS,
         after_request=add_entity_tag,
         dependencies={
             "db": Provide(provide_db, sync_to_thread=False),
             "live": Provide(provide_live, sync_to_thread=False),
+            "limits": Provide(provide_limits, sync_to_thread=False),
             "delivery": Provide(provide_delivery, sync_to_thread=False),
             "settings": Provide(provide_settings, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
+            "approved": Provide(auth.approved_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),
             "seen": Provide(seen_of, sync_to_thread=False),
         },
@@ -133,6 +148,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
         debug=False,
         logging_config=None,
     )
+    app.limits, app.origins = limits, origins
     resolve_in_turn(app)
     return app
 

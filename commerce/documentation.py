@@ -42,10 +42,10 @@ JSON = "application/json"
 INTRODUCTION = """\
 One retailer's backend: site, app, kiosk, till and staff see one catalog, one price list, one stock, one cart, one order history.
 
-**Who calls.** Send `Authorization: Bearer` with one of: the publishable key of a frontend, the key of a till or kiosk, the token of a
-shopper (`POST /v1/auth/anonymous`, `…/codes` and `…/codes/{id}/sign-in`, `…/sign-in` with a password), the token of a member of staff
-(`POST /v1/auth/staff/sign-in`). The channel of everything you do follows from the credential. Access tokens live for ten minutes:
-`POST /v1/auth/refresh`.
+**Who calls.** Send `Authorization: Bearer` with one of: the publishable key of a frontend, the secret key of a server, the key of a till
+or kiosk, the token of a shopper (`POST /v1/auth/anonymous`, `…/codes` and `…/codes/{id}/sign-in`, `…/sign-in` with a password), the token
+of a member of staff (`POST /v1/auth/staff/sign-in`). The channel of everything you do follows from the credential. Access tokens live
+for ten minutes: `POST /v1/auth/refresh`.
 
 **Doing things once.** Every unsafe request but those that hand out tokens or only try something out needs an `Idempotency-Key`,
 new for each act and the same on each retry of it: however often it arrives, it happens once, and each answer is the first one's.
@@ -58,6 +58,13 @@ Keys are kept for 24 hours.
 Russian or English by `Accept-Language`; further members say which lines, how many are left, where else it is. `instance` is the request
 id, which every answer also has in `X-Request-Id` (send your own to find it in the logs). After a refusal nothing has changed.
 
+**From a browser.** A page may call from the origins that its frontend lists (`PATCH /v1/clients/{client}`); from any other you get 403
+`origin-not-allowed`. Secret keys are refused in browsers.
+
+**How often.** Every answer says in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) how much is left of the limit
+that is nearest to its end, and in `RateLimit-Policy` what it is (draft-ietf-httpapi-ratelimit-headers-06). Beyond it you get 429 with
+`Retry-After`: wait so long. Tokens and codes have stricter limits.
+
 **Forms.** JSON in snake_case; times RFC 3339 in UTC; money in integer minor units with its currency; quantities in steps of the
 variant's unit (pieces when it has none); lists in pages: pass `next_cursor` as `cursor` until it is null. Unknown fields are refused.\
 """
@@ -66,12 +73,13 @@ TAGS = {
     "shop": "What a customer sees and does in any channel: catalog, prices, availability, cart, orders, returns.",
     "store": "What staff and devices do in one place: pickups, sales, returns, stock, transfers, counts. Limited to their locations.",
     "back office": "Of the whole chain: products, prices, locations, staff, devices; stock, plans, sourcing; the feed of events.",
-    "auth": "Tokens: anonymous shoppers, customers, staff; sessions and signing out.",
+    "auth": "Tokens: anonymous shoppers, customers, staff at tills and elsewhere; pairing of devices; sessions and signing out.",
     "system": "For whoever keeps the application running.",
 }
 
 CREDENTIALS = {
     "publishable_key": "Key of a frontend (`pk_…`): names the channel. Not a secret.",
+    "server_key": "Secret key of a server (`sk_…`): what it may do are its scopes. Never in a browser.",
     "device_key": "Key of a till or kiosk (`dk_…`), bound to one location. A secret.",
     "shopper_token": "Access token of a shopper, anonymous or signed in.",
     "staff_token": "Access token of a member of staff.",
@@ -80,22 +88,27 @@ CREDENTIALS = {
 WHO: dict[str, tuple[tuple[str, ...], str]] = {
     "public": ((), "anybody, without credentials"),
     "caller": (tuple(CREDENTIALS), "any credential"),
-    "client": (("publishable_key", "device_key"), "a frontend or a device with its key"),
+    "client": (("publishable_key", "server_key", "device_key"), "a frontend, a server or a device with its key"),
     "device": (("device_key",), "a till or kiosk with its key"),
     "shopper": (("shopper_token", "staff_token"), "a shopper, anonymous or signed in, or staff acting for a customer"),
     "known_shopper": (("shopper_token", "staff_token"), "a shopper who has signed in, or staff acting for him"),
+    "himself": (("shopper_token",), "a shopper who has signed in, in person"),
     "buyer": (
         ("shopper_token", "device_key", "staff_token"),
         "a shopper, or staff acting for a customer; a device, and staff at it, for its own baskets",
     ),
     "visitor": (
-        ("publishable_key", "device_key", "shopper_token"),
-        "a frontend or a device with its key, or a shopper there",
+        ("publishable_key", "server_key", "device_key", "shopper_token"),
+        "a frontend, a server or a device with its key, or a shopper there",
     ),
     "signed_in": (("shopper_token", "staff_token"), "a shopper or a member of staff"),
     "staff": (("staff_token",), "any member of staff"),
 }
-STAFF_OR_DEVICE = ("staff_token", "device_key")
+HOLDERS = ("staff_token", "device_key", "server_key")
+EVERYWHERE = ("staff_token", "server_key")
+
+REACH = {"store": "at this store", "staff": "at some location", "chain": "for all locations"}
+"""Where the permission of a guard must hold."""
 
 PARAMETERS = {
     "address": "Id of an address, as listed",
@@ -111,11 +124,18 @@ PARAMETERS = {
     "login": "Name by which the member of staff signs in",
     "near": "latitude,longitude in degrees: nearest first",
     "adjustment": "Id of an adjustment",
+    "device": "Principal of the device through which it was done",
+    "key_id": "Id of a key, as listed with its client",
+    "on_behalf_of": "Principal of the customer for whom it was done",
+    "subject": "Principal of who did it",
     "direction": "`outgoing`: goods that leave the store; `incoming`: goods that come to it; both when left out",
     "task_id": "Id of a count task",
     "only": "All lines, those nobody counted, or those that differ from the books",
     "session_id": "Id of a session, as listed",
     "sku": "Repeat it for several SKUs",
+    "badge_id": "Id of a badge, as listed",
+    "invitation_id": "Id of an invitation, as listed",
+    "pairing_id": "Id of a pairing, as it was begun",
 }
 """For parameters whose type does not describe them itself."""
 
@@ -168,6 +188,24 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "reason": "Ordered while the profiles were merged",
     },
     "set_retention": {"days": 365},
+    "sign_in_on_device": {"login": "olga.msk", "pin": "4071"},
+    "start_pairing": {"kind": "till", "name": "Till 2"},
+    "claim_pairing": {"device_secret": "ds_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
+    "pair_device": {"user_code": "WDJB-MJHT", "code": "till-msk-tverskaya-2"},
+    "deny_device": {"user_code": "WDJB-MJHT"},
+    "rename_device": {"name": "Till by the window"},
+    "claim_pass": {"code": "KRTV-PLXD"},
+    "change_own_pin": {"pin": "4071", "current": "klyukva-veslo-11"},
+    "set_staff_pin": {"pin": "4071"},
+    "issue_badge": {"code": "2900000004071"},
+    "invite_staff": {
+        "login": "anton.msk",
+        "name": "Антон Лебедев",
+        "roles": [{"role": "associate", "locations": ["msk-tverskaya"]}],
+    },
+    "accept_invitation": {"token": "iv_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE", "password": "klyukva-veslo-11"},
+    "save_role": {"name": {"en": "Storekeeper", "ru": "Кладовщик"}, "permissions": ["stock.count", "stock.receive"]},
+    "act_for_customer": {"reason": "customer_asked"},
     "put_cart_line": {"quantity": 2},
     "put_cart_lines": {"lines": [{"sku": "TEE101-BLK-46", "quantity": 2}, {"sku": "HDY101-BLK-50", "quantity": 1}]},
     "create_list": {"name": "На день рождения"},
@@ -365,7 +403,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "roles": [{"role": "associate", "locations": ["msk-tverskaya"]}],
     },
     "create_device": {"code": "till-7", "kind": "till", "location": "msk-tverskaya", "name": "Till 7"},
-    "create_client": {"code": "site-2", "channel": "site", "name": "The new site"},
+    "create_client": {
+        "code": "accounting",
+        "channel": "back_office",
+        "name": "The accounting system",
+        "kind": "server",
+        "scopes": [
+            {"permission": "orders.read", "locations": ["*"]},
+            {"permission": "receipts.read", "locations": ["msk-tverskaya", "msk-arbat"]},
+        ],
+    },
+    "change_client": {"name": "The new site", "origins": ["https://shop.example.com", "http://localhost:5173"]},
+    "rotate_client_key": {"overlap_seconds": 86400},
     "set_staff_roles": {"roles": [{"role": "store_manager", "locations": ["msk-tverskaya", "msk-arbat"]}]},
     "create_location": {
         "code": "tula-lenina",
@@ -488,6 +537,16 @@ RETRY_AFTER = {
     "description": "Seconds after which it makes sense to try again.",
     "schema": {"type": "integer", "minimum": 0},
 }
+APPROVAL = {
+    name: {
+        "name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string", "maxLength": longest},
+    }
+    for name, text, longest in (
+        ("Approval-Badge", "Badge of somebody else of the store, who approves here what the caller alone may not.", 128),
+        ("Approval-Login", "Instead of the badge: the approver's login, with Approval-Pin.", 63),
+        ("Approval-Pin", "The approver's PIN, with Approval-Login.", 20),
+    )
+}  # fmt: skip
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -681,9 +740,9 @@ class _Operation:
         access = next((str(guard.access) for guard in self.handler.guards or () if hasattr(guard, "access")), "public")
         kind, _, permission = access.partition(":")
         if permission:
-            where = "this store" if kind == "store" else "some location"
-            credentials: tuple[str, ...] = STAFF_OR_DEVICE
-            words = f"staff or a device with the permission `{permission}` at {where}"
+            credentials: tuple[str, ...] = EVERYWHERE if kind == "chain" else HOLDERS
+            who = "staff or a server" if kind == "chain" else "staff, a device or a server"
+            words = f"{who} with the permission `{permission}` {REACH[kind]}"
         else:
             credentials, words = WHO[access]
         text = textwrap.dedent(self.raw.get("description", "")).strip()
@@ -696,6 +755,8 @@ class _Operation:
             name, place = parameter["name"], parameter["in"]
             if name == "Idempotency-Key":
                 found.append(IDEMPOTENCY_KEY)
+            elif name in APPROVAL:
+                found.append(APPROVAL[name])
             elif name == "If-Match":
                 found.append({**IF_MATCH, "required": VersionRequired in self.problems()})
             else:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import msgspec
+
+Network = IPv4Network | IPv6Network
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Networks from `10.0.0.0/8, 2001:db8::1`. Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class SettingsError(Exception):
@@ -39,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_ms: int = 5000
     pool_wait_seconds: float = 2.0
     access_token_seconds: int = 600
+    kiosk_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 120
+    """A shopper's session on a till or kiosk ends when nobody has touched it for so long."""
+    staff_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 300
+    """The same for staff on a till or kiosk."""
     reservation_seconds: int = 900
     """How long a checkout or kiosk basket keeps what it reserved."""
     adjustment_approval_minor: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
@@ -52,6 +64,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where one-time codes are posted as JSON, `https://…`; required in production. The developer's log when absent."""
     code_delivery_secret: str | None = None
     """What that service knows us by: sent as a bearer token. At least 16 characters."""
+    trusted_proxies: str = ""
+    """Networks of the proxies in front, `10.0.0.0/8, 192.0.2.7`: from them alone `X-Forwarded-For` is believed."""
+    rate_limits: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    """A factor on all limits below; 0: none are kept. 100 in development, where one machine plays everybody, unless it is given."""
+    limit_window_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 60
+    limit_address: Annotated[int, msgspec.Meta(ge=1)] = 600
+    """Requests in a window from one address without a person or device: by a frontend's key, or without any."""
+    limit_person: Annotated[int, msgspec.Meta(ge=1)] = 600
+    """Of one shopper, anonymous or known."""
+    limit_staff: Annotated[int, msgspec.Meta(ge=1)] = 3000
+    """Of one member of staff, one till or kiosk."""
+    limit_client: Annotated[int, msgspec.Meta(ge=1)] = 120_000
+    """Of everybody who comes through one frontend."""
+    limit_server: Annotated[int, msgspec.Meta(ge=1)] = 12_000
+    """Of one server."""
+    limit_sensitive_address: Annotated[int, msgspec.Meta(ge=1)] = 60
+    """Of one address, for tokens and one-time codes."""
+    limit_sensitive_client: Annotated[int, msgspec.Meta(ge=1)] = 6000
+    """Through one client, for the same."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -69,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 raise SettingsError(
                     f"{required.upper()} is not set. Give it, or use `commerce up`, which starts an embedded server."
                 )
+        if environment == "development":
+            values.setdefault("rate_limits", 100)
         if "secret_key" not in values:
             if environment == "production":
                 raise SettingsError(
@@ -78,6 +111,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if len(str(values["secret_key"])) < 32:
             raise SettingsError("SECRET_KEY is too short: give at least 32 random characters.")
         _check_delivery(values, production=environment == "production")
+        try:
+            networks(str(values.get("trusted_proxies", "")))
+        except ValueError as error:
+            raise SettingsError(f"TRUSTED_PROXIES does not parse: {error}") from error
         try:
             return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:

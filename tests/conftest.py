@@ -92,6 +92,7 @@ def settings(database_url: str) -> Settings:
         write_connections=10,
         read_connections=6,
         log_level="error",
+        rate_limits=1_000_000,
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from litestar.testing import AsyncTestClient
 
 from commerce.auth import codes, tokens
 from commerce.auth import tables as auth_tables
-from commerce.auth.permissions import grants
+from commerce.auth.permissions import ROLES, grants
 from commerce.catalog import tables as catalog_tables
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import Actor, system
@@ -192,9 +193,19 @@ class Shop:
         """A caller without credentials."""
         return Client(self.http, None)
 
-    async def client(self, channel: str = "site") -> Client:
+    async def client(self, channel: str = "site", *, origins: Sequence[str] = ()) -> Client:
         """A frontend by its publishable key."""
-        key, principal = tokens.new_secret("pk"), uuid7()
+        return await self._caller_by_key("frontend", channel, {}, origins)
+
+    async def server(self, scopes: Mapping[str, Sequence[str]], channel: str = "back_office") -> Client:
+        """A server by its secret key: permission -> location codes or `*`."""
+        return await self._caller_by_key("server", channel, scopes, ())
+
+    async def _caller_by_key(
+        self, kind: str, channel: str, scopes: Mapping[str, Sequence[str]], origins: Sequence[str]
+    ) -> Client:
+        key, principal = tokens.new_secret("pk" if kind == "frontend" else "sk"), uuid7()
+        held = {permission: sorted(locations) for permission, locations in scopes.items()}
 
         async def work(tx: Tx) -> None:
             tx.queue(auth_tables.principals, id=principal, kind="client", created_at=tx.at)
@@ -204,12 +215,25 @@ class Shop:
                 code=unique("client"),
                 channel=channel,
                 name="Client",
+                kind=kind,
+                scopes=held,
+                origins=list(origins),
+                created_at=tx.at,
+            )
+            tx.queue(
+                auth_tables.client_keys,
+                id=uuid7(),
+                client_id=principal,
+                kind=kind,
                 key_hash=tokens.fingerprint(key),
                 created_at=tx.at,
+                created_by=self.system.subject,
             )
 
         await self.db.write(work)
-        return Client(self.http, key, Actor(kind="client", subject=principal, channel=channel))
+        permissions = {permission: tuple(locations) for permission, locations in held.items()}
+        actor = Actor(kind="client", subject=principal, channel=channel, client=principal, permissions=permissions)
+        return Client(self.http, key, actor)
 
     async def shopper(self, channel: str = "site", *, known: bool = False, person: UUID | None = None) -> Client:
         """A shopper with a token: anonymous, or known with a bare profile. Give `person` for the same one in another channel."""
@@ -290,7 +314,7 @@ class Shop:
                 tx.queue(auth_tables.staff_roles, staff_id=principal, role=role, location=location)
 
         await self.db.write(work)
-        permissions = grants((role, location) for location in locations or ("*",))
+        permissions = grants((ROLES[role], location) for location in locations or ("*",))
         return self._issue(Actor(kind="staff", subject=principal, channel=channel, permissions=permissions))
 
     async def device(self, kind: str, location: str) -> Client:

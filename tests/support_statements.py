@@ -18,7 +18,12 @@ from unittest.mock import patch
 
 from commerce.infra.db import Connection, Database
 
-NOBODYS = ("FROM auth.clients c WHERE c.revoked_at IS NULL", "typeinfo_tree", "set_config('jit'")
+NOBODYS = (
+    "FROM auth.client_keys k JOIN auth.clients c",
+    "FROM auth.client_keys k JOIN seen",
+    "typeinfo_tree",
+    "set_config('jit'",
+)
 
 
 @asynccontextmanager

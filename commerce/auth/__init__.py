@@ -2,9 +2,14 @@
 
 Owns the proof of identity and nothing about the person: a shopper is an opaque principal here, his profile is `customers`'.
 Promises: everything is denied unless a guard says otherwise; a revocation holds everywhere within 5 s; no secret is stored:
-keys as SHA-256, passwords as argon2id, access and refresh tokens not at all.
+keys as SHA-256, passwords and PINs as argon2id, badges and codes as keyed hashes, access and refresh tokens not at all. At a till
+or kiosk there is one shopper and one member of staff at a time, and both go by themselves when nobody touches it.
 """
 
+from commerce.auth.acting import act_for
+from commerce.auth.approvals import REFUSALS as APPROVAL_REFUSALS
+from commerce.auth.approvals import approved_of
+from commerce.auth.clients import create_client
 from commerce.auth.codes import Proven, Purpose, not_sent
 from commerce.auth.codes import ask as ask_code
 from commerce.auth.codes import settle as settle_code
@@ -20,6 +25,7 @@ from commerce.auth.errors import (
     TooManyAttempts,
     TooManyCodes,
     UnknownChannel,
+    UnknownRoles,
     UnknownSession,
     WrongCode,
     WrongPassword,
@@ -33,6 +39,7 @@ from commerce.auth.guards import (
     client,
     device,
     everywhere,
+    himself,
     known_shopper,
     public,
     shopper,
@@ -42,6 +49,7 @@ from commerce.auth.guards import (
     visitor,
 )
 from commerce.auth.keyring import KeyRing
+from commerce.auth.origins import Origins
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
 from commerce.auth.queries import device_code, logins, proof_of, sessions_of, staff_of_login
 from commerce.auth.schemas import (
@@ -49,6 +57,7 @@ from commerce.auth.schemas import (
     Confidential,
     CreateChannel,
     DeviceName,
+    OnBehalfToken,
     OneTimeCode,
     RoleGrant,
     SessionView,
@@ -60,7 +69,6 @@ from commerce.auth.service import (
     Proof,
     Started,
     create_channel,
-    create_client,
     create_device,
     create_shopper,
     create_staff,
@@ -80,6 +88,7 @@ from commerce.auth.service import (
 from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
+    "APPROVAL_REFUSALS",
     "COUNTER",
     "CodeOver",
     "CodeReserved",
@@ -93,7 +102,9 @@ __all__ = [
     "NewPassword",
     "NotAtThisStore",
     "NotYourLocation",
+    "OnBehalfToken",
     "OneTimeCode",
+    "Origins",
     "Password",
     "Proof",
     "Proven",
@@ -108,11 +119,14 @@ __all__ = [
     "TooManyAttempts",
     "TooManyCodes",
     "UnknownChannel",
+    "UnknownRoles",
     "UnknownSession",
     "Verified",
     "WrongCode",
     "WrongPassword",
+    "act_for",
     "anonymous_shopper",
+    "approved_of",
     "ask_code",
     "at_store",
     "authenticate",
@@ -135,6 +149,7 @@ __all__ = [
     "forget_passwords",
     "forget_sessions",
     "hash_password",
+    "himself",
     "identity",
     "known_shopper",
     "logins",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from commerce.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
 
@@ -157,6 +158,57 @@ class UnknownClient(NotFound):
     members_schema: ClassVar[dict[str, Any]] = {"client": str}
 
 
+class UnknownKey(NotFound):
+    code = "unknown-key"
+    title = "No such key"
+    title_ru = "Нет такого ключа"
+    detail = "This client has no key {key}. `GET /v1/clients` lists the keys of each."
+    detail_ru = "У этого клиента нет ключа {key}. Ключи клиентов: `GET /v1/clients`."
+    members_schema: ClassVar[dict[str, Any]] = {"key": UUID}
+
+
+class ClientRevoked(Conflict):
+    code = "client-revoked"
+    title = "This client is revoked"
+    title_ru = "Этот клиент отозван"
+    detail = "{client} has been revoked and gets no new keys. Create another client."
+    detail_ru = "Клиент {client} отозван, новых ключей у него не будет. Создайте другого клиента."
+    members_schema: ClassVar[dict[str, Any]] = {"client": str}
+
+
+class TooManyKeys(Conflict):
+    code = "too-many-keys"
+    title = "Too many keys work at the same time"
+    title_ru = "Слишком много действующих ключей"
+    detail = (
+        "{limit} keys of this client still work. Revoke those that nobody uses, or rotate with `overlap_seconds` 0."
+    )
+    detail_ru = "Ещё действуют {limit} ключей этого клиента. Отзовите лишние или замените ключ с `overlap_seconds` 0."
+    members_schema: ClassVar[dict[str, Any]] = {"limit": int}
+
+
+class NotForThisKind(Unprocessable):
+    code = "not-for-this-kind"
+    title = "Not for a client of this kind"
+    title_ru = "Не для клиента этого вида"
+    detail = "A client of kind {kind} has no {field}: scopes belong to servers, origins to frontends."
+    detail_ru = "У клиента вида {kind} нет поля {field}: scopes бывают у серверов, origins — у фронтендов."
+    members_schema: ClassVar[dict[str, Any]] = {"kind": str, "field": str}
+
+
+class ScopeBeyondYours(Forbidden):
+    code = "scope-beyond-yours"
+    title = "You may not decide about this scope"
+    title_ru = "Вы не вправе распоряжаться этим правом"
+    detail = (
+        "Nobody gives a client more than he holds: {permission} at {location} (* means all locations) is not yours."
+    )
+    detail_ru = (
+        "Нельзя дать клиенту больше, чем имеешь сам: {permission} в {location} (* — все места) вам не принадлежит."
+    )
+    members_schema: ClassVar[dict[str, Any]] = {"permission": str, "location": str}
+
+
 class UnknownDevice(NotFound):
     code = "unknown-device"
     title = "No such device"
@@ -172,3 +224,229 @@ class UnknownSession(NotFound):
     title_ru = "Нет такого сеанса"
     detail = "You have no live session of this id. `GET /v1/auth/sessions` lists yours."
     detail_ru = "У вас нет действующего сеанса с таким id. Ваши сеансы: `GET /v1/auth/sessions`."
+
+
+class UnknownRoles(Unprocessable):
+    code = "unknown-roles"
+    title = "No such roles"
+    title_ru = "Нет таких ролей"
+    detail = "There are no roles {roles}. `GET /v1/roles` lists them."
+    detail_ru = "Ролей {roles} нет. Список ролей: `GET /v1/roles`."
+    members_schema: ClassVar[dict[str, Any]] = {"roles": list[str]}
+
+
+class UnknownRole(NotFound):
+    code = "unknown-role"
+    title = "No such role"
+    title_ru = "Нет такой роли"
+    detail = "There is no role {role}. `GET /v1/roles` lists them."
+    detail_ru = "Роли {role} нет. Список ролей: `GET /v1/roles`."
+    members_schema: ClassVar[dict[str, Any]] = {"role": str}
+
+
+class UnknownPermission(Unprocessable):
+    code = "unknown-permission"
+    title = "No such permission"
+    title_ru = "Нет такого права"
+    detail = "There is no permission {permission}. `GET /v1/permissions` lists them."
+    detail_ru = "Права {permission} нет. Список прав: `GET /v1/permissions`."
+    members_schema: ClassVar[dict[str, Any]] = {"permission": str}
+
+
+class PermissionNotHeld(Forbidden):
+    code = "permission-not-held"
+    title = "You do not hold this permission everywhere"
+    title_ru = "У вас нет этого права во всей сети"
+    detail = "A role may be given anywhere: only who holds {permission} for all locations puts it in or takes it out."
+    detail_ru = (
+        "Роль могут дать в любом месте: право {permission} добавляет и убирает тот, у кого оно есть во всей сети."
+    )
+    members_schema: ClassVar[dict[str, Any]] = {"permission": str}
+
+
+class RoleKeepsPermission(Conflict):
+    code = "role-keeps-permission"
+    title = "This role keeps this permission"
+    title_ru = "Это право у роли не отнять"
+    detail = "{role} keeps {permission}: somebody must be able to put things right."
+    detail_ru = "У роли {role} остаётся право {permission}: кто-то должен иметь возможность всё исправить."
+    members_schema: ClassVar[dict[str, Any]] = {"role": str, "permission": str}
+
+
+class RoleBuiltIn(Conflict):
+    code = "role-built-in"
+    title = "This role is built in"
+    title_ru = "Это встроенная роль"
+    detail = "{role} stays. Change what it may do, or make a role of your own."
+    detail_ru = "Роль {role} удалить нельзя. Измените её права или заведите свою роль."
+    members_schema: ClassVar[dict[str, Any]] = {"role": str}
+
+
+class RoleInUse(Conflict):
+    code = "role-in-use"
+    title = "Somebody holds this role"
+    title_ru = "Эта роль кому-то дана"
+    detail = "Give the holders of {role}, and those invited to it, another role first."
+    detail_ru = "Сначала дайте другую роль тем, у кого есть роль {role}, и тем, кто на неё приглашён."
+    members_schema: ClassVar[dict[str, Any]] = {"role": str}
+
+
+class UsePinOrBadge(Forbidden):
+    code = "use-pin-or-badge"
+    title = "Sign in here by PIN or badge"
+    title_ru = "Войдите здесь по PIN-коду или пропуску"
+    detail = "You have a PIN or a badge: use it on devices. The password is for the back office."
+    detail_ru = "У вас есть PIN-код или пропуск: на кассах и киосках входят с ними. Пароль нужен для бэк-офиса."
+
+
+class WrongPin(Unauthenticated):
+    """Kept: the counters outlive the refusal. The same for an unknown login, a disabled one, and one without a PIN."""
+
+    kept = True
+    code = "wrong-pin"
+    title = "Wrong login or PIN"
+    title_ru = "Неверный логин или PIN-код"
+    detail = "Nobody is known by this login and PIN. After five wrong guesses on a device, or fifteen a day, it rests."
+    detail_ru = "Такого логина с таким PIN-кодом нет. После пяти неверных попыток на устройстве или пятнадцати за сутки вход закрыт."
+
+
+class WrongBadge(Unauthenticated):
+    """Kept: the device's counter outlives the refusal."""
+
+    kept = True
+    code = "wrong-badge"
+    title = "This badge opens nothing"
+    title_ru = "Этот пропуск не действует"
+    detail = "The badge is not known, or was revoked. After ten such on a device it rests for a quarter of an hour."
+    detail_ru = "Пропуск неизвестен или отозван. После десяти таких на одном устройстве вход закрыт на четверть часа."
+
+
+class BadgeOrPin(Unprocessable):
+    code = "badge-or-pin"
+    title = "Either a badge, or login and PIN"
+    title_ru = "Нужен пропуск либо логин с PIN-кодом"
+    detail = "Send one of them, and all of it."
+    detail_ru = "Передайте что-то одно и целиком."
+
+
+class PinTooSimple(Unprocessable):
+    code = "pin-too-simple"
+    title = "This PIN is too easy to guess"
+    title_ru = "Этот PIN-код слишком легко угадать"
+    detail = "Neither one digit repeated nor a straight run up or down. Choose another."
+    detail_ru = "Нельзя взять одну повторённую цифру или цифры подряд. Выберите другой."
+
+
+class NotOfThisStore(NotFound):
+    code = "not-of-this-store"
+    title = "Not of the staff of this store"
+    title_ru = "Не сотрудник этого магазина"
+    detail = "{login} has no role at {location}."
+    detail_ru = "У {login} нет роли в магазине {location}."
+    members_schema: ClassVar[dict[str, Any]] = {"login": str, "location": str}
+
+
+class BadgeTaken(Conflict):
+    code = "badge-taken"
+    title = "This badge is somebody's already"
+    title_ru = "Этот пропуск уже выдан"
+    detail = "A code is given once, also after its badge was revoked. Take another badge."
+    detail_ru = "Код выдаётся один раз, даже если пропуск отозван. Возьмите другой пропуск."
+
+
+class UnknownBadge(NotFound):
+    code = "unknown-badge"
+    title = "No such badge"
+    title_ru = "Нет такого пропуска"
+    detail = "{login} has no badge of this id."
+    detail_ru = "У {login} нет пропуска с таким id."
+    members_schema: ClassVar[dict[str, Any]] = {"login": str}
+
+
+class ApprovalElsewhere(Forbidden):
+    code = "approval-elsewhere"
+    title = "Approvals are given on a device of the store"
+    title_ru = "Подтверждают на устройстве магазина"
+    detail = "Only staff who are signed in on a till or kiosk can have somebody approve in the same request."
+    detail_ru = "Подтвердить в том же запросе можно только для сотрудника, вошедшего на кассе или киоске."
+
+
+class WrongApproval(Forbidden):
+    """Kept: the counters outlive the refusal."""
+
+    kept = True
+    code = "wrong-approval"
+    title = "Nobody approves by this badge or PIN"
+    title_ru = "С этим пропуском или PIN-кодом не подтвердить"
+    detail = "It is not known, or was revoked. Nothing was done."
+    detail_ru = "Он неизвестен или отозван. Ничего не сделано."
+
+
+class OwnApproval(Forbidden):
+    code = "own-approval"
+    title = "Somebody else must approve"
+    title_ru = "Подтвердить должен другой"
+    detail = "Nobody approves what he does himself."
+    detail_ru = "Нельзя подтвердить собственное действие."
+
+
+class UnknownInvitation(NotFound):
+    code = "unknown-invitation"
+    title = "No such invitation"
+    title_ru = "Нет такого приглашения"
+    detail = "It was used, revoked or has expired, or never was. Ask for another."
+    detail_ru = "Оно использовано, отозвано, просрочено или его не было. Попросите новое."
+
+
+class PairingPending(Conflict):
+    code = "pairing-pending"
+    title = "Nobody has decided yet"
+    title_ru = "Ещё никто не решил"
+    detail = "A manager of the store types the code that the device shows. Ask again after the time in Retry-After."
+    detail_ru = "Управляющий магазином вводит код с экрана устройства. Спросите снова через время из Retry-After."
+
+
+class PairingDenied(Forbidden):
+    code = "pairing-denied"
+    title = "This device was sent away"
+    title_ru = "Устройству отказано"
+    detail = "A manager has denied it, or revoked it since. Begin again."
+    detail_ru = "Управляющий отказал ему или уже отозвал его. Начните заново."
+
+
+class PairingExpired(Conflict):
+    code = "pairing-expired"
+    title = "The code has expired"
+    title_ru = "Код просрочен"
+    detail = "It is good for ten minutes. Begin again."
+    detail_ru = "Он действует десять минут. Начните заново."
+
+
+class UnknownPairing(NotFound):
+    code = "unknown-pairing"
+    title = "No such pairing"
+    title_ru = "Нет такого подключения"
+    detail = "No device waits under this id with this secret."
+    detail_ru = "Под этим id с таким секретом ничего не ждёт подключения."
+
+
+class WrongUserCode(NotFound):
+    """Kept: the counter outlives the refusal."""
+
+    kept = True
+    code = "wrong-user-code"
+    title = "No device shows this code"
+    title_ru = "Такого кода нет ни на одном устройстве"
+    detail = "Look at the screen again: it is good for ten minutes and once. After five wrong ones it rests a quarter of an hour."
+    detail_ru = "Взгляните на экран ещё раз: код действует десять минут и один раз. После пяти неверных — перерыв на четверть часа."
+
+
+class WrongPass(Unauthenticated):
+    """Kept: the device's counter outlives the refusal."""
+
+    kept = True
+    code = "wrong-pass"
+    title = "This code opens nothing"
+    title_ru = "Этот код не действует"
+    detail = "It is good for two minutes and once. Ask for another on the telephone."
+    detail_ru = "Он действует две минуты и один раз. Получите новый на телефоне."

@@ -14,8 +14,10 @@ from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from commerce.auth.keyring import KeyRing
+from commerce.auth.keyring import PUBLIC, KeyRing
+from commerce.auth.origins import Origins
 from commerce.infra.http import EXCEPTION_HANDLERS, NotAllowed, SignInRequired
+from commerce.infra.limits import UNLIMITED, Limits
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Problem
 
@@ -59,6 +61,8 @@ known_shopper = _Guard(
     "known_shopper", lambda actor, _: (actor.kind == "shopper" and actor.known) or actor.on_behalf_of is not None
 )
 """A shopper with a profile, or staff acting for him."""
+himself = _Guard("himself", lambda actor, _: actor.kind == "shopper" and actor.known)
+"""A shopper with a profile in person: what nobody does for him."""
 buyer = _Guard(
     "buyer",
     lambda actor, _: actor.kind in ("shopper", "device") or actor.on_behalf_of is not None
@@ -84,21 +88,35 @@ def staff(permission: str) -> Guard:
 def everywhere(permission: str) -> Guard:
     """Staff or a server that holds the permission for the whole chain: what they see or do is not of one store."""
     return _Guard(
-        f"staff:{permission}",
+        f"chain:{permission}",
         lambda actor, _: actor.kind in ("staff", "client") and "*" in actor.permissions.get(permission, ()),
     )
 
 
+class _AtStore(_Guard):
+    """Lets pass who holds a permission at the store of the path, and notes that store as the place of the act."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"store:{permission}", self._enters)
+        self._permission = permission
+
+    def _enters(self, actor: Actor, connection: Connection) -> bool:
+        code = str(connection.path_params["code"])
+        if actor.kind not in HOLDERS or not actor.may(self._permission, code):
+            return False
+        if actor.location is None:
+            connection.scope["state"]["actor"] = msgspec.structs.replace(actor, place=code)
+        return True
+
+
 def at_store(permission: str) -> Guard:
     """Staff, a device or a server that holds the permission at the store named by the path parameter `code`."""
-    return _Guard(
-        f"store:{permission}",
-        lambda actor, connection: actor.kind in HOLDERS and actor.may(permission, str(connection.path_params["code"])),
-    )
+    return _AtStore(permission)
 
 
-def authenticate(ring: KeyRing) -> Any:
-    """The middleware that turns `Authorization: Bearer …` into `state.actor` of every request."""
+def authenticate(ring: KeyRing, limits: Limits, origins: Origins) -> Any:
+    """The middleware that turns `Authorization: Bearer …` into `state.actor` of every request, and lets none pass that comes from a
+    page it must not come from, or too often."""
 
     def factory(app: ASGIApp) -> ASGIApp:
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,8 +130,13 @@ def authenticate(ring: KeyRing) -> Any:
                 credential = value.strip() if scheme.lower() == "bearer" else ""
             try:
                 actor = await ring.actor(credential)
+                if limits.on and not scope["path"].startswith(UNLIMITED):
+                    limits.admit(scope, actor or PUBLIC)
                 if actor is None:
                     raise SignInRequired
+                origin = scope["state"].get("origin")
+                if origin is not None:
+                    origins.check(scope, actor, credential, origin)
             except Problem as problem:
                 response = EXCEPTION_HANDLERS[Problem](Request(scope), problem)
                 await response.to_asgi_response(None, Request(scope))(scope, receive, send)

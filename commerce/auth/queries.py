@@ -9,8 +9,17 @@ from uuid import UUID
 from msgspec import convert
 from sqlalchemy import select
 
-from commerce.auth.errors import TooManyAttempts
-from commerce.auth.schemas import ChannelView, ClientView, DeviceView, SessionView, StaffView
+from commerce.auth.clients import HINT, scopes_of
+from commerce.auth.errors import TooManyAttempts, UnknownSession
+from commerce.auth.schemas import (
+    ChannelView,
+    ClientKeyView,
+    ClientView,
+    CurrentSession,
+    DeviceView,
+    SessionView,
+    StaffView,
+)
 from commerce.auth.service import GUESSES, WINDOW, Proof, role_grants, seconds_of_rest
 from commerce.auth.tables import channels
 from commerce.infra.db import Tx
@@ -49,7 +58,7 @@ async def proof_of_staff(tx: Tx, *, identity: str, login: str) -> Proof:
 
 
 SESSIONS = """
-SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at,
+SELECT id, channel, location, device_name, created_at, refreshed_at, last_seen_at, expires_at,
     id IS NOT DISTINCT FROM CAST(:current AS uuid) AS current
 FROM auth.sessions WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND revoked_at IS NULL AND expires_at > :at
 ORDER BY refreshed_at DESC, id LIMIT 100
@@ -62,6 +71,22 @@ async def sessions_of(tx: Tx, actor: Actor, *, principals: Sequence[UUID]) -> Pa
     return Page(items=[convert(row, SessionView, from_attributes=True) for row in rows])
 
 
+CURRENT = """
+SELECT s.id, s.channel, s.location, s.device_name, s.created_at, s.refreshed_at, s.expires_at, true AS current, s.idle_seconds,
+    s.ends_at, d.code AS device
+FROM auth.sessions s LEFT JOIN auth.devices d ON d.id = s.device_id
+WHERE s.id = CAST(:session AS uuid) AND s.revoked_at IS NULL AND s.expires_at > :at
+"""
+
+
+async def current_session(tx: Tx, actor: Actor) -> CurrentSession:
+    """The session that asks. Raises UnknownSession."""
+    row = await tx.first(CURRENT, session=actor.session, at=tx.at)
+    if row is None:
+        raise UnknownSession
+    return convert(row, CurrentSession, from_attributes=True)
+
+
 async def all_channels(tx: Tx) -> list[ChannelView]:
     """Every channel by code."""
     rows = await tx.rows(select(channels).order_by(channels.c.code))
@@ -69,19 +94,33 @@ async def all_channels(tx: Tx) -> list[ChannelView]:
 
 
 CLIENTS = """
-SELECT id, code, channel, name, created_at, revoked_at FROM auth.clients
-WHERE code > :after ORDER BY code LIMIT :limit
+SELECT c.id, c.code, c.channel, c.name, c.kind, c.scopes, c.origins, c.created_at, c.revoked_at, k.keys
+FROM auth.clients c
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(k ORDER BY k.created_at DESC, k.id DESC), '[]') AS keys
+    FROM (SELECT id, kind, left(key_hash, :hint) AS hint, created_at, created_by, expires_at, revoked_at, last_used_at
+          FROM auth.client_keys WHERE client_id = c.id ORDER BY created_at DESC, id DESC LIMIT 50) k
+) k
+WHERE c.code > :after ORDER BY c.code LIMIT :limit
 """
 
 
 async def clients_page(tx: Tx, *, limit: int, cursor: str | None) -> Page[ClientView]:
-    """API clients by code, the revoked ones too."""
-    rows = await tx.rows(CLIENTS, after=_after(cursor), limit=limit + 1)
-    return page_of(rows, limit, lambda row: convert(row, ClientView, from_attributes=True), _code)
+    """API clients by code with their keys, the revoked ones too."""
+    rows = await tx.rows(CLIENTS, after=_after(cursor), limit=limit + 1, hint=HINT)
+    return page_of(rows, limit, _client_view, _code)
+
+
+def _client_view(row: Any) -> ClientView:
+    return ClientView(
+        id=row.id, code=row.code, channel=row.channel, name=row.name, kind=row.kind, scopes=scopes_of(row.scopes),
+        origins=row.origins, created_at=row.created_at, revoked_at=row.revoked_at,
+        keys=convert(row["keys"], list[ClientKeyView]),
+    )  # fmt: skip
 
 
 DEVICES = """
-SELECT id, code, kind, channel, location, name, created_at, revoked_at FROM auth.devices
+SELECT id, code, kind, channel, location, name, created_at, revoked_at, last_seen_at FROM auth.devices
 WHERE code > :after AND (CAST(:everywhere AS boolean) OR location = ANY(CAST(:locations AS text[])))
   AND (CAST(:location AS text) IS NULL OR location = :location)
 ORDER BY code LIMIT :limit
@@ -92,7 +131,7 @@ async def devices_page(
     tx: Tx, actor: Actor, *, limit: int, cursor: str | None, location: str | None = None
 ) -> Page[DeviceView]:
     """Devices by code, those at the locations the caller looks after."""
-    held = actor.permissions.get("devices.write", ())
+    held = {*actor.permissions.get("devices.write", ()), *actor.permissions.get("devices.pair", ())}
     rows = await tx.rows(
         DEVICES, after=_after(cursor), limit=limit + 1, everywhere="*" in held, locations=list(held), location=location
     )

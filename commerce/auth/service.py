@@ -14,28 +14,26 @@ from commerce.auth import tokens
 from commerce.auth.errors import (
     CodeReserved,
     CodeTaken,
-    MayNotGrant,
     NotAtThisStore,
     NotYourLocation,
     RefreshTokenInvalid,
     RefreshTokenReused,
     TooManyAttempts,
     UnknownChannel,
-    UnknownClient,
     UnknownDevice,
     UnknownSession,
     UnknownStaff,
+    UsePinOrBadge,
     WrongPassword,
 )
 from commerce.auth.passwords import Verified
-from commerce.auth.permissions import ROLES, grants
+from commerce.auth.permissions import grants
+from commerce.auth.roles import ROLES_OF, must_hold
 from commerce.auth.schemas import (
     ChannelView,
-    ClientView,
     CreateChannel,
     DeviceKind,
     DeviceView,
-    NewClient,
     NewDevice,
     RoleGrant,
     SetRoles,
@@ -55,8 +53,10 @@ STAFF_SESSION = timedelta(hours=12)
 """A shift: refreshing does not lengthen it."""
 SHOPPER_SESSION = timedelta(days=90)
 """Since the last refresh."""
-SHARED_DEVICE_SESSION = timedelta(minutes=30)
-"""Since the last refresh, for a shopper at a till or kiosk that the next one will use."""
+KIOSK_SESSION = timedelta(hours=2)
+"""However long a shopper stands at a till or kiosk."""
+KIOSK_IDLE_SECONDS, STAFF_IDLE_SECONDS = 120, 300
+"""Without a refresh, at a till or kiosk that the next one will use: what `Settings` say when nobody changes them."""
 
 
 FRESH_PROOF = timedelta(minutes=10)
@@ -161,16 +161,18 @@ async def start_session(
     principal: UUID,
     kind: str,
     known: bool,
-    roles: Iterable[tuple[str, str]] = (),
+    held: Iterable[tuple[Iterable[str], str]] = (),
     device_name: str | None = None,
+    idle_seconds: int | None = None,
     proof: str | None = None,
 ) -> Started:
     """A session of a shopper or a member of staff through the client or device that asks: it inherits channel, device, location.
 
+    On a device it ends after `idle_seconds` without a refresh, and ends that of whoever of his kind was there before him.
     A shopper who signs up or in stays with the client of the session he comes from.
     """
-    client = actor.subject if actor.kind == "client" else None
-    if actor.kind == "shopper" and actor.session is not None:
+    client = actor.client
+    if client is None and actor.kind == "shopper" and actor.session is not None:
         client = await tx.scalar("SELECT client_id FROM auth.sessions WHERE id = :id", id=actor.session)
     session = uuid7()
     who = Actor(
@@ -179,13 +181,18 @@ async def start_session(
         channel=actor.channel,
         known=known,
         session=session,
+        client=client,
         device=actor.device,
         location=actor.location,
-        permissions=grants(roles),
+        permissions=grants(held),
         request_id=actor.request_id,
     )
-    of_a_shopper = SHOPPER_SESSION if actor.device is None else SHARED_DEVICE_SESSION
-    life = STAFF_SESSION if kind == "staff" else of_a_shopper
+    ends_at, expires_at = None, tx.at + (STAFF_SESSION if kind == "staff" else SHOPPER_SESSION)
+    if actor.device is not None:
+        await _make_room(tx, actor.device, kind)
+        idle_seconds = idle_seconds or (STAFF_IDLE_SECONDS if kind == "staff" else KIOSK_IDLE_SECONDS)
+        ends_at = tx.at + (STAFF_SESSION if kind == "staff" else KIOSK_SESSION)
+        expires_at = min(ends_at, tx.at + timedelta(seconds=idle_seconds))
     tx.queue(
         sessions,
         id=session,
@@ -195,43 +202,91 @@ async def start_session(
         channel=actor.channel,
         location=actor.location,
         known=known,
+        idle_seconds=idle_seconds if actor.device is not None else None,
+        ends_at=ends_at,
         device_name=device_name,
         refresh_no=1,
         proof=proof,
         created_at=tx.at,
         refreshed_at=tx.at,
-        expires_at=tx.at + life,
+        expires_at=expires_at,
     )
-    return Started(actor=who, session=session, number=1, at=tx.at, expires_at=tx.at + life)
+    return Started(actor=who, session=session, number=1, at=tx.at, expires_at=expires_at)
 
 
-async def sign_in_anonymously(tx: Tx, actor: Actor, *, device_name: str | None) -> Started:
+END_ON_DEVICE = """
+UPDATE auth.sessions s SET revoked_at = :at, revoked_reason = 'replaced'
+FROM auth.principals p
+WHERE s.device_id = :device AND s.revoked_at IS NULL AND p.id = s.principal_id AND p.kind = :kind
+"""
+
+
+async def _make_room(tx: Tx, device: UUID, kind: str) -> None:
+    """One person of a kind at a device: under its lock, so that of two who come at once the second ends the first."""
+    await tx.execute("SELECT 1 FROM auth.devices WHERE id = :device FOR NO KEY UPDATE", device=device)
+    await tx.execute(END_ON_DEVICE, device=device, kind=kind, at=tx.at)
+
+
+async def sign_in_anonymously(
+    tx: Tx, actor: Actor, *, device_name: str | None, idle_seconds: int | None = None
+) -> Started:
     """A new shopper of whom nothing is known, with a session."""
     principal = uuid7()
     tx.queue(principals, id=principal, kind="shopper", created_at=tx.at)
     return await start_session(
-        tx, actor, principal=principal, kind="shopper", known=False, device_name=device_name, proof="anonymous"
-    )
+        tx, actor, principal=principal, kind="shopper", known=False, device_name=device_name, idle_seconds=idle_seconds,
+        proof="anonymous",
+    )  # fmt: skip
 
 
-ROLES_OF = "SELECT role, location FROM auth.staff_roles WHERE staff_id = :id ORDER BY role, location"
+HAS_PIN_OR_BADGE = """
+SELECT EXISTS (SELECT 1 FROM auth.pins WHERE staff_id = :id)
+    OR EXISTS (SELECT 1 FROM auth.badges WHERE staff_id = :id AND revoked_at IS NULL)
+"""
 
 
 async def sign_in_staff(
-    tx: Tx, actor: Actor, *, proof: Proof, verified: Verified, device_name: str | None = None
+    tx: Tx,
+    actor: Actor,
+    *,
+    proof: Proof,
+    verified: Verified,
+    device_name: str | None = None,
+    idle_seconds: int | None = None,
 ) -> Started:
-    """A session of a member of staff. Raises WrongPassword (kept), TooManyAttempts, NotAtThisStore on another store's device.
+    """A session of a member of staff. Raises WrongPassword (kept), TooManyAttempts; on a device NotAtThisStore when it stands in
+    another store, UsePinOrBadge once he has one.
 
     The staff row is locked first, so that roles taken away at this moment are not given once more.
     """
-    await tx.execute("SELECT 1 FROM auth.staff WHERE id = CAST(:id AS uuid) FOR SHARE", id=proof.owner)
+    await lock_member(tx, proof.owner)
     principal = await settle(tx, actor, proof=proof, verified=verified)
-    roles = [(row.role, row.location) for row in await tx.rows(ROLES_OF, id=principal)]
-    if actor.location is not None and not any(location in ("*", actor.location) for _, location in roles):
+    if actor.device is not None and await tx.scalar(HAS_PIN_OR_BADGE, id=principal):
+        raise UsePinOrBadge
+    return await start_staff_session(tx, actor, member=principal, device_name=device_name, idle_seconds=idle_seconds)
+
+
+async def lock_member(tx: Tx, member: UUID | None) -> None:
+    """Let nobody change this member's roles before the end of the transaction."""
+    await tx.execute("SELECT 1 FROM auth.staff WHERE id = CAST(:id AS uuid) FOR SHARE", id=member)
+
+
+async def start_staff_session(
+    tx: Tx,
+    actor: Actor,
+    *,
+    member: UUID,
+    proof: str = "password",
+    device_name: str | None = None,
+    idle_seconds: int | None = None,
+) -> Started:
+    """A session of a member who has proved who he is, and whose row is locked. Raises NotAtThisStore."""
+    roles = await tx.rows(ROLES_OF, id=member)
+    if actor.location is not None and not any(row.location in ("*", actor.location) for row in roles):
         raise NotAtThisStore(location=actor.location)
     started = await start_session(
-        tx, actor, principal=principal, kind="staff", known=True, roles=roles, device_name=device_name,
-        proof="password",
+        tx, actor, principal=member, kind="staff", known=True, device_name=device_name, idle_seconds=idle_seconds,
+        held=[(row.permissions, row.location) for row in roles], proof=proof,
     )  # fmt: skip
     outbox.audit(tx, started.actor, "staff.signed_in", "session", started.session)
     return started
@@ -241,14 +296,17 @@ REFRESH = """
 UPDATE auth.sessions s SET
     refresh_no = s.refresh_no + 1,
     refreshed_at = :at,
-    expires_at = CASE WHEN p.kind = 'staff' THEN s.expires_at WHEN s.device_id IS NULL THEN :own_until ELSE :shared_until END
+    expires_at = CASE
+        WHEN s.idle_seconds IS NOT NULL THEN least(s.ends_at, CAST(:at AS timestamptz) + s.idle_seconds * interval '1 second')
+        WHEN p.kind = 'staff' THEN s.expires_at
+        ELSE :own_until END
 FROM auth.principals p
 WHERE p.id = s.principal_id AND s.id = :session AND s.refresh_no = :number AND s.revoked_at IS NULL AND s.expires_at > :at
   AND p.disabled_at IS NULL AND s.device_id IS NOT DISTINCT FROM CAST(:device AS uuid)
   AND (s.client_id IS NULL OR s.client_id = CAST(:client AS uuid))
-RETURNING s.principal_id, p.kind, s.known, s.channel, s.device_id, s.location, s.refresh_no, s.expires_at,
-    (SELECT array_agg(r.role ORDER BY r.role, r.location) FROM auth.staff_roles r WHERE r.staff_id = p.id) AS roles,
-    (SELECT array_agg(r.location ORDER BY r.role, r.location) FROM auth.staff_roles r WHERE r.staff_id = p.id) AS locations
+RETURNING s.principal_id, p.kind, s.known, s.channel, s.client_id, s.device_id, s.location, s.refresh_no, s.expires_at,
+    (SELECT jsonb_agg(jsonb_build_array(d.permissions, r.location))
+     FROM auth.staff_roles r JOIN auth.roles d ON d.code = r.role WHERE r.staff_id = p.id) AS held
 """
 REUSED = """
 UPDATE auth.sessions SET
@@ -269,9 +327,8 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
         number=number,
         at=tx.at,
         own_until=tx.at + SHOPPER_SESSION,
-        shared_until=tx.at + SHARED_DEVICE_SESSION,
         device=actor.device,
-        client=actor.subject if actor.kind == "client" else None,
+        client=actor.client,
     )
     if row is None:
         if await tx.first(REUSED, session=session, number=number, at=tx.at) is not None:
@@ -283,9 +340,10 @@ async def refresh(tx: Tx, actor: Actor, *, session: UUID, number: int) -> Starte
         channel=row.channel,
         known=row.known,
         session=session,
+        client=row.client_id,
         device=row.device_id,
         location=row.location,
-        permissions=grants(zip(row.roles or (), row.locations or (), strict=True)),
+        permissions=grants(row.held or ()),
         request_id=actor.request_id,
     )
     return Started(actor=who, session=session, number=row.refresh_no, at=tx.at, expires_at=row.expires_at)
@@ -350,7 +408,7 @@ async def proved_lately(tx: Tx, actor: Actor) -> bool:
     return bool(await tx.scalar(FRESH, session=actor.session, since=tx.at - FRESH_PROOF))
 
 
-# --- channels, clients, devices ---
+# --- channels, devices ---
 
 
 async def create_channel(tx: Tx, actor: Actor, *, command: CreateChannel) -> ChannelView:
@@ -360,55 +418,6 @@ async def create_channel(tx: Tx, actor: Actor, *, command: CreateChannel) -> Cha
         raise CodeTaken(value=command.code)
     outbox.audit(tx, actor, "channel.created", "channel", command.code)
     return ChannelView(code=command.code, name=dict(command.name), created_at=tx.at)
-
-
-CREATE_CLIENT = """
-WITH channel AS (SELECT code FROM auth.channels WHERE code = :channel),
-principal AS (INSERT INTO auth.principals (id, kind, created_at) SELECT :id, 'client', :at FROM channel),
-made AS (
-    INSERT INTO auth.clients (id, code, channel, name, key_hash, created_at)
-    SELECT :id, :code, channel.code, :name, :key_hash, :at FROM channel ON CONFLICT DO NOTHING RETURNING id
-)
-SELECT EXISTS (SELECT 1 FROM channel) AS channel, EXISTS (SELECT 1 FROM made) AS made
-"""
-
-
-async def create_client(
-    tx: Tx, actor: Actor, *, code: str, channel: str, name: str, key: str | None = None
-) -> NewClient:
-    """A frontend with its publishable key (`pk_…`), which names its channel; a random one unless given. Only its hash is kept.
-
-    Raises NotYourLocation for an actor limited to locations, CodeTaken, UnknownChannel; ValueError for a key without the prefix.
-    """
-    _everywhere(actor, "clients.write")
-    key = _prefixed("pk", key)
-    client = uuid7()
-    row = await tx.one(
-        CREATE_CLIENT, id=client, code=code, channel=channel, name=name, key_hash=tokens.fingerprint(key), at=tx.at
-    )
-    if not row.channel:
-        raise UnknownChannel(channel=channel)
-    if not row.made:
-        raise CodeTaken(value=code)
-    outbox.audit(tx, actor, "client.created", "client", client, after={"code": code, "channel": channel})
-    return NewClient(id=client, code=code, channel=channel, name=name, created_at=tx.at, revoked_at=None, key=key)
-
-
-async def revoke_client(tx: Tx, actor: Actor, *, code: str) -> ClientView:
-    """Let a publishable key open nothing any more; who has signed in through it stays signed in. Raises UnknownClient, NotYourLocation."""
-    _everywhere(actor, "clients.write")
-    row = await tx.first(
-        """
-        UPDATE auth.clients SET revoked_at = coalesce(revoked_at, :at) WHERE code = :code
-        RETURNING id, code, channel, name, created_at, revoked_at
-        """,
-        code=code, at=tx.at,
-    )  # fmt: skip
-    if row is None:
-        raise UnknownClient(client=code)
-    if row.revoked_at == tx.at:
-        outbox.audit(tx, actor, "client.revoked", "client", row.id)
-    return convert(row, ClientView, from_attributes=True)
 
 
 COUNTER = "counter-"
@@ -441,9 +450,28 @@ async def create_device(
     """
     if not actor.may("devices.write", location):
         raise NotYourLocation(location=location)
+    key = _prefixed("dk", key)
+    made = await add_device(
+        tx, actor, action="device.created", code=code, kind=kind, location=location, name=name, channel=channel, key=key
+    )
+    return NewDevice(**structs.asdict(made), key=key)
+
+
+async def add_device(
+    tx: Tx,
+    actor: Actor,
+    *,
+    action: str,
+    code: str,
+    kind: str,
+    location: str,
+    name: str,
+    key: str,
+    channel: str | None = None,
+) -> DeviceView:
+    """A device with this key, whoever decides that it may come in. Raises CodeReserved, CodeTaken, UnknownChannel."""
     if code.startswith(COUNTER):
         raise CodeReserved(prefix=COUNTER)
-    key = _prefixed("dk", key)
     device, channel = uuid7(), channel or kind
     row = await tx.one(
         CREATE_DEVICE, id=device, code=code, kind=kind, channel=channel, location=location, name=name,
@@ -454,27 +482,41 @@ async def create_device(
     if not row.made:
         raise CodeTaken(value=code)
     after = {"code": code, "kind": kind, "channel": channel, "location": location}
-    outbox.audit(tx, actor, "device.created", "device", device, after=after)
-    return NewDevice(
-        id=device, code=code, kind=kind, channel=channel, location=location, name=name, created_at=tx.at,
-        revoked_at=None, key=key,
+    outbox.audit(tx, actor, action, "device", device, after=after)
+    return DeviceView(
+        id=device, code=code, kind=kind, channel=channel, location=location, name=name, created_at=tx.at, revoked_at=None,
     )  # fmt: skip
 
 
-async def revoke_device(tx: Tx, actor: Actor, *, code: str) -> DeviceView:
-    """Let a device's key open nothing any more, and end every session on it. Raises UnknownDevice, NotYourLocation."""
+async def _lock_device(tx: Tx, actor: Actor, code: str) -> DeviceView:
+    """A device of the actor's, until the end of the transaction. Raises UnknownDevice, NotYourLocation."""
     row = await tx.first(
         """
-        SELECT id, code, kind, channel, location, name, created_at, revoked_at FROM auth.devices
+        SELECT id, code, kind, channel, location, name, created_at, revoked_at, last_seen_at FROM auth.devices
         WHERE code = :code FOR NO KEY UPDATE
         """,
         code=code,
     )  # fmt: skip
     if row is None:
         raise UnknownDevice(device=code)
-    if not actor.may("devices.write", row.location):
+    if not (actor.may("devices.write", row.location) or actor.may("devices.pair", row.location)):
         raise NotYourLocation(location=row.location)
-    view = convert(row, DeviceView, from_attributes=True)
+    return convert(row, DeviceView, from_attributes=True)
+
+
+async def rename_device(tx: Tx, actor: Actor, *, code: str, name: str) -> DeviceView:
+    """Call a device otherwise. Raises UnknownDevice, NotYourLocation."""
+    view = await _lock_device(tx, actor, code)
+    if view.name == name:
+        return view
+    await tx.execute("UPDATE auth.devices SET name = :name WHERE id = :id", name=name, id=view.id)
+    outbox.audit(tx, actor, "device.renamed", "device", view.id)
+    return structs.replace(view, name=name)
+
+
+async def revoke_device(tx: Tx, actor: Actor, *, code: str) -> DeviceView:
+    """Let a device's key open nothing any more, and end every session on it. Raises UnknownDevice, NotYourLocation."""
+    view = await _lock_device(tx, actor, code)
     if view.revoked_at is not None:
         return view
     await tx.execute("UPDATE auth.devices SET revoked_at = :at WHERE id = :id", at=tx.at, id=view.id)
@@ -485,11 +527,6 @@ async def revoke_device(tx: Tx, actor: Actor, *, code: str) -> DeviceView:
     )  # fmt: skip
     outbox.audit(tx, actor, "device.revoked", "device", view.id)
     return structs.replace(view, revoked_at=tx.at)
-
-
-def _everywhere(actor: Actor, permission: str) -> None:
-    if not actor.may(permission, "*"):
-        raise NotYourLocation(location="*")
 
 
 def _prefixed(prefix: str, key: str | None) -> str:
@@ -512,9 +549,19 @@ ON CONFLICT (login) DO NOTHING RETURNING id
 async def create_staff(
     tx: Tx, actor: Actor, *, login: str, name: str, password_hash: str, roles: Sequence[RoleGrant]
 ) -> StaffView:
-    """Let a member of staff in, with roles at locations (or `*`). Takes the argon2 hash. Raises CodeTaken, MayNotGrant."""
-    pairs = _pairs(roles)
-    _must_hold(actor, pairs)
+    """Let a member of staff in, with roles at locations (or `*`). Takes the argon2 hash.
+
+    Raises CodeTaken, UnknownRoles, MayNotGrant.
+    """
+    pairs = role_pairs(roles)
+    await must_hold(tx, actor, pairs, also="staff.write")
+    return await add_member(tx, actor, login=login, name=name, password_hash=password_hash, pairs=pairs)
+
+
+async def add_member(
+    tx: Tx, actor: Actor, *, login: str, name: str, password_hash: str, pairs: set[tuple[str, str]]
+) -> StaffView:
+    """A member of staff with these (role, location) pairs, whoever decides that he may. Raises CodeTaken."""
     member = uuid7()
     if await tx.first(CREATE_STAFF, id=member, login=login, name=name, at=tx.at) is None:
         raise CodeTaken(value=login)
@@ -528,11 +575,11 @@ async def create_staff(
 async def set_roles(tx: Tx, actor: Actor, *, login: str, command: SetRoles) -> StaffView:
     """Replace a member's roles and end his sessions, so that nothing of the old ones is left after 5 s.
 
-    Raises UnknownStaff, MayNotGrant for any role given or taken that the actor does not hold himself.
+    Raises UnknownStaff, UnknownRoles, MayNotGrant for any role given or taken that the actor does not hold himself.
     """
-    member, before = await _lock_staff(tx, login)
-    after = _pairs(command.roles)
-    _must_hold(actor, before ^ after)
+    member, before = await lock_staff(tx, login)
+    after = role_pairs(command.roles)
+    await must_hold(tx, actor, before ^ after, also="staff.write")
     if before != after:
         await tx.execute("DELETE FROM auth.staff_roles WHERE staff_id = :id", id=member.id)
         for role, location in sorted(after):
@@ -545,8 +592,8 @@ async def set_roles(tx: Tx, actor: Actor, *, login: str, command: SetRoles) -> S
 
 async def revoke_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
     """Shut a member of staff out of everything within 5 s. Raises UnknownStaff, MayNotGrant."""
-    member, roles = await _lock_staff(tx, login)
-    _must_hold(actor, roles)
+    member, roles = await lock_staff(tx, login)
+    await must_hold(tx, actor, roles, also="staff.write")
     if member.disabled_at is not None:
         return member
     await tx.execute("UPDATE auth.principals SET disabled_at = :at WHERE id = :id", at=tx.at, id=member.id)
@@ -557,8 +604,8 @@ async def revoke_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
 
 async def restore_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
     """Let a member of staff in again, with the roles he had. Raises UnknownStaff, MayNotGrant."""
-    member, roles = await _lock_staff(tx, login)
-    _must_hold(actor, roles)
+    member, roles = await lock_staff(tx, login)
+    await must_hold(tx, actor, roles, also="staff.write")
     if member.disabled_at is None:
         return member
     await tx.execute("UPDATE auth.principals SET disabled_at = NULL WHERE id = :id", id=member.id)
@@ -566,7 +613,8 @@ async def restore_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
     return structs.replace(member, disabled_at=None)
 
 
-def _pairs(roles: Sequence[RoleGrant]) -> set[tuple[str, str]]:
+def role_pairs(roles: Sequence[RoleGrant]) -> set[tuple[str, str]]:
+    """(role, location) pairs of what is granted."""
     return {(granted.role, location) for granted in roles for location in granted.locations}
 
 
@@ -578,13 +626,8 @@ def role_grants(pairs: Iterable[tuple[str, str]]) -> list[RoleGrant]:
     return convert([{"role": role, "locations": held} for role, held in by_role.items()], list[RoleGrant])
 
 
-def _must_hold(actor: Actor, pairs: Iterable[tuple[str, str]]) -> None:
-    for role, location in sorted(pairs):
-        if not all(actor.may(permission, location) for permission in {"staff.write", *ROLES[role]}):
-            raise MayNotGrant(role=role, location=location)
-
-
-async def _lock_staff(tx: Tx, login: str) -> tuple[StaffView, set[tuple[str, str]]]:
+async def lock_staff(tx: Tx, login: str) -> tuple[StaffView, set[tuple[str, str]]]:
+    """A member of staff and his (role, location) pairs, until the end of the transaction. Raises UnknownStaff."""
     row = await tx.first(
         """
         SELECT s.id, s.login, s.name, s.created_at, p.disabled_at
@@ -610,7 +653,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     people = list(ids)
     rows = await tx.rows(
         """
-        SELECT id, channel, location, device_name, created_at, refreshed_at, expires_at, revoked_at, revoked_reason
+        SELECT id, channel, location, device_name, created_at, refreshed_at, last_seen_at, expires_at, revoked_at, revoked_reason
         FROM auth.sessions WHERE principal_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id
         """,
         ids=people,
@@ -625,10 +668,15 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     members = await tx.rows(
         "SELECT login, name, created_at FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY login", ids=people
     )
+    invited = await tx.rows(
+        "SELECT login, name, created_at, decided_at FROM auth.invitations WHERE staff_id = ANY(CAST(:ids AS uuid[])) ORDER BY id",
+        ids=people,
+    )  # fmt: skip
     return {
         "sessions": [dict(row) for row in rows],
         "codes": [dict(row) for row in asked],
         "staff": [dict(row) for row in members],
+        "invitations": [dict(row) for row in invited],
     }
 
 
@@ -637,6 +685,14 @@ WITH closed AS (
     UPDATE auth.principals SET disabled_at = coalesce(disabled_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING id
 ), forgotten AS (
     DELETE FROM auth.passwords WHERE principal_id = ANY(CAST(:ids AS uuid[]))
+), pinless AS (
+    DELETE FROM auth.pins WHERE staff_id = ANY(CAST(:ids AS uuid[]))
+), passless AS (
+    DELETE FROM auth.passes WHERE principal_id = ANY(CAST(:ids AS uuid[]))
+), badgeless AS (
+    UPDATE auth.badges SET revoked_at = coalesce(revoked_at, :at) WHERE staff_id = ANY(CAST(:ids AS uuid[]))
+), uninvited AS (
+    UPDATE auth.invitations SET name = '', login = 'erased-' || id WHERE staff_id = ANY(CAST(:ids AS uuid[]))
 ), unasked AS (
     DELETE FROM auth.challenges WHERE principal_id = ANY(CAST(:ids AS uuid[]))
 ), ended AS (

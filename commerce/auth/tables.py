@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     TypedColumns,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -71,17 +72,46 @@ class ClientColumns(TypedColumns):
     code = Column(Text, unique=True, nullable=False)
     channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
     name = Column(Text, nullable=False)
-    key_hash = Column(Text, unique=True, nullable=False)
     revoked_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
+    kind = Column(Text, server_default="frontend", nullable=False)
+    scopes = Column(JSONB, server_default="{}", nullable=False)
+    origins = Column(JSONB, server_default="[]", nullable=False)
 
 
 clients = Table(
     "clients",
     metadata,
     ClientColumns,
+    CheckConstraint("kind IN ('frontend', 'server')", name="kind_known"),
+    CheckConstraint("kind = 'server' OR scopes = '{}'", name="scopes_of_servers"),
+    CheckConstraint("kind = 'frontend' OR origins = '[]'", name="origins_of_frontends"),
     schema="auth",
 )
+"""`scopes`: permission -> location codes or `*`. `origins`: where a browser may call from."""
+
+
+class ClientKeyColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    client_id = Column(Uuid, ForeignKey("auth.clients.id"), nullable=False)
+    kind = Column(Text, nullable=False)
+    key_hash = Column(Text, unique=True, nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    created_by = Column(Uuid, nullable=False)
+    expires_at = Column(DateTime(timezone=True))
+    revoked_at = Column(DateTime(timezone=True))
+    last_used_at = Column(DateTime(timezone=True))
+
+
+client_keys = Table(
+    "client_keys",
+    metadata,
+    ClientKeyColumns,
+    CheckConstraint("kind IN ('frontend', 'server')", name="kind_known"),
+    Index("ix_client_keys_client_id", "client_id"),
+    schema="auth",
+)
+"""Several of one client while it moves from one to the next. Only the SHA-256 is kept."""
 
 
 class DeviceColumns(TypedColumns):
@@ -94,6 +124,7 @@ class DeviceColumns(TypedColumns):
     key_hash = Column(Text, unique=True, nullable=False)
     revoked_at = Column(DateTime(timezone=True))
     created_at = Column(DateTime(timezone=True), nullable=False)
+    last_seen_at = Column(DateTime(timezone=True))
 
 
 devices = Table(
@@ -120,9 +151,27 @@ staff = Table(
 )
 
 
+class RoleColumns(TypedColumns):
+    code = Column(Text, primary_key=True)
+    name = Column(JSONB, nullable=False)
+    permissions = Column(JSONB, nullable=False)
+    built_in = Column(Boolean, server_default="false", nullable=False)
+    changed_at = Column(DateTime(timezone=True), nullable=False)
+
+
+roles = Table(
+    "roles",
+    metadata,
+    RoleColumns,
+    CheckConstraint("jsonb_typeof(permissions) = 'array'", name="permissions_listed"),
+    schema="auth",
+)
+"""What each role may do; the migrations put the five of `permissions.ROLES` there."""
+
+
 class StaffRoleColumns(TypedColumns):
     staff_id = Column(Uuid, ForeignKey("auth.staff.id"), primary_key=True)
-    role = Column(Text, primary_key=True)
+    role = Column(Text, ForeignKey("auth.roles.code"), primary_key=True)
     location = Column(Text, primary_key=True)
 
 
@@ -130,9 +179,117 @@ staff_roles = Table(
     "staff_roles",
     metadata,
     StaffRoleColumns,
-    CheckConstraint("role IN ('associate', 'store_manager', 'call_center', 'back_office', 'admin')", name="role_known"),
+    Index("ix_staff_roles_role", "role"),
     schema="auth",
 )
+
+
+class BadgeColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    staff_id = Column(Uuid, ForeignKey("auth.staff.id"), nullable=False)
+    code_hash = Column(Text, unique=True, nullable=False)
+    issued_at = Column(DateTime(timezone=True), nullable=False)
+    issued_by = Column(Uuid, nullable=False)
+    revoked_at = Column(DateTime(timezone=True))
+
+
+badges = Table(
+    "badges",
+    metadata,
+    BadgeColumns,
+    Index("ix_badges_staff_id", "staff_id"),
+    schema="auth",
+)
+"""What a member of staff carries and a till scans: by keyed hash. A code is given once, whatever becomes of the badge."""
+
+
+class PinColumns(TypedColumns):
+    staff_id = Column(Uuid, ForeignKey("auth.staff.id"), primary_key=True)
+    hash = Column(Text, nullable=False)
+    set_at = Column(DateTime(timezone=True), nullable=False)
+    set_by = Column(Uuid, nullable=False)
+
+
+pins = Table(
+    "pins",
+    metadata,
+    PinColumns,
+    schema="auth",
+)
+"""argon2 of HMAC(server key, member, PIN): ten thousand guesses at a copied table lead nowhere without the key."""
+
+
+class InvitationColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    login = Column(Text, nullable=False)
+    name = Column(Text, info={"personal": True}, nullable=False)
+    roles = Column(JSONB, nullable=False)
+    token_hash = Column(Text, unique=True, nullable=False)
+    state = Column(Text, nullable=False)
+    staff_id = Column(Uuid, ForeignKey("auth.staff.id"))
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    created_by = Column(Uuid, nullable=False)
+    expires_at = Column(DateTime(timezone=True), nullable=False)
+    decided_at = Column(DateTime(timezone=True))
+
+
+invitations = Table(
+    "invitations",
+    metadata,
+    InvitationColumns,
+    CheckConstraint("state IN ('pending', 'accepted', 'revoked')", name="state_known"),
+    CheckConstraint("(state = 'accepted') = (staff_id IS NOT NULL)", name="accepted_by_somebody"),
+    Index("uq_invitations_pending_login", "login", unique=True, postgresql_where=text("state = 'pending'")),
+    schema="auth",
+)
+"""A member of staff to be, until he has chosen his password; his name moves to `staff` then."""
+
+
+class PairingColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    kind = Column(Text, nullable=False)
+    name = Column(Text, nullable=False)
+    client_id = Column(Uuid)
+    code_hash = Column(Text, nullable=False)
+    secret_hash = Column(Text, nullable=False)
+    state = Column(Text, nullable=False)
+    device_id = Column(Uuid, ForeignKey("auth.devices.id"))
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    expires_at = Column(DateTime(timezone=True), nullable=False)
+    decided_at = Column(DateTime(timezone=True))
+    decided_by = Column(Uuid)
+
+
+pairings = Table(
+    "pairings",
+    metadata,
+    PairingColumns,
+    CheckConstraint("kind IN ('till', 'kiosk')", name="kind_known"),
+    CheckConstraint("state IN ('pending', 'approved', 'denied')", name="state_known"),
+    CheckConstraint("(state = 'approved') = (device_id IS NOT NULL)", name="approved_as_a_device"),
+    Index("uq_pairings_pending_code", "code_hash", unique=True, postgresql_where=text("state = 'pending'")),
+    Index("ix_pairings_expires_at", "expires_at"),
+    schema="auth",
+)
+"""A till or kiosk that asks to be let in (RFC 8628): the keyed hash of the code it shows, the SHA-256 of the secret it polls with."""
+
+
+class PassColumns(TypedColumns):
+    id = Column(Uuid, primary_key=True)
+    principal_id = Column(Uuid, ForeignKey("auth.principals.id"), unique=True, nullable=False)
+    code_hash = Column(Text, unique=True, nullable=False)
+    created_at = Column(DateTime(timezone=True), nullable=False)
+    expires_at = Column(DateTime(timezone=True), nullable=False)
+
+
+passes = Table(
+    "passes",
+    metadata,
+    PassColumns,
+    Index("ix_passes_expires_at", "expires_at"),
+    schema="auth",
+)
+"""A shopper's last code for a kiosk, shown on his telephone; gone when it is used."""
 
 
 class SessionColumns(TypedColumns):
@@ -143,6 +300,8 @@ class SessionColumns(TypedColumns):
     channel = Column(Text, ForeignKey("auth.channels.code"), nullable=False)
     location = Column(Text)
     known = Column(Boolean, nullable=False)
+    idle_seconds = Column(Integer)
+    ends_at = Column(DateTime(timezone=True))
     device_name = Column(Text, info={"personal": True})
     refresh_no = Column(Integer, server_default="0", nullable=False)
     proof = Column(Text)
@@ -151,19 +310,25 @@ class SessionColumns(TypedColumns):
     expires_at = Column(DateTime(timezone=True), nullable=False)
     revoked_at = Column(DateTime(timezone=True))
     revoked_reason = Column(Text)
+    last_seen_at = Column(DateTime(timezone=True))
 
 
 sessions = Table(
     "sessions",
     metadata,
     SessionColumns,
+    CheckConstraint("idle_seconds > 0", name="idle_seconds_positive"),
+    CheckConstraint("expires_at <= ends_at", name="ends_in_time"),
+    Index("ix_sessions_device_id", "device_id", postgresql_where=text("device_id IS NOT NULL AND revoked_at IS NULL")),
     Index("ix_sessions_principal_id", "principal_id"),
     Index("ix_sessions_revoked_at", "revoked_at"),
     Index("ix_sessions_expires_at", "expires_at"),
     schema="auth",
 )
-"""One sign-in. The refresh token is derived from (id, refresh_no), never stored; an older number is a copied token. `proof`: by what
-its owner came in."""
+"""One sign-in. The refresh token is derived from (id, refresh_no), never stored; an older number is a copied token.
+
+`proof`: by what its owner came in. One that ends by idleness has `idle_seconds`: each refresh moves `expires_at` so far, never
+beyond `ends_at`."""
 
 
 class AttemptColumns(TypedColumns):

@@ -39,6 +39,21 @@ def derived_code(secret_key: str, challenge: UUID, counter: int) -> str:
     return f"{number % 1_000_000:06d}"
 
 
+LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+"""Of codes that people read and type: no vowels, so no words; nothing that looks like a digit (RFC 8628, 6.1)."""
+
+
+def new_letters() -> str:
+    """Eight random letters: 34 bits, enough for what lives minutes and is counted."""
+    return "".join(secrets.choice(LETTERS) for _ in range(8))
+
+
+def read_letters(text: str) -> str | None:
+    """The eight letters that somebody typed, whatever the case and the dashes; None for any other text."""
+    letters = text.upper().replace("-", "").replace(" ", "")
+    return letters if len(letters) == 8 and set(letters) <= set(LETTERS) else None
+
+
 def keyed_hash(secret_key: str, purpose: str, text: str) -> str:
     """HMAC-SHA-256 of a text that could be guessed: worthless without the server key, unlike a plain hash."""
     return hmac.new(secret_key.encode(), f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()

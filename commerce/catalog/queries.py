@@ -202,8 +202,8 @@ async def tree(tx: Tx) -> list[CategoryView]:
 
 
 def hidden(row: Row, actor: Actor) -> bool:
-    """Whether an unpublished product is kept from this caller: only staff and devices see it."""
-    return not row.published and actor.kind not in ("staff", "device", "system")
+    """Whether an unpublished product is kept from this caller: only staff, devices and servers with a scope see it."""
+    return not row.published and actor.kind not in ("staff", "device", "system") and not actor.permissions
 
 
 async def shown_variant(tx: Tx, actor: Actor, *, sku: str) -> VariantView:

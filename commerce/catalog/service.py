@@ -536,7 +536,10 @@ async def put_products(tx: Tx, actor: Actor, products: Sequence[ProductInput]) -
         saved = await tx.rows(INDEX_PRODUCTS, changed=list(changed), created=list(created), at=tx.at)
         for row in saved:
             outbox.record(tx, actor, events.ProductSaved(aggregate_id=row.id, version=row.version, slug=row.slug))
-            outbox.audit(tx, actor, "product.save", "product", row.id, after={"slug": row.slug, "version": row.version})
+            outbox.audit(
+                tx, actor, "product.save", "product", row.id,
+                before=None if row.id in created else {"version": row.version - 1}, after={"slug": row.slug, "version": row.version},
+            )  # fmt: skip
     return Upserted(
         products_created=len(created), products_changed=len(changed - created),
         products_unchanged=len(by_slug) - len(changed | created), variants=len(pairs), variant_ids=ids,

@@ -6,7 +6,7 @@ at once; a delivered message is taken once; every version has one entry and one 
 """
 
 from commerce.conversations.desk import create_source, save_team
-from commerce.conversations.errors import AnotherWaits, UnknownConversation
+from commerce.conversations.errors import AnotherWaits, SourceTaken, UnknownConversation
 from commerce.conversations.events import (
     ConversationAnswered,
     ConversationClosed,
@@ -23,14 +23,7 @@ from commerce.conversations.schemas import (
     PersonConversation,
     SaveTeam,
 )
-from commerce.conversations.service import (
-    erase_person,
-    export_person,
-    forget_before,
-    inquire,
-    log,
-    reassign,
-)
+from commerce.conversations.service import erase_person, export_person, forget_before, inquire, log, reassign
 
 __all__ = [
     "AnotherWaits",
@@ -45,6 +38,7 @@ __all__ = [
     "NextStepDue",
     "PersonConversation",
     "SaveTeam",
+    "SourceTaken",
     "UnknownConversation",
     "create_source",
     "erase_person",

@@ -255,7 +255,7 @@ def enter(
     written_by = by or ("customer" if actor.kind == "shopper" else "system" if actor.kind == "system" else "staff")
     tx.queue(
         entries, conversation_id=one.id, n=one.version, id=entry_id, kind=kind, channel=channel, written_by=written_by,
-        author_id=actor.subject if written_by != "system" and by != "customer" else None, answers=answers, text=text,
+        author_id=None if by in ("customer", "system") or actor.kind == "shopper" else actor.subject, answers=answers, text=text,
         data=data or {}, source_id=external[0] if external else None, external_id=external[1] if external else None,
         occurred_at=occurred_at or tx.at,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from commerce.conversations.schemas import (
     ConversationView,
     CustomerOfConversation,
     EntryView,
+    Lateness,
     LostDemandReport,
     LostDemandSum,
     LostDemandView,
@@ -274,7 +275,7 @@ async def listing(
     states: Sequence[State] | None,
     assignee: str | None,
     customer: UUID | None,
-    overdue: bool | None,
+    overdue: Lateness,
     limit: int,
     cursor: str | None,
 ) -> Page[ConversationSummary]:
@@ -287,7 +288,8 @@ async def listing(
         PAGE, at=tx.at, states=list(states or ("open", "waiting")), reach=await books.held_ids(tx, actor), me=actor.subject,
         team=team, location=(await locations.one(tx, location)).id if location else None,
         assignee=await _staff(tx, actor, assignee),
-        people=await customers.ids_of(tx, customer) if customer else None, overdue=overdue, after=after, after_id=after_id,
+        people=await customers.ids_of(tx, customer) if customer else None, after=after, after_id=after_id,
+        overdue=None if overdue == "all" else overdue == "only",
         limit=limit + 1,
     )  # fmt: skip
     names = await names_of(tx, {row.location_id for row in rows}, {row.assignee_id for row in rows})

@@ -57,6 +57,7 @@ from commerce.conversations.schemas import (
     Inquire,
     InquiryView,
     Join,
+    Lateness,
     Link,
     LogConversation,
     Login,
@@ -102,9 +103,11 @@ OfCustomer = Annotated[
     QueryParameter(name="customer", required=False, description="Id of a customer: his, and of all merged into him"),
 ]
 Overdue = Annotated[
-    bool | None,
+    Lateness,
     QueryParameter(
-        name="overdue", required=False, description="Only those nobody has answered in time, or only others"
+        name="overdue",
+        required=False,
+        description="`only` those nobody has answered in time, only the `others`, or `all`",
     ),
 ]
 WantedSteps = Annotated[StepState, QueryParameter(name="state", required=False, description="Open when left out")]
@@ -220,7 +223,7 @@ async def list_conversations(
     states: States = None,
     assignee: Assignee = None,
     customer: OfCustomer = None,
-    overdue: Overdue = None,
+    overdue: Overdue = "all",
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[ConversationSummary]:

@@ -70,6 +70,7 @@ async def sign_in_by_code(
     started = await db.write(
         proving.sign_in_by_code, actor, challenge=challenge, code=command.code, secret_key=settings.secret_key,
         name=command.name, language=command.language, password_hash=password_hash, device_name=command.device_name,
+        idle_seconds=settings.kiosk_idle_seconds,
     )  # fmt: skip
     return auth.tokens_of(settings, started)
 
@@ -89,6 +90,7 @@ async def sign_in(db: Database, settings: Settings, actor: Actor, *, command: Si
         proof=found.proof,
         verified=verified,
         device_name=command.device_name,
+        idle_seconds=settings.kiosk_idle_seconds,
     )
     return auth.tokens_of(settings, started)
 

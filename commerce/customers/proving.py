@@ -78,6 +78,7 @@ async def sign_in_by_code(
     language: str = "ru",
     password_hash: str | None = None,
     device_name: str | None = None,
+    idle_seconds: int | None = None,
 ) -> auth.Started:
     """A session of whoever has verified the contact; when nobody has, an account is made, which has verified it by this.
 
@@ -89,7 +90,7 @@ async def sign_in_by_code(
     owner = await holder(tx, kind=proven.kind, value=proven.contact)
     if owner is not None:
         await _take(tx, actor, person=owner, holder_id=owner, proven=proven)
-        return await _start(tx, actor, owner, device_name)
+        return await _start(tx, actor, owner, device_name, idle_seconds)
     if actor.known:
         raise AlreadySignedUp
     anonymous = actor.subject if actor.kind == "shopper" else None
@@ -105,12 +106,19 @@ async def sign_in_by_code(
         await auth.set_password(tx, actor, principal=person, password_hash=password_hash)
     if anonymous is not None:
         await auth.end_sessions(tx, actor, principals=[anonymous], reason="signed_up")
-    return await _start(tx, actor, person, device_name)
+    return await _start(tx, actor, person, device_name, idle_seconds)
 
 
-async def _start(tx: Tx, actor: Actor, person: UUID, device_name: str | None) -> auth.Started:
+async def _start(tx: Tx, actor: Actor, person: UUID, device_name: str | None, idle_seconds: int | None) -> auth.Started:
     return await auth.start_session(
-        tx, actor, principal=person, kind="shopper", known=True, device_name=device_name, proof="code"
+        tx,
+        actor,
+        principal=person,
+        kind="shopper",
+        known=True,
+        device_name=device_name,
+        proof="code",
+        idle_seconds=idle_seconds,
     )
 
 

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from commerce import auth, locations
-from commerce.customers import addresses, consents, flow, merging, proving, queries, service, touches
+from commerce.customers import acting, addresses, consents, flow, merging, proving, queries, service, touches
 from commerce.customers.errors import (
     AlreadyMerged,
     AlreadySignedUp,
@@ -39,6 +39,7 @@ from commerce.customers.errors import (
     UnknownIdentifier,
 )
 from commerce.customers.schemas import (
+    ActFor,
     AddContact,
     AddIdentifier,
     AddressesView,
@@ -63,6 +64,7 @@ from commerce.customers.schemas import (
 from commerce.infra.db import Database, Once
 from commerce.infra.delivery import DeliveryFailed, Post
 from commerce.infra.http import StaleTag, problems, writes
+from commerce.infra.limits import SENSITIVE
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page
 from commerce.settings import Settings
@@ -78,6 +80,7 @@ CHANGES = (UnknownCustomer, StaleProfile, StaleTag, BadBirthday, BadPreferences,
     guards=[auth.visitor],
     status_code=202,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed),
 )
 async def ask_code(
@@ -101,6 +104,7 @@ async def ask_code(
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(auth.WrongCode, auth.CodeOver, auth.TooManyAttempts, AlreadySignedUp),
 )
 async def sign_in_by_code(
@@ -122,6 +126,7 @@ async def sign_in_by_code(
     guards=[auth.visitor],
     status_code=201,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(auth.WrongPassword, auth.TooManyAttempts, BadEmail, BadPhone, OneIdentifier),
 )
 async def sign_in(
@@ -257,9 +262,10 @@ async def list_my_identifiers(db: NamedDependency[Database], actor: NamedDepende
     "/v1/me/identifiers",
     operation_id="add_my_contact",
     tags=["shop"],
-    guards=[auth.known_shopper],
+    guards=[auth.himself],
     status_code=202,
     cache_control=SECRET,
+    opt=SENSITIVE,
     responses=problems(
         UnknownCustomer, OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed
     ),
@@ -279,7 +285,7 @@ async def add_my_contact(
     "/v1/me/identifiers/verify",
     operation_id="verify_my_contact",
     tags=["shop"],
-    guards=[auth.known_shopper],
+    guards=[auth.himself],
     status_code=200,
     responses=writes(
         UnknownCustomer, auth.WrongCode, auth.CodeOver, auth.TooManyAttempts, IdentifierElsewhere, TooManyIdentifiers,
@@ -301,7 +307,7 @@ async def verify_my_contact(
     "/v1/me/identifiers/{identifier:uuid}",
     operation_id="remove_my_identifier",
     tags=["shop"],
-    guards=[auth.known_shopper],
+    guards=[auth.himself],
     status_code=200,
     responses=writes(UnknownCustomer, UnknownIdentifier, LastContact),
 )
@@ -332,6 +338,22 @@ async def add_customer_identifier(
 ) -> CustomerView:
     """Give a customer a card, a device or an id of another system; or note an e-mail or phone that he has not verified yet."""
     return await db.write_once(once, CustomerView, proving.add, actor, customer=customer, command=data)
+
+
+@post(
+    "/v1/customers/{customer:uuid}/acting", operation_id="act_for_customer", tags=["store"],
+    guards=[auth.staff("customers.act")], status_code=201, cache_control=SECRET,
+    responses=problems(UnknownCustomer, auth.UnknownSession),
+)  # fmt: skip
+async def act_for_customer(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    actor: NamedDependency[Actor],
+    customer: FromPath[UUID],
+    data: JSONBody[ActFor],
+) -> auth.OnBehalfToken:
+    """Act for a customer in one's own name: the token does what he could, his cart and orders, and every record says for whom and why."""
+    return await db.write(acting.act_for, actor, customer=customer, command=data, secret_key=settings.secret_key)
 
 
 @delete(
@@ -572,4 +594,5 @@ ROUTES = [
     read_consents,
     set_consents,
     record_touch,
+    act_for_customer,
 ]

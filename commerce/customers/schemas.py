@@ -320,3 +320,12 @@ class MergeRecord(Struct, frozen=True, kw_only=True):
     proof: str
     by: UUID
     at: datetime
+
+
+ActingReason = Literal["customer_asked", "in_store_help", "complaint", "correction"]
+
+
+class ActFor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a member of staff acts for a customer."""
+
+    reason: ActingReason

@@ -91,11 +91,19 @@ async def sign_in(
     proof: auth.Proof,
     verified: auth.Verified,
     device_name: str | None = None,
+    idle_seconds: int | None = None,
 ) -> auth.Started:
     """A session of the person whose password this is, as the winner of any merge. Raises auth.WrongPassword, auth.TooManyAttempts."""
     owner = await auth.settle(tx, actor, proof=proof, verified=verified)
     return await auth.start_session(
-        tx, actor, principal=person or owner, kind="shopper", known=True, device_name=device_name, proof="password"
+        tx,
+        actor,
+        principal=person or owner,
+        kind="shopper",
+        known=True,
+        device_name=device_name,
+        idle_seconds=idle_seconds,
+        proof="password",
     )
 
 

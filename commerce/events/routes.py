@@ -1,19 +1,25 @@
-"""HTTP of the feed."""
+"""HTTP of the feed and of the audit record."""
 
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from commerce import auth
 from commerce.events import queries
-from commerce.events.schemas import After, EventTypes, Feed
+from commerce.events.schemas import Action, After, AuditRecord, EventTypes, Feed, Target, TargetId
 from commerce.infra.db import Database
 from commerce.infra.http import problems
-from commerce.kernel.paging import Limit
+from commerce.infra.parameters import Instant, moment
+from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
+from commerce.kernel.text import Code
+
+Since = Annotated[Instant | None, QueryParameter(name="from", required=False, description="From this instant on")]
+Until = Annotated[Instant | None, QueryParameter(name="until", required=False, description="Before this instant")]
 
 
 @get(
@@ -33,4 +39,59 @@ async def read_events(
     return await db.read(queries.after, cursor=after, limit=limit, type=event_type)
 
 
-ROUTES = [read_events]
+@get(
+    "/v1/audit-records",
+    operation_id="list_audit_records",
+    tags=["back office"],
+    guards=[auth.everywhere("audit.read")],
+    responses=problems(BadCursor),
+)
+async def list_audit_records(
+    db: NamedDependency[Database],
+    limit: FromQuery[Limit] = 50,
+    cursor: FromQuery[Cursor | None] = None,
+    subject: FromQuery[UUID | None] = None,
+    on_behalf_of: FromQuery[UUID | None] = None,
+    device: FromQuery[UUID | None] = None,
+    location: FromQuery[Code | None] = None,
+    action: FromQuery[Action | None] = None,
+    target: FromQuery[Target | None] = None,
+    target_id: FromQuery[TargetId | None] = None,
+    since: Since = None,
+    until: Until = None,
+) -> Page[AuditRecord]:
+    """What staff, devices, servers and the application did, the newest first: who, for whom, where, through what, to what."""
+    return await db.read(
+        queries.audit_records, limit=limit, cursor=cursor, subject=subject, on_behalf_of=on_behalf_of, device=device,
+        location=location, action=action, target=target, target_id=target_id, since=moment("from", since), until=moment("until", until),
+    )  # fmt: skip
+
+
+@get(
+    "/v1/stores/{code:str}/audit-records",
+    operation_id="list_store_audit_records",
+    tags=["store"],
+    guards=[auth.at_store("audit.read")],
+    responses=problems(BadCursor),
+)
+async def list_store_audit_records(
+    db: NamedDependency[Database],
+    code: FromPath[Code],
+    limit: FromQuery[Limit] = 50,
+    cursor: FromQuery[Cursor | None] = None,
+    subject: FromQuery[UUID | None] = None,
+    device: FromQuery[UUID | None] = None,
+    action: FromQuery[Action | None] = None,
+    target: FromQuery[Target | None] = None,
+    target_id: FromQuery[TargetId | None] = None,
+    since: Since = None,
+    until: Until = None,
+) -> Page[AuditRecord]:
+    """What was done in this store, the newest first: on its devices, or through its part of the API."""
+    return await db.read(
+        queries.audit_records, limit=limit, cursor=cursor, location=code, subject=subject, device=device, action=action,
+        target=target, target_id=target_id, since=moment("from", since), until=moment("until", until),
+    )  # fmt: skip
+
+
+ROUTES = [read_events, list_audit_records, list_store_audit_records]

@@ -392,8 +392,8 @@ async def mark_at_risk(tx: Tx, actor: Actor, *, ids: Iterable[UUID], data: Mappi
 async def accept(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillmentView:
     """The store takes the work on."""
     location, fulfillment = await _at(tx, code, number, "open")
-    fulfillment.state = "accepted"
-    _done_by_staff(tx, actor, fulfillment, events.FulfillmentAccepted, "accepted", {})
+    before, fulfillment.state = fulfillment.state, "accepted"
+    _done_by_staff(tx, actor, fulfillment, before, events.FulfillmentAccepted, "accepted", {})
     return await store_view(tx, fulfillment, location)
 
 
@@ -412,30 +412,36 @@ async def pick(tx: Tx, actor: Actor, *, code: str, number: str, command: Pick) -
     for line in fulfillment.lines:
         line.picked += counted.get(line.order_line_id, 0)
     done = _all_picked(fulfillment)
-    fulfillment.state = "picked" if done else "picking"
+    before, fulfillment.state = fulfillment.state, "picked" if done else "picking"
     event = events.FulfillmentPicked if done else events.FulfillmentPicking
-    _done_by_staff(tx, actor, fulfillment, event, fulfillment.state, {"lines": _by_line(counted)})
+    _done_by_staff(tx, actor, fulfillment, before, event, fulfillment.state, {"lines": _by_line(counted)})
     return await store_view(tx, fulfillment, location)
 
 
 async def pack(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillmentView:
     """The goods are packed for the shelf."""
     location, fulfillment = await _at(tx, code, number, "picked")
-    fulfillment.state = "packed"
-    _done_by_staff(tx, actor, fulfillment, events.FulfillmentPacked, "packed", {})
+    before, fulfillment.state = fulfillment.state, "packed"
+    _done_by_staff(tx, actor, fulfillment, before, events.FulfillmentPacked, "packed", {})
     return await store_view(tx, fulfillment, location)
 
 
 async def ready(tx: Tx, actor: Actor, *, code: str, number: str) -> StoreFulfillmentView:
     """The customer can come: from now until `pickup_by`, with a new code."""
     location, fulfillment = await _at(tx, code, number, "picked", "packed")
-    fulfillment.state = "ready_for_pickup"
+    before, fulfillment.state = fulfillment.state, "ready_for_pickup"
     fulfillment.ready_at = tx.at
     fulfillment.pickup_by = promises.kept_until(location, tx.at)
     fulfillment.code_counter += 1
     fulfillment.code_attempts = 0
     _done_by_staff(
-        tx, actor, fulfillment, events.FulfillmentReady, "ready_for_pickup", {"pickup_by": fulfillment.pickup_by}
+        tx,
+        actor,
+        fulfillment,
+        before,
+        events.FulfillmentReady,
+        "ready_for_pickup",
+        {"pickup_by": fulfillment.pickup_by},
     )
     return await store_view(tx, fulfillment, location)
 
@@ -491,7 +497,7 @@ async def promise_again(tx: Tx, actor: Actor, *, code: str, number: str, command
         id=fulfillment.id, from_at=command.from_at, until_at=command.until_at, reason=command.reason, at=tx.at,
     )  # fmt: skip
     data = {"from_at": command.from_at, "until_at": command.until_at, "reason": command.reason}
-    _done_by_staff(tx, actor, fulfillment, events.FulfillmentPromised, "promised", data)
+    _done_by_staff(tx, actor, fulfillment, fulfillment.state, events.FulfillmentPromised, "promised", data)
     return await store_view(tx, fulfillment, location)
 
 
@@ -611,12 +617,16 @@ def _done_by_staff(
     tx: Tx,
     actor: Actor,
     fulfillment: Fulfillment,
+    before: str,
     event: type[events.FulfillmentEvent],
     what: str,
     data: Mapping[str, Any],
 ) -> None:
     _change(tx, actor, fulfillment, event, what, data)
-    outbox.audit(tx, actor, f"fulfillment.{what}", "fulfillment", fulfillment.id, after={"state": fulfillment.state})
+    outbox.audit(
+        tx, actor, f"fulfillment.{what}", "fulfillment", fulfillment.id,
+        before={"state": before}, after={"state": fulfillment.state},
+    )  # fmt: skip
 
 
 def _change(

@@ -550,6 +550,20 @@ async def _claim(tx: Tx, once: Once) -> str | None:
     return stored
 
 
+async def answered(tx: Tx, once: Once) -> bool:
+    """Whether this very request has its answer already, so that its verb will not run again."""
+    found: bool = await tx.scalar(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM infra.idempotency_keys
+            WHERE principal = :principal AND operation = :operation AND key = :key AND hash = :hash AND answer IS NOT NULL
+        )
+        """,
+        principal=once.principal, operation=once.operation, key=once.key, hash=once.hash,
+    )  # fmt: skip
+    return found
+
+
 def busy_or(error: BaseException) -> BaseException:
     """Busy when the database is loaded or away; otherwise the error itself, which is a bug of ours."""
     # connection closed, pool closing, or taken back by the pool because it was lost; the rest is misuse

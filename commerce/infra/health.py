@@ -12,6 +12,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from commerce.infra.db import Database, Tx
+from commerce.infra.limits import Limits
 from commerce.infra.live import Live
 from commerce.kernel.errors import Problem
 
@@ -33,6 +34,8 @@ class Ready(msgspec.Struct, frozen=True):
     database: bool
     valkey: bool
     migrations: bool
+    limits: Literal["shared", "local", "off"]
+    """Over how many processes the rate limits hold: all, or each for itself while Valkey is away."""
     relay_lag_seconds: int | None
     """Age of the oldest event that waits for the relay; 0 when none waits."""
 
@@ -55,24 +58,25 @@ async def read_state(tx: Tx) -> tuple[str | None, int]:
     return row.revision, row.lag
 
 
-async def readiness(db: Database, live: Live) -> Response[Ready]:
+async def readiness(db: Database, live: Live, limits: Limits) -> Response[Ready]:
     """Ask every dependency; 503 when the API could not do its work."""
     valkey = await live.ping()
+    held = limits.state(valkey)
     try:
         revision, lag = await db.read(read_state)
     except Problem:
         return Response(
-            Ready("unavailable", database=False, valkey=valkey, migrations=False, relay_lag_seconds=None),
+            Ready("unavailable", database=False, valkey=valkey, migrations=False, limits=held, relay_lag_seconds=None),
             status_code=503,
         )
     migrated = revision == expected_revision()
     status: Literal["ok", "degraded", "unavailable"] = "ok"
     if not migrated:
         status = "unavailable"
-    elif not valkey or lag > RELAY_LAG_SECONDS:
+    elif not valkey or held == "local" or lag > RELAY_LAG_SECONDS:
         status = "degraded"
     return Response(
-        Ready(status, database=True, valkey=valkey, migrations=migrated, relay_lag_seconds=lag),
+        Ready(status, database=True, valkey=valkey, migrations=migrated, limits=held, relay_lag_seconds=lag),
         status_code=200 if migrated else 503,
     )
 
@@ -84,9 +88,11 @@ async def health_live() -> Alive:
 
 
 @get("/health/ready", operation_id="health_ready", tags=["system"], security=[{}], guards=[_public])
-async def health_ready(db: NamedDependency[Database], live: NamedDependency[Live]) -> Response[Ready]:
-    """The process can do its work: database, Valkey, migrations at head, lag of the relay."""
-    return await readiness(db, live)
+async def health_ready(
+    db: NamedDependency[Database], live: NamedDependency[Live], limits: NamedDependency[Limits]
+) -> Response[Ready]:
+    """The process can do its work: database, Valkey, migrations at head, rate limits, lag of the relay."""
+    return await readiness(db, live, limits)
 
 
 ROUTES = [health_live, health_ready]

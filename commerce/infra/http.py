@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol
 
 import msgspec
 import structlog
@@ -20,7 +20,10 @@ from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
 from litestar.types import Message
 
+from commerce.infra import cors
+from commerce.infra.cors import OriginNotAllowed, SecretKeyInBrowser
 from commerce.infra.db import InProgress, KeyReused, Once, busy_or
+from commerce.infra.limits import Limits, TooManyRequests
 from commerce.infra.log import REQUEST
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import (
@@ -276,7 +279,9 @@ def streams(description: str, *media_types: str) -> dict[int, ResponseSpec]:
 def problems(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
     """The `responses=` of a route: the problems it declares by status, with those that every route may answer."""
     by_status: dict[int, list[type[Problem]]] = {}
-    every: tuple[type[Problem], ...] = (BadInput, SignInRequired, NotAllowed, Busy, *kinds)
+    every: tuple[type[Problem], ...] = (
+        BadInput, SignInRequired, NotAllowed, OriginNotAllowed, SecretKeyInBrowser, TooManyRequests, Busy, *kinds,
+    )  # fmt: skip
     for kind in every:
         if kind not in by_status.setdefault(kind.status, []):
             by_status[kind.status].append(kind)
@@ -322,13 +327,18 @@ KEY = re.compile(r"^[!-~]{8,128}$")
 async def once_of(
     request: Request[Any, Any, Any], actor: NamedDependency[Actor], idempotency_key: IdempotencyKey = None
 ) -> Once:
-    """The claim of this request's Idempotency-Key, bound to method, path, query and body. Raises KeyRequired."""
+    """The claim of this request's Idempotency-Key, bound to method, path, query, body and the customer acted for.
+
+    Raises KeyRequired.
+    """
     if idempotency_key is None or not KEY.match(idempotency_key):
         raise KeyRequired
     digest = hashlib.sha256()
     digest.update(f"{request.method} {request.scope['path']}?".encode())
     digest.update(request.scope.get("query_string", b""))
     digest.update(b"\n")
+    if actor.on_behalf_of is not None:
+        digest.update(actor.on_behalf_of.bytes)
     digest.update(await request.body())
     operation = request.route_handler.operation_id
     return Once(
@@ -447,17 +457,36 @@ def logged_path(path: str) -> str:
     return f"{BY_LINK}…{slash}{rest}"
 
 
+class Pages(Protocol):
+    """What the edge asks about the pages that call (`auth.Origins`)."""
+
+    def headers(self, scope: Any, origin: bytes, /) -> list[tuple[bytes, bytes]]:
+        """What an answer says to the page that asked."""
+
+    async def answer_preflight(self, scope: Any, receive: Any, send: Any, /) -> None:
+        """Answer a browser that asks before it sends."""
+
+
 class Api(Litestar):
     """The application with a request id on everything, refusals of the router included: the client's `X-Request-Id` when
     well-formed; on the answer, in the log, in `instance`. One access line per request."""
+
+    limits: Limits
+    origins: Pages
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+        given = origin = None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                given = value
+            elif name == b"origin":
+                origin = value
         request_id = given.decode() if given is not None and REQUEST_ID.match(given) else str(uuid7())
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"], state["origin"] = request_id, origin
         token = REQUEST.set(request_id)
         if "\x00" in scope["path"]:
             scope["path"] = scope["path"].replace(
@@ -475,13 +504,20 @@ class Api(Litestar):
                     n.lower() == b"cache-control" for n, _ in headers
                 ):
                     headers.append(NO_STORE)
+                if "limit" in state:
+                    headers += self.limits.headers(state["limit"])
+                if origin is not None and b"access-control-max-age" not in (name for name, _ in headers):
+                    headers += self.origins.headers(scope, origin)
                 if scope["method"] == "OPTIONS":
                     headers = self._with_allow(scope, headers)
                 message["headers"] = headers
             await send(message)
 
         try:
-            await super().__call__(scope, receive, send_with_id)
+            if origin is not None and cors.is_preflight(scope):
+                await self.origins.answer_preflight(scope, receive, send_with_id)
+            else:
+                await super().__call__(scope, receive, send_with_id)
         finally:
             (log.debug if scope["path"].startswith("/health/") else log.info)(
                 "request",

@@ -83,7 +83,9 @@ def actor_record(actor: Actor) -> dict[str, Any]:
 
 
 def record(tx: Tx, actor: Actor, event: Event) -> None:
-    """Queue an event into the outbox of this transaction."""
+    """Queue an event into the outbox of this transaction; what staff do for a customer is in the audit record, too."""
+    if actor.on_behalf_of is not None:
+        audit(tx, actor, event.type, event.aggregate, event.aggregate_id)
     payload = msgspec.to_builtins(event, builtin_types=(UUID,))
     payload.pop("aggregate_id")
     payload.pop("version")
@@ -112,7 +114,7 @@ def audit(
         subject_kind=actor.kind,
         channel=actor.channel,
         device=actor.device,
-        location=actor.location,
+        location=actor.location or actor.place,
         on_behalf_of=actor.on_behalf_of,
         approved_by=actor.approved_by,
         reason=actor.reason,

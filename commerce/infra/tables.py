@@ -138,8 +138,18 @@ audit_records = Table(
     metadata,
     AuditRecordColumns,
     Index("ix_audit_records_target", "target", "target_id", "occurred_at"),
+    Index("ix_audit_records_occurred_at", "occurred_at", "id"),
+    Index("ix_audit_records_subject", "subject", "occurred_at", "id"),
+    Index("ix_audit_records_action", "action", "occurred_at", "id"),
+    Index("ix_audit_records_location", "location", "occurred_at", "id", postgresql_where=text("location IS NOT NULL")),
+    Index(
+        "ix_audit_records_on_behalf_of", "on_behalf_of", "occurred_at", "id",
+        postgresql_where=text("on_behalf_of IS NOT NULL"),
+    ),
+    Index("ix_audit_records_device", "device", "occurred_at", "id", postgresql_where=text("device IS NOT NULL")),
     schema="infra",
-)
+)  # fmt: skip
+"""Who did what, for whom, where: appended, never changed (a trigger refuses it), until its time is over (`outbox.forget_audit`)."""
 
 
 class LongWorkColumns(TypedColumns):

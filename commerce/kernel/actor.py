@@ -26,6 +26,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     device: UUID | None = None
     location: str | None = None
     """Code of the location the device is bound to."""
+    place: str | None = None
+    """Code of the store whose door the request came through, of whom is bound to none."""
     permissions: dict[str, tuple[str, ...]] = {}
     """permission -> location codes it holds for."""
     on_behalf_of: UUID | None = None

@@ -55,7 +55,7 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
     owed = {line_id: lines[line_id].owed_for(quantity) for line_id, quantity in units.items()}
     total = sum(owed.values())
     tenders = tenders_for(command.tenders, Money(total, order.currency))
-    hand_over_id = uuid7()
+    hand_over_id, before = uuid7(), work.state
     await payments.take(tx, actor, order_id=order.id, tenders=tenders, currency=order.currency, location=location)
     receipt = await payments.receipt(
         tx, actor, register=await register_of(tx, actor, location), kind="sale", order_id=order.id, location=location, total=total,
@@ -89,7 +89,10 @@ async def collect(tx: Tx, actor: Actor, *, code: str, number: str, command: Coll
         ),
         *([OrderCompleted(aggregate_id=order.id, version=order.version, number=order.number)] if closed else []),
     )  # fmt: skip
-    outbox.audit(tx, actor, "order.collect", "fulfillment", work.id, after={"state": work.state, "paid": total})
+    outbox.audit(
+        tx, actor, "order.collect", "fulfillment", work.id,
+        before={"state": before}, after={"state": work.state, "paid": total},
+    )  # fmt: skip
     return HandOverView(
         order_number=order.number, number=work.number, state=work.state, order_state=order.state, paid=order.money(total),
         units=[
@@ -111,7 +114,7 @@ async def cancel_at_store(
     location, order, work = await lock_both(tx, code, number)
     if not work.live:
         raise fulfillment.WrongStep(number=work.number, state=work.state, needed="not closed")
-    units = waiting(order, work, command.lines)
+    units, before = waiting(order, work, command.lines), work.state
     actor = structs.replace(actor, reason=command.reason)
     await recall(tx, actor, work, units, command.reason)
     await release(tx, actor, work, location, units, command.reason)
@@ -120,8 +123,9 @@ async def cancel_at_store(
     fulfillment.cancel(tx, actor, fulfillment=work, reason=command.reason, note=command.note, quantities=units)
     give_up(tx, actor, order, units, command.reason)
     outbox.audit(
-        tx, actor, "fulfillment.cancel", "fulfillment", work.id, after={"state": work.state, "reason": command.reason}
-    )
+        tx, actor, "fulfillment.cancel", "fulfillment", work.id,
+        before={"state": before}, after={"state": work.state, "reason": command.reason},
+    )  # fmt: skip
     return FulfillmentCancelledView(
         order_number=order.number, number=work.number, state=work.state, order_state=order.state,
         cancel_reason=command.reason, units=sum(units.values()), left=sum(line.outstanding for line in work.lines),

@@ -45,6 +45,15 @@ class UnitsInSale(Struct, frozen=True, kw_only=True):
     in_sale: int
 
 
+class LineBelowList(Struct, frozen=True, kw_only=True):
+    """A line of a sale that is charged less than the list price, for one whole unit; minor units."""
+
+    index: int
+    sku: str
+    listed: Money
+    charged: Money
+
+
 class UnknownOrder(NotFound):
     code = "unknown-order"
     title = "No such order"
@@ -263,3 +272,17 @@ class BadChoice(Unprocessable):
     title_ru = "Укажите магазин или отмену"
     detail = "Give either `location`, a store to collect it at, or `cancel`: true. Exactly one of the two."
     detail_ru = "Передайте либо `location` — магазин самовывоза, либо `cancel`: true. Только одно из двух."
+
+
+class ApprovalNeeded(Forbidden):
+    code = "approval-needed"
+    title = "Somebody must approve these prices"
+    title_ru = "Эти цены нужно подтвердить"
+    detail = "Ask who holds {permission} to approve in the same request: Approval-Badge, or Approval-Login with Approval-Pin."
+    detail_ru = (
+        "Попросите того, у кого есть право {permission}, подтвердить в том же запросе: Approval-Badge или Approval-Login с "
+        "Approval-Pin."
+    )
+    each = "{sku} is charged below the list price."
+    each_ru = "{sku}: цена ниже прайс-листа."
+    members_schema = {"permission": str, "lines": list[LineBelowList]}

@@ -199,7 +199,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     order = await books.lock(tx, number=read_number(number))
     if actor.kind == "shopper":
         order = await owned(tx, actor, order, number)
-    elif not (actor.kind == "staff" and actor.may("orders.cancel")):
+    elif not actor.may("orders.cancel"):
         raise OrderNotAllowed(permission="orders.cancel")
     if order is None:
         raise UnknownOrder(number=number)
@@ -207,7 +207,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     if not asked:
         raise NothingToChoose
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
-    if actor.kind == "staff":
+    if actor.kind != "shopper":
         concerned = {row.fulfillment_id for row in asked}
         places = await locations.by_ids(tx, sorted({work.location_id for work in works if work.id in concerned}))
         if not all(actor.may("orders.cancel", place.code) for place in places.values()):
@@ -230,7 +230,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
             exclude=frozenset(), reason="chosen", refuse=True,
         )  # fmt: skip
         tx.defer(ANSWER, ids=[row.id for row in asked], state="moved", at=tx.at)
-    if actor.kind == "staff":
+    if actor.kind != "shopper":
         outbox.audit(
             tx, actor, "order.answer_choice", "order", order.id,
             after={"cancelled": command.cancel, "fulfillment": opened.number if opened else None},

@@ -19,6 +19,7 @@ from commerce.kernel.text import NO_NUL, Code
 from commerce.orders import counter, flow, queries, rejections, reordering, service
 from commerce.orders.errors import (
     AmountTooLarge,
+    ApprovalNeeded,
     BadChoice,
     BadMoment,
     CartChanged,
@@ -138,19 +139,19 @@ async def get_order_timeline(
 
 @post(
     "/v1/orders/{number:str}/cancel", operation_id="cancel_order", tags=["shop"], guards=[auth.caller], status_code=200,
-    responses=writes(UnknownOrder, OrderNotAllowed, OrderChanged, NotCancellable),
+    responses=writes(UnknownOrder, OrderNotAllowed, OrderChanged, NotCancellable, *auth.APPROVAL_REFUSALS),
 )  # fmt: skip
 async def cancel_order(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
+    approved: NamedDependency[Actor],
     if_match: NamedDependency[int | None],
     number: FromPath[OrderNumber],
     data: JSONBody[CancelOrder],
 ) -> CancelledView:
-    """Give up what is not handed over yet: the customer, or staff who may for him."""
+    """Give up what is not handed over yet: the customer, or staff who may for him, or have it approved in this request."""
     return await db.write_once(
-        once, CancelledView, service.cancel, actor, number=number, command=data, version=if_match
+        once, CancelledView, service.cancel, approved, number=number, command=data, version=if_match
     )
 
 
@@ -282,17 +283,19 @@ async def answer_choice(
     responses=writes(
         locations.UnknownLocation, BadMoment, UnknownArticles, NoSuchCustomer, WrongTender, AmountTooLarge, TooManyUnits,
         SaleElsewhere, SaleIdReused, ExternalIdTaken, payments.CardNumberRefused, payments.RegisterElsewhere, stock.LevelTooHigh, *NAMED,
+        ApprovalNeeded, *auth.APPROVAL_REFUSALS,
     ),
 )  # fmt: skip
 async def book_sale(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
+    approved: NamedDependency[Actor],
     code: FromPath[Code],
     data: JSONBody[BookSale],
 ) -> SaleView:
-    """Book a sale that has happened at a till; the same sale again, by its id, answers the first and books nothing."""
-    return await flow.book_sale(db, once, actor, code=code, command=data)
+    """Book a sale that has happened at a till; the same sale again, by its id, answers the first and books nothing. Staff charge less
+    than the list price only with `prices.override`, their own or that of whoever approves in this request."""
+    return await flow.book_sale(db, once, approved, code=code, command=data)
 
 
 ROUTES = [

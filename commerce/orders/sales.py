@@ -24,7 +24,16 @@ from commerce.orders import books
 from commerce.orders.books import Order
 from commerce.orders.counter import mean_cost, receipt_line, register_of, tenders_for
 from commerce.orders.drafts import Wanted, draft, totals
-from commerce.orders.errors import BadMoment, NoSuchCustomer, SaleElsewhere, SaleIdReused, TooManyUnits, UnknownArticles
+from commerce.orders.errors import (
+    ApprovalNeeded,
+    BadMoment,
+    LineBelowList,
+    NoSuchCustomer,
+    SaleElsewhere,
+    SaleIdReused,
+    TooManyUnits,
+    UnknownArticles,
+)
 from commerce.orders.events import OrderCompleted, SaleBooked
 from commerce.orders.numbers import new_number
 from commerce.orders.schemas import AdjustmentKind, BookSale, SaleLineIn, SaleView
@@ -44,20 +53,24 @@ async def book(
     """Book a sale that has happened: order, carry-out, stock, payment and receipt in one transaction.
 
     Dated, priced and taxed as of `occurred_at`, or of now when the till's clock is ahead of ours; a price charged that differs from
-    the list's is a named adjustment (`charged_as`, else offline_price for a sale that comes late, else shelf_price). Neither missing
-    stock nor a stopped sale refuses it. Units with codes of their own must be named, and none may have left before.
+    the list's is a named adjustment (`charged_as`, else offline_price for a sale that comes late, else override for what staff
+    charge below it, else shelf_price). Such an override needs `prices.override` at the store, the actor's own or the approver's; a
+    sale that comes late has happened, as has one that the till itself books. Neither missing stock nor a stopped sale refuses it.
+    Units with codes of their own must be named, and none may have left before.
     A second booking of the id fails on the order's unique `client_sale_id`: `flow.book_sale` answers the first then.
 
-    Raises BadMoment, UnknownArticles, TooManyUnits, NoSuchCustomer, WrongTender, AmountTooLarge, payments.CardNumberRefused,
-    payments.RegisterElsewhere, stock.LevelTooHigh, stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated,
-    stock.UnitNotHere.
+    Raises BadMoment, UnknownArticles, TooManyUnits, ApprovalNeeded, NoSuchCustomer, WrongTender, AmountTooLarge,
+    payments.CardNumberRefused, payments.RegisterElsewhere, stock.LevelTooHigh, stock.UnitCodesNeeded, stock.UnitCodesNotKept,
+    stock.UnitCodeRepeated, stock.UnitNotHere.
     """
     if not tx.at - OLDEST <= command.occurred_at <= tx.at + AHEAD:
         raise BadMoment
     happened = min(command.occurred_at, tx.at)
     location = await locations.one(tx, code)
-    kind = charged_as or ("offline_price" if tx.at - happened > LIVE else "shelf_price")
-    wanted = await _priced(tx, command, location, kind, happened)
+    late = tx.at - happened > LIVE
+    wanted = await _priced(tx, command, location, charged_as or ("offline_price" if late else "shelf_price"), happened)
+    if actor.kind == "staff" and charged_as is None and not late:
+        wanted = _overridden(actor, code, wanted)
     language = await _language(tx, command.customer)
     register = await register_of(tx, actor, location)
     lines = draft(wanted, bought_location_id=location.id)
@@ -235,6 +248,23 @@ async def _priced(
         raise UnknownArticles(lines=refused)
     _refuse_beyond_counting(command, wanted)
     return wanted
+
+
+def _overridden(actor: Actor, code: str, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """The lines, with what is charged below the list price named an override. Raises ApprovalNeeded."""
+    below = {n for n, want in enumerate(wanted) if want.charged is not None and want.charged < want.price.amount}
+    if below and not actor.allowed("prices.override", code):
+        lines = [
+            LineBelowList(
+                index=n, sku=want.variant.sku, listed=Money(want.price.amount, want.price.currency),
+                charged=Money(want.charged or 0, want.price.currency),
+            )
+            for n, want in enumerate(wanted) if n in below
+        ]  # fmt: skip
+        raise ApprovalNeeded(permission="prices.override", lines=lines)
+    return [
+        msgspec.structs.replace(want, charged_as="override") if n in below else want for n, want in enumerate(wanted)
+    ]
 
 
 def _refuse_beyond_counting(command: BookSale, wanted: Sequence[Wanted]) -> None:

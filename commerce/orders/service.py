@@ -410,7 +410,7 @@ async def cancel(
     order = await books.lock(tx, number=read_number(number))
     if actor.kind == "shopper":
         order = await owned(tx, actor, order, number)
-    elif not (actor.kind == "staff" and actor.may("orders.cancel")):
+    elif not actor.allowed("orders.cancel"):
         raise OrderNotAllowed(permission="orders.cancel")
     if order is None:
         raise UnknownOrder(number=number)
@@ -418,7 +418,9 @@ async def cancel(
         raise OrderChanged(seen=version, version=order.version)
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
     places = await locations.by_ids(tx, sorted({work.location_id for work in works}))
-    if actor.kind == "staff" and not all(actor.may("orders.cancel", places[work.location_id].code) for work in works):
+    if actor.kind != "shopper" and not all(
+        actor.allowed("orders.cancel", places[work.location_id].code) for work in works
+    ):
         raise OrderNotAllowed(permission="orders.cancel")
     if order.state != "placed" or not order.outstanding:
         raise NotCancellable(state=order.state)
@@ -440,7 +442,7 @@ async def cancel(
             for line_id, quantity in given_up.items():
                 units[line_id] = units.get(line_id, 0) + quantity
     give_up(tx, actor, order, units, command.reason)
-    if actor.kind == "staff":
+    if actor.kind != "shopper":
         outbox.audit(
             tx, actor, "order.cancel", "order", order.id, after={"state": order.state, "reason": command.reason}
         )

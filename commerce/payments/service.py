@@ -82,7 +82,8 @@ async def refund(
     tender first. Locks the order's payments, by id. One statement.
 
     Money goes back the way it came: cash for what a card paid, or the reverse, is given by who holds `refunds.other_tender` at the
-    store alone, and stands in the audit record by name. Raises RefundExceedsPayment when less than that is left,
+    store alone, or has it approved by one in the same request, and stands in the audit record
+    by name. Raises RefundExceedsPayment when less than that is left,
     OtherTenderRefused, CardNumberRefused.
     """
     refuse_card_number(reference)
@@ -96,7 +97,7 @@ async def refund(
         raise RefundExceedsPayment(left=Money(left, currency), wanted=Money(amount, currency))
     elsewhere = sum(row.part for row in rows if row.part is not None and row.tender != tender)
     if elsewhere:
-        if actor.kind != "system" and not actor.may("refunds.other_tender", location.code):
+        if actor.kind != "system" and not actor.allowed("refunds.other_tender", location.code):
             raise OtherTenderRefused(tender=tender, paid_otherwise=Money(elsewhere, currency))
         outbox.audit(
             tx, actor, "refund.other_tender", "order", order_id,

@@ -57,10 +57,15 @@ WITH {GIVEN}, put AS (
     RETURNING p.variant_id, p.valid_from
 )
 SELECT g.variant_id, bool_or(late.variant_id IS NOT NULL) AS late, count(put.variant_id) AS put,
+       (array_agg(old.amount ORDER BY g.valid_from))[1] AS before,
        clock_timestamp() - transaction_timestamp() AS taken
 FROM given g
 LEFT JOIN late ON late.variant_id = g.variant_id AND late.valid_from = g.valid_from
 LEFT JOIN put ON put.variant_id = g.variant_id AND put.valid_from = g.valid_from
+LEFT JOIN LATERAL (
+    SELECT p.amount FROM prices.prices p WHERE p.variant_id = g.variant_id AND p.valid_from <= g.valid_from
+    ORDER BY p.valid_from DESC LIMIT 1
+) old ON true
 GROUP BY g.variant_id
 """  # noqa: S608
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('prices of the past', 0))"
@@ -114,6 +119,7 @@ async def set_prices(tx: Tx, actor: Actor, *, prices: Sequence[NewPrice], curren
         outbox.record(tx, actor, events.PricesSet(aggregate_id=change_id, version=1, variant_ids=changed))
         outbox.audit(
             tx, actor, "prices.set", "price_change", change_id,
+            before=[{"variant": row.variant_id, "amount": row.before} for row in rows if row.put] if actor.kind != "system" else None,
             after=[
                 {"variant": p.variant_id, "amount": p.amount, "from": p.valid_from}
                 for p in prices if p.variant_id in set(changed)

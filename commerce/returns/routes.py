@@ -65,18 +65,20 @@ REFUSALS = (
     guards=[auth.at_store("returns.accept")],
     status_code=201,
     responses=writes(
-        *REFUSALS, CardNumberRefused, OtherTenderRefused, RefundExceedsPayment, RegisterElsewhere, LevelTooHigh
+        *REFUSALS, CardNumberRefused, OtherTenderRefused, RefundExceedsPayment, RegisterElsewhere, LevelTooHigh,
+        *auth.APPROVAL_REFUSALS,
     ),
-)
+)  # fmt: skip
 async def accept_return(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
+    approved: NamedDependency[Actor],
     code: FromPath[Code],
     data: JSONBody[AcceptReturn],
 ) -> ReturnView:
-    """Take goods back over the counter, whatever the store or channel they were bought in, and give the money back."""
-    return await db.write_once(once, ReturnView, service.accept, actor, code=code, command=data)
+    """Take goods back over the counter, whatever the store or channel they were bought in, and give the money back.
+    Otherwise than it was paid only with `refunds.other_tender`, one's own or that of whoever approves in this request."""
+    return await db.write_once(once, ReturnView, service.accept, approved, code=code, command=data)
 
 
 @post(

@@ -114,7 +114,7 @@ async def book_adjustment(
     tx: Tx, actor: Actor, *, code: str, command: BookAdjustment, approval_above: int, currency: str
 ) -> BookedAdjustmentView:
     """Book a physical fact about goods on a store's shelf; or, when it is worth more than `approval_above` minor units (or
-    nobody knows what it is worth) and the actor may not approve there, keep it until a manager decides.
+    nobody knows what it is worth) and neither the actor nor his approver may approve there, keep it until a manager decides.
 
     Raises UnknownLocation, UnknownSku, BundleHasNoStock, WrongDirection, BelowZero, LevelTooHigh.
     """
@@ -123,7 +123,7 @@ async def book_adjustment(
     reasons.check(command.reason, command.delta, command.bucket)
     worth = (await _worths(tx, [variant])).get(variant.id)
     value = None if worth is None else worth.of(abs(command.delta), variant.quantity_scale)
-    waits = (value is None or value > approval_above) and not actor.may("stock.approve", code)
+    waits = (value is None or value > approval_above) and not actor.allowed("stock.approve", code)
     asked = Adjustment(
         id=uuid7(),
         location_id=location.id,

@@ -149,21 +149,23 @@ async def book_stock_receipt(
     guards=[auth.at_store("stock.adjust")],
     status_code=201,
     responses=writes(
-        locations.UnknownLocation, catalog.UnknownSku, BundleHasNoStock, BelowZero, WrongDirection, LevelTooHigh
+        locations.UnknownLocation, catalog.UnknownSku, BundleHasNoStock, BelowZero, WrongDirection, LevelTooHigh,
+        *auth.APPROVAL_REFUSALS,
     ),
-)
+)  # fmt: skip
 async def book_stock_adjustment(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
+    approved: NamedDependency[Actor],
     settings: NamedDependency[Settings],
     code: FromPath[Code],
     data: JSONBody[BookAdjustment],
 ) -> BookedAdjustmentView:
     """Book damage, theft, a find or a count. Never refused for what is promised: broken promises are told to their orders.
-    Above the value that the retailer has set it waits for a manager (`state`): until then nothing has moved."""
+    Above the value that the retailer has set it waits for a manager (`state`), unless one approves in this request: until then
+    nothing has moved."""
     return await db.write_once(
-        once, BookedAdjustmentView, adjusting.book_adjustment, actor, code=code, command=data,
+        once, BookedAdjustmentView, adjusting.book_adjustment, approved, code=code, command=data,
         approval_above=settings.adjustment_approval_minor, currency=settings.currency,
     )  # fmt: skip
 

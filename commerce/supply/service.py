@@ -156,7 +156,10 @@ async def save_supplier(
             return before
         tx.defer(CHANGE_SUPPLIER, id=supplier_id, version=version + 1, at=tx.at, **values)
     outbox.record(tx, actor, events.SupplierSaved(aggregate_id=supplier_id, version=version + 1, code=code))
-    outbox.audit(tx, actor, "supplier.save", "supplier", supplier_id, after={"code": code, "version": version + 1})
+    outbox.audit(
+        tx, actor, "supplier.save", "supplier", supplier_id,
+        before={"version": version} if version else None, after={"code": code, "version": version + 1},
+    )  # fmt: skip
     return SupplierView(
         code=code,
         name=command.name,

@@ -239,7 +239,9 @@ async def ready(tx: Tx, actor: Actor, *, code: str, number: str, if_match: int |
     transfer.state, transfer.ready_at = "ready", tx.at
     step = record(tx, actor, transfer, "ready", {})
     publish(tx, actor, transfer, events.TransferReady, owners_of(transfer))
-    outbox.audit(tx, actor, "transfer.ready", "transfer", transfer.id, after={"state": transfer.state})
+    outbox.audit(
+        tx, actor, "transfer.ready", "transfer", transfer.id, before={"state": "draft"}, after={"state": transfer.state}
+    )
     shown = await queries.view(tx, transfer, places, step)
     demands = [
         stock.Demand(line_id=line.id, location_id=source.id, variant_id=line.variant_id, quantity=line.wanted)
@@ -308,7 +310,7 @@ async def dispatch(
     )  # fmt: skip
     fell_short(tx, actor, transfer, [(line, line.wanted - line.dispatched, "left_behind") for line in behind])
     outbox.audit(
-        tx, actor, "transfer.dispatch", "transfer", transfer.id,
+        tx, actor, "transfer.dispatch", "transfer", transfer.id, before={"state": "ready"},
         after={"state": transfer.state, "units": sum(line.dispatched for line in leaving), "left_behind": len(behind)},
     )  # fmt: skip
     shown = await queries.view(tx, transfer, places, step, variants)
@@ -405,12 +407,15 @@ async def cancel(
     if transfer.state in ("in_transit", "partially_received"):
         raise TransferOnItsWay(number=transfer.number)
     _require(transfer, "draft", "ready")
-    set_aside = transfer.state == "ready" and any(line.owner_id is None and line.wanted > 0 for line in transfer.lines)
+    before = transfer.state
+    set_aside = before == "ready" and any(line.owner_id is None and line.wanted > 0 for line in transfer.lines)
     transfer.state, transfer.closed_at, transfer.cancel_reason = "cancelled", tx.at, command.reason
     step = record(tx, actor, transfer, "cancelled", {"reason": command.reason})
     publish(tx, actor, transfer, events.TransferCancelled, owners_of(transfer))
     fell_short(tx, actor, transfer, [(line, line.wanted, "left_behind") for line in transfer.lines])
-    outbox.audit(tx, actor, "transfer.cancel", "transfer", transfer.id, after={"state": transfer.state})
+    outbox.audit(
+        tx, actor, "transfer.cancel", "transfer", transfer.id, before={"state": before}, after={"state": transfer.state}
+    )
     shown = await queries.view(tx, transfer, places, step)
     if set_aside:
         await stock.release(
@@ -532,6 +537,7 @@ async def _arrive(
     moved = [entry for entry in moved if entry["units"] or entry["surplus"]]
     before = owners_of(transfer)
     done = all(line.on_the_way == 0 for line in transfer.lines)
+    state_before = transfer.state
     transfer.state = "received" if done else "partially_received"
     transfer.closed_at = tx.at if done else None
     here = {entry["line_id"] for entry in moved}
@@ -566,7 +572,7 @@ async def _arrive(
     fell_short(tx, actor, transfer, short)
     outbox.audit(
         tx, actor, "transfer.close" if what == "closed" else "transfer.receive", "transfer", transfer.id,
-        after={"state": transfer.state, "lines": len(moved)},
+        before={"state": state_before}, after={"state": transfer.state, "lines": len(moved)},
     )  # fmt: skip
     shown = await queries.view(tx, transfer, places, step, variants)
     await stock.arrive(

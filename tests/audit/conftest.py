@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -11,12 +12,13 @@ import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
 
-from commerce import customers, parts
+from commerce import conversations, customers, parts
 from commerce.app import create_app
 from commerce.infra import outbox
 from commerce.infra.db import Database
 from commerce.settings import Settings
 from commerce.stock import closings
+from tests.conversations.talk import deliver, phone, source, team
 from tests.orders.story import cash, make_ready, pickup_code, place, rub, step
 from tests.orders.test_plan import later, linked
 from tests.orders.test_sales import sale
@@ -124,6 +126,7 @@ async def tell(shop: Shop) -> None:
     await count_shelves(shop)
     await name_units(shop)
     await plan(shop)
+    await talk(shop)
     await know(shop)
     await remember(shop)
     await keep(shop)
@@ -288,6 +291,51 @@ async def plan(shop: Shop) -> None:
     till = await shop.device("till", store.code)
     sold = await till.post(f"/v1/stores/{store.code}/sales", sale((kit, 1, 800)))
     assert sold.status_code == 201, sold.text
+
+
+async def talk(shop: Shop) -> None:
+    """Conversations in every state: waiting, answered in two channels that were joined, closed with and without a sale, forgotten;
+    next steps that are open, done and dropped."""
+    store = await shop.store()
+    desk = await team(shop, store, channels=["messenger"])
+    chats, staff = await source(shop, desk), await shop.staff("call_center", channel="call_center")
+    clerk = await shop.staff("associate", store.code)
+    anna, boris = [await shop.signed_up(phone=phone()) for _ in range(2)]
+
+    async def told(caller: Client, path: str, body: object = None) -> dict[str, Any]:
+        answer = await caller.post(path, body)
+        assert answer.status_code in (200, 201), answer.text
+        return dict(answer.json())
+
+    async def wrote(word: str, handle: str) -> str:
+        answer = await deliver(shop, chats, handle, word)
+        assert answer.status_code == 202, answer.text
+        return f"/v1/conversations/{answer.json()['number']}"
+
+    answer = {"kind": "message_out", "text": "Добрый день"}
+    asked = await told(anna, "/v1/inquiries", {"kind": "call_back", "location": store.code})
+    form = await told(anna, "/v1/inquiries", {"kind": "form", "text": "Есть 46?", "location": store.code})
+    assert form["number"] != asked["number"]
+    path = f"/v1/conversations/{asked['number']}"
+    await told(clerk, f"{path}/entries", {"kind": "call", "text": "Рассказала"})
+    done = await told(clerk, f"/v1/conversations/{form['number']}/entries", {**answer, "channel": "email"})
+    assert (done["number"], done["state"]) == (asked["number"], "waiting")
+    await wrote("Ау", unique("tg"))
+    lost = {"outcome": "no_sale", "lost": [{"reason": "size", "asked_for": "Пуховик 46"}]}
+    path = await wrote("Пуховик?", unique("tg"))
+    await told(clerk, f"{path}/entries", answer)
+    await told(clerk, f"{path}/entries", {"kind": "note", "text": "Зайдёт"})
+    due = (clock() + timedelta(days=1)).isoformat()
+    steps = [await told(clerk, f"{path}/next-steps", {"what": "Перезвонить", "due_at": due}) for _ in range(3)]
+    for planned, act in zip(steps, ("done", "drop"), strict=False):
+        await told(clerk, f"/v1/next-steps/{planned['id']}/{act}", {})
+    await told(clerk, f"{path}/close", lost)
+    await told(boris, "/v1/inquiries", {"kind": "message", "text": "Забудьте меня"})
+    await shop.db.write(conversations.erase_person, shop.system, ids=[boris.actor.subject])
+    path = await wrote("Спасибо", unique("tg"))
+    await told(staff, f"{path}/assign", {"priority": "high"})
+    await told(staff, f"{path}/close", {"outcome": "resolved"})
+    await told(staff, f"{path}/reopen")
 
 
 async def count_shelves(shop: Shop) -> None:

@@ -11,8 +11,8 @@ from commerce.infra.db import Database, Tx
 
 INVARIANTS = {invariant.name: invariant for invariant in parts.invariants()}
 ROOMS = (
-    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "lists", "orders",
-    "returns", "people", "books",
+    "infra", "customers", "stock", "supply", "transfers", "payments", "fulfillment", "carts", "counts", "lists",
+    "orders", "conversations", "returns", "people", "books",
 )  # fmt: skip
 """Rooms whose every invariant has a fault here."""
 
@@ -33,6 +33,7 @@ TOLD = "a physical fact that broke promises, or that the books did not know, was
 ADJUSTED = "every booked adjustment has its posting, as of its request; one that waits or was rejected has none"
 ADJUSTMENT_VERSIONS = "each version of an adjustment has its event, which says what it is"
 ADJUSTMENT_RECORDS = "who asked for an adjustment and who decided it is in the audit records"
+CLIENT_KEYS = "a client's keys are of its kind, and none works after the client"
 
 LEFT = "what a fulfillment handed over has left its store with the customer"
 DOCUMENTS = "every document that moves goods has its posting"
@@ -64,6 +65,16 @@ RETENTION_RECORDS = "who changed a retention rule is in the audit records"
 CONSENT_EVENTS = "every word on a consent has its event"
 THEIR_OWN = "addresses, consents and touches are of somebody whom they may be of"
 SIGNED_UP = "every customer has signed up"
+
+TALK_VERSIONS = "each version of a conversation has its entry and its event, without a gap"
+TALK_OPEN = "a conversation is open as long as somebody waits in one of its channels"
+TALK_ANSWERED = "a conversation's first answer is its first entry that answers"
+TALK_JOINED = "a conversation is joined into one that goes on by itself, whose clock is the earliest"
+TALK_LOST = "a conversation without a sale says what was not sold, and no other does"
+TALK_RECORDS = "what staff did in a conversation has its audit record"
+TALK_FORGOTTEN = "a forgotten conversation keeps no word and no handle"
+NEXT_STEPS = "each version of a next step has its event, and it ends and is told of once"
+DESK = "each version of a team and of a source of messages has its event"
 
 PLANNED = "what a supplier has announced is what stock plans for"
 ARRIVED = "every receipt of a delivery has its posting, with the units that came"
@@ -681,7 +692,46 @@ ACROSS_ROOMS = [
     ("consented afterwards", THEIR_OWN, f"UPDATE customers.consents SET at = at + interval '1 day' WHERE profile_id IN {ERASED}"),
     ("given to another", AS_PLACED, "DELETE FROM infra.outbox WHERE type = 'order.reassigned'"),
 ]  # fmt: skip
+TALKS = [
+    ("a conversation of one version more", TALK_VERSIONS, "UPDATE conversations.conversations SET version = version + 1 WHERE state = 'open'"),
+    ("a word is gone", TALK_VERSIONS, "DELETE FROM conversations.entries WHERE kind = 'message_out'"),
+    ("said in silence", TALK_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'conversation.joined'"),
+    ("open though answered", TALK_OPEN, "UPDATE conversations.conversations SET state = 'open' WHERE state = 'waiting'"),
+    ("nobody is seen to wait", TALK_OPEN, "UPDATE conversations.conversations SET unanswered_since = NULL WHERE state = 'open'"),
+    ("a joined one waits unseen", TALK_OPEN, "UPDATE conversations.conversations c SET unanswered_since = c.opened_at FROM conversations.conversations h"
+     " WHERE h.id = c.joined_into AND h.state = 'waiting'"),
+    ("answered earlier", TALK_ANSWERED, "UPDATE conversations.conversations SET first_answered_at = first_answered_at - interval '1 hour'"),
+    ("answered by another", TALK_ANSWERED, "UPDATE conversations.conversations SET answered_by = gen_random_uuid() WHERE answered_by IS NOT NULL"),
+    ("an answer that was none", TALK_ANSWERED, "UPDATE conversations.entries SET answers = false WHERE answers"),
+    ("joined in a circle", TALK_JOINED, "UPDATE conversations.conversations h SET state = 'joined', joined_into = c.id, unanswered_since = NULL"
+     " FROM conversations.conversations c WHERE c.joined_into = h.id"),
+    ("joined into another", TALK_JOINED, "UPDATE conversations.conversations c SET joined_into ="
+     " (SELECT o.id FROM conversations.conversations o WHERE o.state = 'closed' LIMIT 1) WHERE c.joined_into IS NOT NULL"),
+    ("the clock of the later", TALK_JOINED, "UPDATE conversations.conversations h SET first_answer_due_at = h.first_answer_due_at + interval '9 days'"
+     " FROM conversations.conversations c WHERE c.joined_into = h.id"),
+    ("no sale of nothing", TALK_LOST, "DELETE FROM conversations.lost_demands"),
+    ("lost though sold", TALK_LOST, "UPDATE conversations.conversations SET outcome = 'resolved' WHERE outcome = 'no_sale'"),
+    ("done in silence", NEXT_STEPS, "DELETE FROM infra.outbox WHERE type = 'next_step.done'"),
+    ("done by itself", NEXT_STEPS, "UPDATE conversations.next_steps SET state = 'done', ended_at = due_at, ended_by = planned_by WHERE state = 'open'"),
+    ("a next step of one version more", NEXT_STEPS, "UPDATE conversations.next_steps SET version = version + 1"),
+    ("told before it was due", NEXT_STEPS, "UPDATE conversations.next_steps SET due_told_at = due_at WHERE due_told_at IS NULL"),
+    ("a team of one version more", DESK, "UPDATE conversations.teams SET version = version + 1 WHERE code = 'general'"),
+    ("a source made in silence", DESK, "DELETE FROM infra.outbox WHERE type = 'conversation_source.saved'"),
+    ("closed by nobody", TALK_RECORDS, "DELETE FROM infra.audit_records WHERE action = 'conversation.closed'"),
+    ("a word that was not forgotten", TALK_FORGOTTEN, "UPDATE conversations.entries e SET text = 'x' FROM conversations.conversations c"
+     " WHERE c.id = e.conversation_id AND c.forgotten_at IS NOT NULL"),
+    ("a handle that was not forgotten", TALK_FORGOTTEN, "UPDATE conversations.conversations SET handle = 'x' WHERE forgotten_at IS NOT NULL"),
+    ("a conversation that is gone", NO_AGGREGATE, "DELETE FROM conversations.conversations WHERE state = 'closed'"),
+    ("a next step that is gone", NO_AGGREGATE, "DELETE FROM conversations.next_steps"),
+    ("a source that is gone", NO_AGGREGATE, "DELETE FROM conversations.sources"),
+]  # fmt: skip
+EDGE = [
+    ("a key outlives its client", CLIENT_KEYS, "UPDATE auth.clients SET revoked_at = now()"),
+    ("a key of another kind", CLIENT_KEYS, "UPDATE auth.client_keys SET kind = 'server'"),
+]
+
 FAULTS = [
+    *EDGE,
     *ACROSS_ROOMS,
     *GOODS,
     *ADJUSTMENTS,
@@ -694,6 +744,7 @@ FAULTS = [
     *REST,
     *TRANSFERS,
     *COUNTS,
+    *TALKS,
     *UNITS_OF_THEIR_OWN,
 ]
 

@@ -10,7 +10,7 @@ import pytest
 from commerce import auth
 from commerce.auth import tokens
 from commerce.auth.permissions import CALL_CENTER
-from commerce.auth.tables import clients, devices
+from commerce.auth.tables import client_keys, devices
 from commerce.infra.db import Tx
 from commerce.infra.tables import audit_records, idempotency_keys
 from commerce.kernel.ids import uuid7
@@ -44,7 +44,7 @@ async def test_a_clients_key_is_shown_to_repetitions_and_never_stored(shop: Shop
     assert body["key"].startswith("pk_")
     assert len(body["key"]) == 35
     assert (await admin.post("/v1/clients", command, key=key)).json() == body
-    kept = await row_of(shop, clients, code=code)
+    kept = await row_of(shop, client_keys, client_id=UUID(body["id"]))
     assert kept.key_hash == tokens.fingerprint(body["key"])
     stored = await row_of(shop, idempotency_keys, key=key)
     assert body["key"] not in str(stored.answer)

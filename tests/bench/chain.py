@@ -41,8 +41,11 @@ SMALL, LARGE = "bench_small", "bench_large"
 GROUND = """
 INSERT INTO auth.channels (code, name, created_at) VALUES ('site', '{"en": "Site", "ru": "Сайт"}', now());
 INSERT INTO auth.principals (id, kind, created_at) VALUES ('0f000000-0000-7000-8000-000000000001', 'client', now());
-INSERT INTO auth.clients (id, code, channel, name, key_hash, created_at)
-VALUES ('0f000000-0000-7000-8000-000000000001', 'bench', 'site', 'Bench', '{key}', now());
+INSERT INTO auth.clients (id, code, channel, name, created_at)
+VALUES ('0f000000-0000-7000-8000-000000000001', 'bench', 'site', 'Bench', now());
+INSERT INTO auth.client_keys (id, client_id, kind, key_hash, created_at, created_by)
+VALUES ('0f000000-0000-7000-8000-000000000003', '0f000000-0000-7000-8000-000000000001', 'frontend', '{key}', now(),
+    '0f000000-0000-7000-8000-000000000001');
 INSERT INTO locations.legal_entities (code, name, kind, tax_id, country) VALUES ('own', '{"en": "Own", "ru": "Своё"}', 'own', '7707083893', 'RU');
 INSERT INTO catalog.tax_classes (code, name) VALUES ('standard', '{"en": "Standard", "ru": "Обычная"}');
 INSERT INTO catalog.return_policies (code, name, change_of_mind_days, defect_days)

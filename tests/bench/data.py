@@ -171,7 +171,11 @@ async def _ground(tx: Tx, key: str) -> None:
     tx.queue(auth_tables.channels, code="site", name={"en": "Site", "ru": "Сайт"}, created_at=tx.at)
     tx.queue(auth_tables.principals, id=client, kind="client", created_at=tx.at)
     tx.queue(
-        auth_tables.clients, id=client, code="bench", channel="site", name="Bench", key_hash=tokens.fingerprint(key), created_at=tx.at,
+        auth_tables.clients, id=client, code="bench", channel="site", name="Bench", created_at=tx.at,
+    )  # fmt: skip
+    tx.queue(
+        auth_tables.client_keys, id=uuid7(), client_id=client, kind="frontend", key_hash=tokens.fingerprint(key), created_at=tx.at,
+        created_by=client,
     )  # fmt: skip
     tx.queue(
         location_tables.legal_entities, code="own", name={"en": "Own", "ru": "Своё"}, kind="own", tax_id="7707083893", country="RU",

@@ -6,6 +6,7 @@ receipt, a session …) and, for operations that need a state (a cart to order, 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import httpx
 import msgspec
 
 from commerce import counts
+from commerce.conversations import signatures
 from commerce.kernel.ids import uuid7
 from tests.support import Item, Shop, Store, unique
 
@@ -83,6 +85,10 @@ class World:
         for login in (self.login, self.fired):
             self.call("POST", "/v1/staff", self._staff(login))
         self.call("POST", f"/v1/staff/{self.fired}/revoke")
+        self.till, self.role = unique("till"), unique("role")
+        device = {"code": self.till, "kind": "till", "location": ground.store.code, "name": "Till", "channel": None}
+        self.device = str(self.call("POST", "/v1/devices", device)["key"])
+        self.badge = str(self.call("POST", f"/v1/staff/{self.login}/badges", {})["code"])
         self.slug, self.barcode = unique("product"), unique("code")
         self.variant = {"sku": unique("SKU").upper(), "tax_class": "standard", "return_policy": "standard"}
         self._save({**self.variant, "barcodes": [{"code": self.barcode, "kind": "internal"}]})
@@ -98,6 +104,9 @@ class World:
         self._save({**self.variant, "sku": self.coded, "tracking": "serial"})
         delivery = {"lines": [{"sku": self.coded, "quantity": 2, "codes": [self.unit]}]}
         self.call("POST", f"{self.at_store}/receipts", delivery)
+        self.source = unique("source")
+        made = self.call("POST", "/v1/message-sources", {"code": self.source, "channel": "messenger"})
+        self.secret = str(made["secret"])
         self.things: dict[str, str] = {
             "code": ground.store.code, "cart": "current", "sku": ground.item.sku, "slug": self.slug, "login": self.login,
             "number": self.order["number"], "register": receipt["register"], "session_id": str(uuid7()),
@@ -114,6 +123,7 @@ class World:
             "/v1/expected-receipts/{number} number": expected,
             "/v1/stores/{code}/counts/{number} number": (counting := self._count(0)["number"]),
             "/v1/stores/{code}/counts/{number}/lines number": counting,
+            "/v1/conversations/{number} number": self._talk(),
             "/v1/transfers/{number} number": transfer,
             "/v1/stores/{code}/transfers/{number} number": transfer,
             "/v1/stores/{code}/expected-receipts/{number} number": expected,
@@ -146,11 +156,42 @@ class World:
             "list_expected_receipts": {"supplier": self.supplier, "location": ground.store.code},
             "list_products": {"category": "things"},
             "read_shrinkage": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
+            "list_conversations": {
+                "team": "general",
+                "location": ground.store.code,
+                "assignee": "me",
+                "customer": self.person,
+            },
+            "list_next_steps": {"team": "general", "location": ground.store.code, "assignee": "me"},
+            "list_store_next_steps": {"assignee": "me"},
+            "read_conversation_summary": {"from": "2026-01-01", "until": "2026-12-31"},
+            "read_lost_demand": {"from": "2026-01-01", "until": "2026-12-31", "location": ground.store.code},
             "list_counts": {"state": ["open"]},
             "list_count_tasks": {"state": "open"},
         }
         self.recipes: dict[str, Callable[[], Chosen]] = {
             "end_session": self._session,
+            "claim_pairing": self._pairing_claimed,
+            "pair_device": lambda: Chosen(
+                path=self.here, body={"user_code": self._pairing()["user_code"], "code": unique("kiosk"), "name": None}
+            ),
+            "deny_device": lambda: Chosen(path=self.here, body={"user_code": self._pairing()["user_code"]}),
+            "rename_device": lambda: Chosen(path={"device": self.till}, body={"name": "Till by the door"}),
+            "claim_pass": self._pass,
+            "sign_in_on_device": lambda: Chosen(body={"badge": self.badge, "login": None, "pin": None}),
+            "change_own_pin": lambda: Chosen(body={"pin": "4071", "current": PASSWORD}),
+            "set_staff_pin": lambda: Chosen(path={**self.here, "login": self.fired}, body={"pin": "4071"}),
+            "issue_badge": lambda: Chosen(path={"login": self.fired}, body={"code": unique("badge")}),
+            "list_badges": lambda: Chosen(path={"login": self.fired}),
+            "revoke_badge": self._badge,
+            "invite_staff": lambda: Chosen(body=self._invited()),
+            "revoke_invitation": lambda: Chosen(path={"invitation_id": self._invitation()["id"]}),
+            "accept_invitation": lambda: Chosen(body={"token": self._invitation()["token"], "password": PASSWORD}),
+            "save_role": lambda: Chosen(
+                path={"role": self.role}, body={"name": {"en": "Keeper"}, "permissions": ["stock.read"]}
+            ),
+            "remove_role": self._role,
+            "act_for_customer": lambda: Chosen(path={"customer": self.person}, body={"reason": "complaint"}),
             "refresh_session": lambda: Chosen(body={"refresh_token": self._anonymous()["refresh_token"]}),
             "sign_in": lambda: Chosen(body={"email": self.email, "phone": None, "password": PASSWORD}),
             "ask_code": lambda: Chosen(body={"email": f"{unique('new')}@example.com", "phone": None}),
@@ -166,7 +207,17 @@ class World:
             "merge_customers": self._two,
             "unmerge_customer": self._merged,
             "sign_in_staff": lambda: Chosen(body={"login": self.login, "password": PASSWORD}),
-            "create_client": lambda: Chosen(body={"code": unique("client"), "channel": "site"}),
+            "create_client": lambda: Chosen(
+                body={"code": unique("client"), "channel": "site", "kind": "frontend", "scopes": [], "origins": []}
+            ),
+            "change_client": lambda: Chosen(
+                path={"client": self._client()["code"]},
+                body={"name": "Site", "scopes": [], "origins": ["https://shop.example"]},
+            ),
+            "rotate_client_key": lambda: Chosen(path={"client": self._client()["code"]}),
+            "revoke_client_key": lambda: Chosen(
+                path={"client": (client := self._client())["code"], "key_id": client["keys"][0]["id"]}
+            ),
             "create_device": lambda: Chosen(
                 body={"code": unique("till"), "kind": "till", "location": self.ground.store.code, "channel": "till"}
             ),
@@ -257,6 +308,66 @@ class World:
             "submit_count": lambda: Chosen(path=self._count(1)),
             "recount_count": lambda: Chosen(path=self._count(2), body={"skus": [self.uncounted], "reason": None}),
             "approve_count": lambda: Chosen(path=self._count(2), body={"uncounted": None, "reason": None}),
+            "inquire": lambda: Chosen(
+                body={
+                    "kind": "form",
+                    "text": "?",
+                    "phone": None,
+                    "email": "anna@example.com",
+                    "location": None,
+                    "order": None,
+                    "preferred_at": None,
+                }
+            ),
+            "send_message": lambda: Chosen(path={"number": self._inquiry()}),
+            "receive_message": lambda: Chosen(
+                path={"source": self.source},
+                body={
+                    "kind": "message",
+                    "text": "?",
+                    "message_id": unique("m"),
+                    "occurred_at": datetime.now(UTC).isoformat(),
+                },
+            ),
+            "log_conversation": lambda: Chosen(
+                body={
+                    "direction": "inbound",
+                    "answered": True,
+                    "occurred_at": None,
+                    "customer": self.person,
+                    "handle": None,
+                    "order": None,
+                    "location": ground.store.code,
+                    "team": None,
+                    "assignee": None,
+                    "outcome": None,
+                    "next_step": None,
+                }
+            ),
+            "add_conversation_entry": lambda: Chosen(
+                path={"number": self._talk()}, body={"text": "Да", "occurred_at": None}
+            ),
+            "assign_conversation": lambda: Chosen(
+                path={"number": self._talk()},
+                body={"team": "general", "assignee": self.login, "location": ground.store.code, "priority": "high"},
+            ),
+            "join_conversation": lambda: Chosen(path={"number": self._talk()}, body={"into": self._talk()}),
+            "link_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"customer": self.person, "order": None}
+            ),
+            "close_conversation": lambda: Chosen(
+                path={"number": self._talk()}, body={"outcome": "resolved", "order": None, "lost": []}
+            ),
+            "reopen_conversation": lambda: Chosen(path={"number": self._talk(closed=True)}),
+            "plan_next_step": lambda: Chosen(path={"number": self._talk()}, body=self._step_ahead()),
+            "finish_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "drop_next_step": lambda: Chosen(path={"id": self._planned_step()}),
+            "save_conversation_team": lambda: Chosen(
+                path={"team": unique("team")}, body={"location": None, "channels": []}
+            ),
+            "create_message_source": lambda: Chosen(body={"code": unique("source"), "team": None, "location": None}),
+            "rotate_message_source": lambda: Chosen(path={"source": self._source()}),
+            "revoke_message_source": lambda: Chosen(path={"source": self._source()}),
             "cancel_count": lambda: Chosen(path=self._count(0), body={"reason": "Too busy"}),
             "dismiss_count_task": lambda: Chosen(
                 path={"code": ground.store.code, "task_id": ground.task}, body={"reason": "It is there"}
@@ -332,7 +443,8 @@ class World:
         }
         self.callers = {
             "client": ground.client, "visitor": ground.client, "caller": self.shopper, "shopper": self.shopper,
-            "known_shopper": self.shopper, "signed_in": self.shopper, "staff": ground.admin, "store": ground.admin,
+            "himself": self.shopper, "device": self.device, "known_shopper": self.shopper, "signed_in": self.shopper,
+            "staff": ground.admin, "store": ground.admin, "chain": ground.admin,
         }  # fmt: skip
 
     def token(self, operation: str, access: str) -> str:
@@ -341,6 +453,8 @@ class World:
             return self._signed_up()
         if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
+        if operation == "change_own_pin":
+            return self._member()
         return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
 
     def choose(self, operation: str, path: str, case: Any) -> Chosen:
@@ -377,6 +491,11 @@ class World:
 
     def _token(self, method: str, path: str, body: Any) -> str:
         return str(self.call(method, path, body, token=self.ground.client)["access_token"])
+
+    def _client(self) -> dict[str, Any]:
+        body = {"code": unique("client"), "channel": "site", "name": "Site"}
+        found: dict[str, Any] = self.call("POST", "/v1/clients", body)
+        return found
 
     def _anonymous(self) -> dict[str, Any]:
         found: dict[str, Any] = self.call("POST", "/v1/auth/anonymous", {}, token=self.ground.client)
@@ -455,6 +574,41 @@ class World:
         )
         return Chosen(path={"session_id": made["session_id"]})
 
+    def _member(self) -> str:
+        """A token of a member of staff of the store, who has a password."""
+        return self._token("POST", "/v1/auth/staff/sign-in", {"login": self.login, "password": PASSWORD})
+
+    def _pairing(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.call(
+            "POST", "/v1/auth/pairings", {"kind": "kiosk", "name": "Kiosk"}, token=self.ground.client
+        )
+        return found
+
+    def _pairing_claimed(self) -> Chosen:
+        pairing = self._pairing()
+        body = {"user_code": pairing["user_code"], "code": unique("kiosk")}
+        self.call("POST", f"{self.at_store}/devices/pair", body)
+        return Chosen(path={"pairing_id": pairing["pairing_id"]}, body={"device_secret": pairing["device_secret"]})
+
+    def _pass(self) -> Chosen:
+        return Chosen(body={"code": self.call("POST", "/v1/auth/passes", token=self.shopper)["code"]})
+
+    def _badge(self) -> Chosen:
+        made = self.call("POST", f"/v1/staff/{self.fired}/badges", {})
+        return Chosen(path={"login": self.fired, "badge_id": made["id"]})
+
+    def _invited(self) -> dict[str, Any]:
+        return {name: part for name, part in self._staff(unique("new")).items() if name != "password"}
+
+    def _invitation(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("POST", "/v1/staff/invitations", self._invited())
+        return found
+
+    def _role(self) -> Chosen:
+        role = unique("role")
+        self.call("PUT", f"/v1/roles/{role}", {"name": {"en": "Keeper"}, "permissions": []})
+        return Chosen(path={"role": role})
+
     def _day(self, days: int) -> str:
         return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
@@ -505,10 +659,35 @@ class World:
             self.call("POST", f"{self.at_store}/counts/{number}/{step}", body)
         return {"code": self.ground.store.code, "number": number}
 
+    def _inquiry(self) -> str:
+        """A conversation of the shopper's own."""
+        asked = {"kind": "message", "text": "?"}
+        return str(self.call("POST", "/v1/inquiries", asked, token=self.shopper)["number"])
+
+    def _talk(self, *, closed: bool = False) -> str:
+        """A conversation that staff have logged."""
+        talk = {"channel": "phone", "summary": "Звонок"} | ({"outcome": {"outcome": "spam"}} if closed else {})
+        return str(self.call("POST", "/v1/conversations", talk)["number"])
+
+    def _step_ahead(self) -> dict[str, Any]:
+        due_at = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+        return {"what": "Перезвонить", "due_at": due_at, "location": None, "team": None, "assignee": None}
+
+    def _planned_step(self) -> str:
+        return str(self.call("POST", f"/v1/conversations/{self._talk()}/next-steps", self._step_ahead())["id"])
+
+    def _source(self) -> str:
+        return self._made("/v1/message-sources", {"channel": "messenger"}, unique("source"))
+
+    def sign(self, body: Any) -> dict[str, str]:
+        """The headers of a delivery by a source of ours, for the body as it will be sent."""
+        stamp, webhook = str(int(datetime.now(UTC).timestamp())), unique("msg")
+        signature = signatures.sign(self.secret, webhook_id=webhook, timestamp=stamp, body=json.dumps(body).encode())
+        return {"webhook-id": webhook, "webhook-timestamp": stamp, "webhook-signature": signature}
+
     def _adjustment(self) -> Chosen:
         """One that waits for a manager."""
-        signed_in = {"login": self.login, "password": PASSWORD}
-        token = self._token("POST", "/v1/auth/staff/sign-in", signed_in)
+        token = self._member()
         lost = {"sku": self.ground.spare.sku, "delta": -100, "reason": "lost"}
         made = self.call("POST", f"{self.at_store}/adjustments", lost, token=token)
         return Chosen(path={"code": self.ground.store.code, "adjustment": made["adjustment"]}, body={"note": None})

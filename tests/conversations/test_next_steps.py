@@ -96,6 +96,7 @@ async def test_it_is_told_once_when_its_moment_comes(shop: Shop) -> None:
     await tell_late(shop.db)
     assert await facts(shop, soon["id"]) == ["next_step.planned", "next_step.due"]
     assert await facts(shop, later["id"]) == ["next_step.planned"]
+    center = await shop.staff("call_center")
     until = clock().strftime("%Y-%m-%dT%H:%M:%SZ")
     assert [(s["id"], s["due"]) for s in await steps_of(center, f"/v1/next-steps?team={desk}&until={until}")] == [
         (soon["id"], True)

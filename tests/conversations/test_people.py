@@ -39,7 +39,7 @@ async def test_the_timeline_of_a_person(shop: Shop) -> None:
     known, talk, number = await history(shop, staff, desk)
     ids = [known.actor.subject]
 
-    async def work(tx: Tx, **more: Any) -> list[conversations.PersonConversation]:
+    async def work(tx: Tx, /, **more: Any) -> list[conversations.PersonConversation]:
         return await conversations.of_people(tx, await customers.ids_of(tx, ids[0]), **more)
 
     found = await shop.db.read(work)

@@ -37,11 +37,11 @@ async def test_the_queue_is_in_the_order_of_promises(shop: Shop) -> None:
     both = [number for number in await queue(staff, limit="200") if number in (first, second)]
     assert both == [second, first]
     assert await queue(staff, team=slow) == [first]
-    assert await queue(staff, team=fast, overdue="true") == []
+    assert await queue(staff, team=fast, overdue="only") == []
     clock.travel(timedelta(minutes=6))
-    assert await queue(staff, team=fast, overdue="true") == [second]
+    assert await queue(staff, team=fast, overdue="only") == [second]
     await told(staff, f"/v1/conversations/{second}/entries", ANSWER, 201)
-    assert await queue(staff, team=fast, overdue="true") == []
+    assert await queue(staff, team=fast, overdue="only") == []
     assert await queue(staff, team=fast, state="waiting") == [second]
     assert await queue(staff, team=fast, state="closed") == []
     refused = await staff.get("/v1/conversations?assignee=nobody")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -348,3 +350,21 @@ async def test_production_does_not_start_without_a_way_out(settings: Settings) -
     with pytest.raises(SettingsError, match="CODE_DELIVERY_URL"):
         create_app(msgspec.structs.replace(settings, environment="production"))
     assert isinstance(post_of(settings), DeveloperLog)
+
+
+LOGS = """
+import asyncio
+from commerce.infra import delivery, log
+from commerce.settings import Settings
+settings = Settings.from_environment()
+log.configure(settings)
+message = delivery.Message(to="+79000000101", kind="phone", template="sign_in", code="048213", language="ru")
+asyncio.run(delivery.post_of(settings).send(message))
+"""
+
+
+def test_in_development_the_code_is_in_the_log() -> None:
+    environment = {"DATABASE_URL": "postgresql://x", "REDIS_URL": "redis://x", "ENVIRONMENT": "development"}
+    told = subprocess.run([sys.executable, "-c", LOGS], env=environment, capture_output=True, check=True)
+    line = msgspec.json.decode(told.stderr)
+    assert (line["event"], line["to"], line["one_time_code"]) == ("code.sent", "+79000000101", "048213")

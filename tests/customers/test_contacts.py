@@ -142,12 +142,12 @@ async def test_staff_give_cards_and_ids_that_are_one_customers_alone(shop: Shop,
     assert held == {("loyalty_card", "", value, True), ("external", "erp", value, True), ("device", "", value, True)}
     other: dict[str, str | None] = {"kind": "external", "value": value, "system": "crm"}
     assert (await clerk.post(f"/v1/customers/{two}/identifiers", other)).status_code == 201
-    for body in (
+    for odd in (
         {"kind": "external", "value": "1"},
         {"kind": "device", "value": "1", "system": "erp"},
         {"kind": "device", "value": " "},
     ):
-        assert refusal(await clerk.post(f"/v1/customers/{two}/identifiers", body)) == (422, "bad-identifier")
+        assert refusal(await clerk.post(f"/v1/customers/{two}/identifiers", odd)) == (422, "bad-identifier")
     nobody = f"/v1/customers/{NOBODY}/identifiers"
     assert refusal(await clerk.post(nobody, other)) == (404, "unknown-customer")
     records = await rows_of(shop, audit_records, action="customer.identifier_added", target_id=str(one))

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
+from msgspec import structs
 
 from commerce.auth import guards
+from tests.auth.support import refused
 from tests.house.source import operations
 from tests.house.test_handlers import PUBLIC, our_guards
 from tests.support import Client, Shop
@@ -74,14 +76,34 @@ async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPR
             assert (status, kind) == (401, "/problems/sign-in-required"), (handler.operation_id, token)
 
 
+HELD = ("staff", "store", "chain")
+"""Guards that ask for a permission: somewhere, at the store of the path, or for the whole chain."""
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
     "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
-    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper"),
+    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper", "himself"),
     "kiosk": ("public", "caller", "client", "device", "buyer", "visitor"),
     "call center": ("public", "caller", "signed_in", "staff"),
-}
+    "staff acting for a customer": (
+        "public", "caller", "signed_in", "staff", "shopper", "known_shopper", "buyer",
+    ),
+    "staff at a till": ("public", "caller", "signed_in", "staff", "buyer"),
+}  # fmt: skip
 """Guards that let each caller through, whatever permissions it holds."""
+
+
+async def acting(shop: Shop) -> Client:
+    """A member of the call centre with a token to act for a customer."""
+    agent, customer = await shop.staff("call_center", channel="call_center"), await shop.shopper(known=True)
+    answer = await agent.post(f"/v1/customers/{customer.actor.subject}/acting", {"reason": "customer_asked"})
+    actor = structs.replace(agent.actor, on_behalf_of=customer.actor.subject, reason="customer_asked", known=True)
+    return Client(shop.http, answer.json()["access_token"], actor)
+
+
+async def at_till(shop: Shop, location: str) -> Client:
+    """An associate at a till of his store."""
+    till, member = await shop.device("till", location), await shop.staff("associate", location)
+    return shop._issue(structs.replace(member.actor, device=till.actor.device, location=location))
 
 
 @pytest.mark.parametrize("who", list(PASSES))
@@ -93,13 +115,16 @@ async def test_the_wrong_kind_of_caller_is_refused(shop: Shop, handlers: list[HT
         "known shopper": lambda: shop.shopper(known=True),
         "kiosk": lambda: shop.device("kiosk", store.code),
         "call center": lambda: shop.staff("call_center", channel="call_center"),
+        "staff acting for a customer": lambda: acting(shop),
+        "staff at a till": lambda: at_till(shop, store.code),
     }
     caller = await callers[who]()
     wrong = {}
     for handler in handlers:
         guard = access(handler)
         kind, _, permission = guard.partition(":")
-        allowed = guard in PASSES[who] or (kind in ("staff", "store") and caller.actor.may(permission, store.code))
+        reach = "*" if kind == "chain" else store.code
+        allowed = guard in PASSES[who] or (kind in HELD and caller.actor.may(permission, reach))
         status, problem = await call(caller, handler, store.code)
         refused = (status, problem) == (403, "/problems/not-allowed")
         if refused == allowed and not (allowed and status == 403):
@@ -120,6 +145,24 @@ async def test_staff_of_another_store_are_refused(shop: Shop, handlers: list[HTT
     assert checked >= 10
 
 
+async def test_a_revoked_device_and_whoever_stands_there_are_refused(
+    shop: Shop, handlers: list[HTTPRouteHandler]
+) -> None:
+    store, manager = await shop.store(), await shop.staff("admin")
+    till = await shop.device("till", store.code)
+    member, customer = await at_till(shop, store.code), await shop.shopper(known=True)
+    there = shop._issue(structs.replace(member.actor, device=till.actor.device))
+    shopper = shop._issue(structs.replace(customer.actor, device=till.actor.device, location=store.code))
+    code = next(one["code"] for one in (await manager.get(f"/v1/devices?location={store.code}")).json()["items"]
+                if one["id"] == str(till.actor.device))  # fmt: skip
+    assert (await manager.post(f"/v1/devices/{code}/revoke")).status_code == 200
+    for caller in (till, there, shopper):
+        await refused(caller)
+        for handler in handlers:
+            status, kind = await call(caller, handler, store.code)
+            assert (status, kind) == (401, "/problems/sign-in-required"), handler.operation_id
+
+
 async def test_staff_without_the_permission_are_refused(shop: Shop, handlers: list[HTTPRouteHandler]) -> None:
     """Every permission that a guard names, asked with every role that does not hold it."""
     from commerce.auth.permissions import ROLES
@@ -128,7 +171,7 @@ async def test_staff_without_the_permission_are_refused(shop: Shop, handlers: li
     staff = {role: await shop.staff(role, store.code) for role in ROLES}
     for handler in handlers:
         kind, _, permission = access(handler).partition(":")
-        if kind not in ("staff", "store") or not permission:
+        if kind not in HELD or not permission:
             continue
         holders = {role for role, held in ROLES.items() if permission in held}
         assert "admin" in holders, f"{handler.operation_id}: nobody can ever hold {permission}"

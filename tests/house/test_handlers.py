@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from commerce.auth import guards
 from commerce.infra import health
 from commerce.infra.http import Refusals
+from commerce.infra.limits import SENSITIVE
 from commerce.kernel.errors import Problem
 from tests.house.source import modules_of_rooms, operations, problems
 
@@ -24,15 +25,17 @@ PUBLIC = {"health_live", "health_ready", "receive_message"}
 """Operations that need no credentials: health and documentation; a delivered message is signed by its source instead. Signing in
 needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
-    "sign_in_anonymously", "sign_in_staff", "sign_in", "sign_in_by_code", "ask_code", "add_my_contact", "refresh_session",
-    "dry_run_sourcing", "receive_message", "share_list",
+    "accept_invitation", "act_for_customer", "add_my_contact", "ask_code", "claim_pairing",
+    "claim_pass", "create_pass", "dry_run_sourcing", "receive_message", "refresh_session",
+    "share_list", "sign_in", "sign_in_anonymously", "sign_in_by_code", "sign_in_on_device",
+    "sign_in_staff", "start_pairing",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read; or the
 sender has an id of his own (webhook-id)."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
 EVERYWHERE = {
     "bad-input", "unknown-address", "sign-in-required", "not-allowed", "idempotency-key-required", "idempotency-key-reused",
-    "in-progress", "bad-if-match", "busy",
+    "in-progress", "bad-if-match", "busy", "too-many-requests", "origin-not-allowed", "secret-key-in-browser",
 }  # fmt: skip
 """The edge's own: `problems()` and `writes()` declare them, or no operation of ours answers them."""
 
@@ -89,6 +92,13 @@ def test_every_unsafe_operation_takes_an_idempotency_key(app: Litestar) -> None:
     }  # fmt: skip
     assert unsafe - keyed <= WITHOUT_IDEMPOTENCY_KEY
     assert keyed <= unsafe
+
+
+def test_what_hands_out_tokens_or_sends_codes_is_limited_strictly(app: Litestar) -> None:
+    """By address and by client, beside the exact limits of the database."""
+    marked = {handler.operation_id for handler in operations(app) if handler.opt.get("limit") == SENSITIVE["limit"]}
+    wanted = WITHOUT_IDEMPOTENCY_KEY - {"dry_run_sourcing", "share_list"}
+    assert {handler.operation_id for handler in operations(app)} & wanted == marked
 
 
 def test_bodies_take_no_unknown_field(app: Litestar) -> None:

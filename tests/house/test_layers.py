@@ -17,12 +17,30 @@ FILES = {
     "__init__", "tables", "schemas", "errors", "events", "service", "flow", "queries", "routes", "tasks", "audit",
 }  # fmt: skip
 NOUNS = {
-    "auth": {"codes", "guards", "keyring", "passwords", "permissions", "tokens"},
+    "auth": {
+        "acting",
+        "approvals",
+        "badges",
+        "clients",
+        "codes",
+        "guards",
+        "guesses",
+        "invitations",
+        "keyring",
+        "kiosk",
+        "origins",
+        "pairing",
+        "passwords",
+        "permissions",
+        "roles",
+        "tokens",
+    },
     "carts": {"adding", "owners", "pricing"},
     "catalog": {"barcodes", "bundles", "importing", "lookup"},
     "conversations": {"books", "desk", "intake", "numbers", "signatures", "steps"},
     "counts": {"shrinkage"},
     "customers": {
+        "acting",
         "addresses",
         "consents",
         "families",
@@ -51,7 +69,6 @@ NOUNS = {
     "people": {"retention", "rooms", "timeline"},
     "prices": {"importing"},
     "returns": {"numbers", "owners"},
-    "supply": {"importing", "numbers"},
     "stock": {
         "adjusting",
         "bundles",
@@ -71,6 +88,7 @@ NOUNS = {
         "travel",
         "units",
     },
+    "supply": {"importing", "numbers"},
     "transfers": {"freight", "numbers"},
 }
 """What a room has beside the files that every room may have: nouns of its domain, never a utility drawer."""

@@ -11,7 +11,10 @@ import pytest
 from commerce.kernel.errors import Problem
 from tests.house.source import problems
 
-KEPT = {"wrong-pickup-code", "wrong-password", "wrong-code", "refresh-token-reused"}
+KEPT = {
+    "wrong-pickup-code", "wrong-password", "refresh-token-reused", "wrong-pin", "wrong-badge", "wrong-approval", "wrong-user-code",
+    "wrong-pass", "wrong-code",
+}  # fmt: skip
 """Refusals that keep the verb's own record (an attempt counter, a revoked session). Nothing else is written before them."""
 
 

@@ -86,12 +86,12 @@ async def test_the_list_price_is_that_of_the_moment_and_a_difference_has_a_name(
         )  # fmt: skip
 
     await shop.db.write(dearer)
-    staff = await shop.staff("associate", store.code)
+    staff = await shop.staff("store_manager", store.code)
     path = f"/v1/stores/{store.code}/sales"
     earlier = (clock() - timedelta(hours=2)).isoformat()
     for body, unit_price, adjustments in (
         (sale((item, 2, 1_500)), 1_500, []),
-        (sale((item, 2, 1_400)), 1_500, [("shelf_price", -200)]),
+        (sale((item, 2, 1_400)), 1_500, [("override", -200)]),
         (sale((item, 2, 1_600)), 1_500, [("shelf_price", 200)]),
         (sale((item, 2, 1_000), occurred_at=earlier), 1_000, []),
         (sale((item, 1, 900), occurred_at=earlier), 1_000, [("offline_price", -100)]),
@@ -237,7 +237,7 @@ async def test_a_till_sells_for_one_store_only(shop: Shop) -> None:
 
 async def test_a_price_charged_by_hand_has_its_actor_and_its_record(shop: Shop) -> None:
     store, item, other = await shop.store(), await shop.item(price=1_000), await shop.item(price=300)
-    staff = await shop.staff("associate", store.code)
+    staff = await shop.staff("store_manager", store.code)
     body = sale((item, 2, 400), (other, 1, 350))
     booked = (await staff.post(f"/v1/stores/{store.code}/sales", body)).json()
 
@@ -256,7 +256,7 @@ async def test_a_price_charged_by_hand_has_its_actor_and_its_record(shop: Shop) 
 
     rows, record = await shop.db.read(found)
     assert rows == [
-        ("shelf_price", -1_200, "charged 400 per unit", staff.actor.subject),
+        ("override", -1_200, "charged 400 per unit", staff.actor.subject),
         ("shelf_price", 50, "charged 350 per unit", staff.actor.subject),
     ]
     assert record["after"] == {"sale": body["id"], "total": 1_150, "adjustment_total": -1_150}

@@ -41,8 +41,8 @@ async def sell(
     }
     if customer is not None:
         body["customer"] = str(customer)
-    associate = await shop.staff("associate", store.code)
-    answer = await associate.post(f"/v1/stores/{store.code}/sales", body)
+    manager = await shop.staff("store_manager", store.code)
+    answer = await manager.post(f"/v1/stores/{store.code}/sales", body)
     assert answer.status_code == 201, answer.text
     sale = answer.json()
     return Sold(sale["order_number"], sale["receipt"]["register"], sale["receipt"]["number"], sum(totals))

@@ -1,0 +1,253 @@
+"""Rate limits: counted in each process, added up in Valkey beside the requests by `exchange` (decisions/0024).
+
+Asking Valkey for each request would cost more than many a request. So a process counts in memory, in fixed windows, and tells
+Valkey what it has counted whenever that is a fiftieth of a limit; the answer is the sum over all processes. A limit so holds
+over all processes, but for a fiftieth of it per process and what passes during one exchange. When Valkey is away each process goes
+on with its own count.
+
+The headers are those of draft-ietf-httpapi-ratelimit-headers-06 (December 2022), the last with a field for each number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from commerce.kernel.actor import Actor
+from commerce.kernel.errors import TooMany
+from commerce.settings import Network, Settings, networks
+
+SHARE = 50
+"""A process keeps to itself at most this part of a limit."""
+REMEMBERED = 100_000
+"""Counts of one policy in one process."""
+
+SENSITIVE: dict[str, Any] = {"limit": "sensitive"}
+"""`opt=SENSITIVE` of a route that hands out tokens or sends codes: stricter limits by address and by client."""
+UNLIMITED = ("/health/",)
+
+
+class TooManyRequests(TooMany):
+    code = "too-many-requests"
+    title = "Too many requests"
+    title_ru = "Слишком много запросов"
+    detail = "More than {limit} requests in {seconds} seconds. Try again after the time in Retry-After."
+    detail_ru = "Больше {limit} запросов за {seconds} с. Повторите через время из Retry-After."
+    members_schema: ClassVar[dict[str, Any]] = {"limit": int, "seconds": int}
+
+
+class Count(msgspec.Struct):
+    """One caller's requests in one window: what Valkey knows of all processes, and what this one has not told yet."""
+
+    window: int
+    known: int
+    pending: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What is told of one count: its window, how many requests, and where Valkey adds them up."""
+
+    count: Count
+    window: int
+    pending: int
+    name: str
+    key: str
+
+
+class Policy:
+    """So many requests in a window, for each key of one kind."""
+
+    __slots__ = ("counts", "fields", "limit", "name", "seconds", "share")
+
+    def __init__(self, name: str, limit: int, seconds: int) -> None:
+        self.name = name
+        self.limit = limit
+        self.seconds = seconds
+        self.share = max(1, limit // SHARE)
+        self.counts: dict[Any, Count] = {}
+        self.fields = ((b"ratelimit-limit", b"%d" % limit), (b"ratelimit-policy", b"%d;w=%d" % (limit, seconds)))
+        """The header fields that are always the same: the quota, and the quota with its window."""
+
+
+class Limits:
+    """The counts of one process, and their exchange."""
+
+    def __init__(self, settings: Settings) -> None:
+        def policy(name: str, limit: int) -> Policy:
+            return Policy(name, int(limit * settings.rate_limits), settings.limit_window_seconds)
+
+        self.on = settings.rate_limits > 0
+        self.seconds = settings.limit_window_seconds
+        self.address = policy("address", settings.limit_address)
+        self.person = policy("person", settings.limit_person)
+        self.staff = policy("staff", settings.limit_staff)
+        self.client = policy("client", settings.limit_client)
+        self.server = policy("server", settings.limit_server)
+        self.sensitive_address = policy("sensitive-address", settings.limit_sensitive_address)
+        self.sensitive_client = policy("sensitive-client", settings.limit_sensitive_client)
+        self.shared = False
+        """Whether the last exchange reached Valkey."""
+        self._proxies = networks(settings.trusted_proxies)
+        self._addresses: dict[str, str] = {}
+        self._waiting: set[tuple[Policy, Any]] = set()
+        self.wake = asyncio.Event()
+        """Set while something waits to be told."""
+
+    # --- in the way of each request ---
+
+    def admit(self, scope: Any, actor: Actor) -> None:
+        """Count a request for everything it is limited by; what is nearest to its end goes into the answer's headers.
+
+        Raises TooManyRequests; a refused request is not counted.
+        """
+        now = time.time()
+        kind = actor.kind
+        if kind == "shopper":
+            one = self.take(self.person, actor.subject, now)
+        elif kind in ("staff", "device"):
+            one = self.take(self.staff, actor.subject, now)
+        elif kind == "client" and actor.permissions:
+            one = self.take(self.server, actor.subject, now)
+        else:
+            one = self.take(self.address, self.address_of(scope), now)
+        found = one
+        if actor.client is not None and not actor.permissions:
+            other = self.take(self.client, actor.client, now)
+            if other[1] < found[1]:
+                found = other
+        handler = scope.get("route_handler")
+        if handler is not None and handler.opt.get("limit") == "sensitive":
+            other = self.take(self.sensitive_address, self.address_of(scope), now)
+            if other[1] < found[1]:
+                found = other
+            other = self.take(self.sensitive_client, actor.client or actor.device, now)
+            if other[1] < found[1]:
+                found = other
+        scope["state"]["limit"] = found
+        if found[1] < 0:
+            raise TooManyRequests(retry_after_seconds=self._left(now), limit=found[0].limit, seconds=found[0].seconds)
+
+    def take(self, policy: Policy, key: Any, now: float) -> tuple[Policy, int]:
+        """Count one request; the policy and how many more fit into the window: -1 when not even this one did."""
+        window = int(now) // policy.seconds
+        count = policy.counts.get(key)
+        if count is None:
+            if len(policy.counts) >= REMEMBERED:
+                self._forget(policy, window)
+            policy.counts[key] = count = Count(window, 0, 0)
+        elif count.window != window:
+            count.window, count.known, count.pending = window, 0, 0
+        left = policy.limit - count.known - count.pending - 1
+        if left < 0:
+            return policy, -1
+        count.pending += 1
+        if count.pending >= policy.share:
+            if not self._waiting:
+                self.wake.set()
+            self._waiting.add((policy, key))
+        return policy, left
+
+    def headers(self, found: tuple[Policy, int]) -> list[tuple[bytes, bytes]]:
+        """The `RateLimit-…` fields of an answer."""
+        policy, left = found
+        return [
+            *policy.fields,
+            (b"ratelimit-remaining", b"%d" % max(0, left)),
+            (b"ratelimit-reset", b"%d" % self._left(time.time())),
+        ]
+
+    def address_of(self, scope: Any) -> str:
+        """The caller's address: the peer's, or what a trusted proxy says of it; of IPv6 the network (/64) that one caller has."""
+        peer = (scope.get("client") or ("",))[0]
+        if self._proxies and _within(peer, self._proxies):
+            peer = self._forwarded(scope, peer)
+        known = self._addresses.get(peer)
+        if known is None:
+            if len(self._addresses) >= REMEMBERED:
+                self._addresses.clear()
+            self._addresses[peer] = known = _whose(peer)
+        return known
+
+    def _forwarded(self, scope: Any, peer: str) -> str:
+        """The last address in X-Forwarded-For that is no proxy of ours: what stands before it, the caller may have written himself."""
+        said = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+        for address in reversed([part.strip() for part in said.split(",") if part.strip()]):
+            if not _is_address(address):
+                return peer
+            peer = address
+            if not _within(address, self._proxies):
+                return peer
+        return peer
+
+    def _left(self, now: float) -> int:
+        return self.seconds - int(now) % self.seconds
+
+    def _forget(self, policy: Policy, window: int) -> None:
+        """Make room: past windows go, and everything when that is not enough; Valkey keeps what it was told."""
+        policy.counts = {key: count for key, count in policy.counts.items() if count.window == window}
+        if len(policy.counts) >= REMEMBERED:
+            policy.counts = {}
+
+    # --- beside the requests ---
+
+    def state(self, valkey: bool) -> Literal["shared", "local", "off"]:
+        """Over how many processes the limits hold, given whether Valkey answers."""
+        if not self.on:
+            return "off"
+        return "shared" if valkey and self.shared else "local"
+
+    def to_tell(self) -> list[Told]:
+        """What has been counted here, is enough to be told, and Valkey does not know."""
+        window = int(time.time()) // self.seconds
+        told = []
+        for policy, key in self._waiting:
+            count = policy.counts.get(key)
+            if count is not None and count.window == window and count.pending:
+                name = f"commerce.limits.{policy.name}.{policy.seconds}.{window}"
+                told.append(Told(count, window, count.pending, name, str(key)))
+        return told
+
+    def learn(self, told: list[Told], sums: list[int]) -> None:
+        """Take over the sums of all processes, in the order of what was told; what was counted meanwhile waits for the next time."""
+        for one, total in zip(told, sums, strict=True):
+            if one.count.window == one.window:
+                one.count.known = total
+                one.count.pending -= one.pending
+        self._waiting = {
+            (policy, key) for policy, key in self._waiting
+            if (count := policy.counts.get(key)) is not None and count.pending >= policy.share
+        }  # fmt: skip
+        if not self._waiting:
+            self.wake.clear()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _within(text: str, known: tuple[Network, ...]) -> bool:
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:
+        return False
+    return any(address in network for network in known)
+
+
+def _whose(peer: str) -> str:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return peer
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address)
