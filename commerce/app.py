@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -39,6 +39,7 @@ from commerce.infra.http import (
 from commerce.infra.limits import Limits
 from commerce.infra.live import Live
 from commerce.infra.parameters import read_bounds
+from commerce.kernel.actor import Actor
 from commerce.kernel.clock import Clock, system_clock
 from commerce.settings import Settings
 
@@ -100,6 +101,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     def provide_limits() -> Limits:
         return limits
 
+    def provide_stands() -> Callable[[Actor], bool]:
+        return ring.stands
+
     def provide_delivery() -> Post:
         return delivery
 
@@ -127,6 +131,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "limits": Provide(provide_limits, sync_to_thread=False),
             "delivery": Provide(provide_delivery, sync_to_thread=False),
             "settings": Provide(provide_settings, sync_to_thread=False),
+            "stands": Provide(provide_stands, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(once_of),
             "approved": Provide(auth.approved_of),

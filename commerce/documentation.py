@@ -97,6 +97,10 @@ WHO: dict[str, tuple[tuple[str, ...], str]] = {
         ("shopper_token", "device_key", "staff_token"),
         "a shopper, or staff acting for a customer; a device, and staff at it, for its own baskets",
     ),
+    "basket_holder": (
+        ("shopper_token", "device_key", "staff_token"),
+        "a shopper, or staff acting for a customer; a device, and staff at it, for its baskets; other staff for carts they have joined",
+    ),
     "visitor": (
         ("publishable_key", "server_key", "device_key", "shopper_token"),
         "a frontend, a server or a device with its key, or a shopper there",
@@ -132,6 +136,7 @@ PARAMETERS = {
     "task_id": "Id of a count task",
     "only": "All lines, those nobody counted, or those that differ from the books",
     "session_id": "Id of a session, as listed",
+    "guest": "Id of the visit, as the cart names it",
     "sku": "Repeat it for several SKUs",
     "badge_id": "Id of a badge, as listed",
     "invitation_id": "Id of an invitation, as listed",
@@ -220,6 +225,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "pickup": {"location": "msk-tverskaya"},
         "contact": {"name": "Анна Иванова", "phone": "+79000000101"},
     },
+    "open_cart": {"label_parked": "дама с коляской"},
+    "park_cart": {"label": "дама с коляской"},
+    "name_cart_customer": {"loyalty_card": "2900000000117"},
+    "put_cart_checkout": {
+        "fulfillment": {"method": "collect", "location": "msk-tverskaya"},
+        "contact": {"name": "Анна Иванова", "phone": "+79000000101"},
+        "recipient": {"name": "Мама", "phone": "+79000000102"},
+        "note": "Позвоните за час",
+        "gift": {"wrap": True, "message": "С днём рождения!"},
+    },
+    "put_cart_line_fulfillment": {"fulfillment": {"method": "take_along"}, "gift": {"wrap": True}},
+    "hand_off_cart": {"mode": "move"},
+    "claim_cart": {"code": "BDFG-HJKM", "policy": "sum"},
     "merge_carts": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U", "policy": "sum"},
     "refresh_session": {"refresh_token": "rt_5Wc2nQ0YpVb9yq3mGdLh7Jx1RkZtA8sE"},
     "inquire": {
@@ -691,7 +709,7 @@ class _Operation:
         """What the route declares, and what follows from what it takes."""
         specs = (self.handler.responses or {}).values()
         found = [kind for spec in specs if isinstance(spec, Refusals) for kind in spec.kinds]
-        given = {"data": BodyTooLarge, "if_match": StaleTag}
+        given = {"data": BodyTooLarge, "if_match": StaleTag, "seen": VersionRequired}
         found += [kind for name, kind in given.items() if name in self.hints]
         return found + ([UnknownAddress] if "{" in "".join(self.handler.paths) else [])
 
@@ -714,6 +732,14 @@ class _Operation:
                     given = _Parameter(_present(hint), marker.description, self.signature.parameters[name].default)
                     found[marker.name or name] = given
         return found
+
+    def _header(self, name: str) -> _Parameter:
+        """A header that only one or two operations take."""
+        for parameter, hint in self.hints.items():
+            for marker in getattr(hint, "__metadata__", ()):
+                if isinstance(marker, HeaderParameter) and marker.name == name:
+                    return _Parameter(str, marker.description, self.signature.parameters[parameter].default)
+        raise LookupError(name)
 
     def types(self) -> list[Any]:
         found = [_bare(self.hints["data"])] if "data" in self.hints else []
@@ -760,7 +786,7 @@ class _Operation:
             elif name == "If-Match":
                 found.append({**IF_MATCH, "required": VersionRequired in self.problems()})
             else:
-                one = ours[name]
+                one = ours.get(name) or self._header(name)
                 schema = dict(schema_of[_key(one.kind)])
                 text = one.description or schema.pop("description", None) or PARAMETERS.get(name, "")
                 required = one.default is inspect.Parameter.empty
@@ -782,6 +808,9 @@ class _Operation:
                 by_status[kind.status].append(kind)
         for status_code, kinds in sorted(by_status.items()):
             finished_ones[str(status_code)] = problem_response(kinds)
+        for status_code, spec in (self.handler.responses or {}).items():
+            if spec.data_container is None:
+                finished_ones[str(status_code)] = {"description": spec.description}
         if self.raw["operationId"] == "health_ready":
             finished_ones["503"] = {**finished_ones["200"], "description": "It cannot do its work; see which part."}
         self.raw["responses"] = finished_ones

@@ -8,7 +8,7 @@ from typing import Any
 
 from commerce import ROOMS
 from commerce.infra.audit import Invariant, delivered
-from commerce.infra.outbox import Periodic, Subscriber
+from commerce.infra.outbox import AidedPeriodic, Periodic, Subscriber
 
 
 def _collect(part: str, name: str) -> list[Any]:
@@ -34,7 +34,7 @@ def subscribers() -> list[Subscriber]:
     return _collect("tasks", "SUBSCRIBERS")
 
 
-def periodic() -> list[Periodic]:
+def periodic() -> list[Periodic | AidedPeriodic]:
     """`PERIODIC` of every tasks.py."""
     return _collect("tasks", "PERIODIC")
 

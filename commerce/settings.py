@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_wait_seconds: float = 2.0
     access_token_seconds: int = 600
     kiosk_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 120
-    """A shopper's session on a till or kiosk ends when nobody has touched it for so long."""
+    """A shopper's session on a till or kiosk ends, and a kiosk's basket is forgotten, when nobody has touched it for so long."""
     staff_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 300
     """The same for staff on a till or kiosk."""
     reservation_seconds: int = 900
@@ -58,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0
     """A count whose variances are worth at most this together, at cost and without their signs, needs no manager; minor units of
     `currency`. 0: every variance does."""
+    cart_abandoned_minutes: Annotated[int, msgspec.Meta(ge=1)] = 60
+    """A cart with lines that is idle for so long is told of as abandoned."""
+    cart_merge_policy: Literal["sum", "keep_newest", "keep_account", "separate"] = "sum"
+    """What merging does when the client names no policy."""
     show_quantities: bool = False
     """Shoppers see how many units there are, not only whether there are many, few or none."""
     code_delivery_url: str | None = None

@@ -17,7 +17,8 @@ from dramatiq.worker import Worker
 from commerce import parts
 from commerce.infra import outbox
 from commerce.infra.db import Database
-from commerce.infra.outbox import Periodic, Subscriber
+from commerce.infra.live import Live
+from commerce.infra.outbox import AidedPeriodic, Aids, Periodic, Subscriber
 from commerce.settings import Settings
 
 log = structlog.get_logger()
@@ -83,11 +84,11 @@ def declare(broker: RedisBroker, settings: Settings) -> None:
         actor(subscriber)
 
 
-async def repeat(db: Database, work: Periodic, stop: asyncio.Event) -> None:
+async def repeat(db: Database, work: Periodic | AidedPeriodic, stop: asyncio.Event, aids: Aids) -> None:
     """Run one room's periodic work until stopped; a failure is logged and tried at the next turn."""
     while not stop.is_set():
         try:
-            await work.run(db)
+            await (work.run(db, aids) if isinstance(work, AidedPeriodic) else work.run(db))
         except Exception as error:
             log.error("periodic.failed", work=work.name, error=repr(error))
         with contextlib.suppress(asyncio.TimeoutError):
@@ -97,11 +98,15 @@ async def repeat(db: Database, work: Periodic, stop: asyncio.Event) -> None:
 async def run_periodic(settings: Settings, stop: asyncio.Event) -> None:
     """All periodic work of all rooms, until stopped."""
     db = open_aside(settings, "commerce-periodic")
+    live = Live(settings.redis_url)
+    await live.open()
+    aids = Aids(settings, live.publish)
     try:
         async with asyncio.TaskGroup() as group:
             for work in parts.periodic():
-                group.create_task(repeat(db, work, stop), name=work.name)
+                group.create_task(repeat(db, work, stop, aids), name=work.name)
     finally:
+        await live.close()
         await db.close()
 
 

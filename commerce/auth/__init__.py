@@ -34,6 +34,7 @@ from commerce.auth.flow import identity, sealed, tokens_of
 from commerce.auth.guards import (
     at_store,
     authenticate,
+    basket_holder,
     buyer,
     caller,
     client,
@@ -51,7 +52,16 @@ from commerce.auth.guards import (
 from commerce.auth.keyring import KeyRing
 from commerce.auth.origins import Origins
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
-from commerce.auth.queries import device_code, logins, proof_of, sessions_of, staff_of_login
+from commerce.auth.queries import (
+    device_code,
+    kiosks_among,
+    logins,
+    proof_of,
+    sessions_of,
+    shopper_of_token,
+    staff_names,
+    staff_of_login,
+)
 from commerce.auth.schemas import (
     CodeSent,
     Confidential,
@@ -130,6 +140,7 @@ __all__ = [
     "ask_code",
     "at_store",
     "authenticate",
+    "basket_holder",
     "buyer",
     "caller",
     "client",
@@ -151,6 +162,7 @@ __all__ = [
     "hash_password",
     "himself",
     "identity",
+    "kiosks_among",
     "known_shopper",
     "logins",
     "not_sent",
@@ -164,10 +176,12 @@ __all__ = [
     "settle",
     "settle_code",
     "shopper",
+    "shopper_of_token",
     "sign_out_everywhere",
     "signed_in",
     "staff",
     "staff_member",
+    "staff_names",
     "staff_of_login",
     "start_session",
     "tokens_of",

@@ -69,6 +69,8 @@ buyer = _Guard(
     or (actor.kind == "staff" and actor.device is not None),
 )  # fmt: skip
 """Who may have a cart: a shopper, staff acting for a customer; a device, and staff at it, for its baskets."""
+basket_holder = _Guard("basket_holder", lambda actor, _: actor.kind in ("shopper", "device", "staff"))
+"""Whoever may work on a cart: a buyer, and staff elsewhere, who have no cart of their own but may have joined a customer's."""
 visitor = _Guard("visitor", lambda actor, _: actor.kind in ("client", "device", "shopper"))
 """A frontend, a device, or a shopper there: who may sign up."""
 signed_in = _Guard("signed_in", lambda actor, _: actor.kind in ("shopper", "staff"))

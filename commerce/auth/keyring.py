@@ -217,12 +217,16 @@ class KeyRing:
                 self._actors.clear()
             self._actors[credential] = remembered
         actor = remembered[0]
-        if actor.session in self._keys.revoked or not self._keys.disabled.isdisjoint(
-            (actor.subject, actor.device, actor.on_behalf_of)
-        ):
+        if not self.stands(actor):
             return None
         self._seen.add(actor.session)
         return actor
+
+    def stands(self, actor: Actor) -> bool:
+        """Whether nothing has been revoked of what an actor came with, as far as was read: for what goes on after the request."""
+        return actor.session not in self._keys.revoked and self._keys.disabled.isdisjoint(
+            (actor.subject, actor.device, actor.on_behalf_of)
+        )
 
     def listed(self, origin: str) -> bool:
         """Whether any live frontend lists an origin."""

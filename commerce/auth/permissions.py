@@ -87,8 +87,6 @@ ROLES: dict[str, frozenset[str]] = {
     "back_office": BACK_OFFICE,
     "admin": ADMIN,
 }
-PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
-"""Every permission there is."""
 DEVICES: dict[str, frozenset[str]] = {"till": frozenset({"sales.book", "stock.read"}), "kiosk": frozenset()}
 
 

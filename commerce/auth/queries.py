@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import convert
 from sqlalchemy import select
 
+from commerce.auth import tokens
 from commerce.auth.clients import HINT, scopes_of
 from commerce.auth.errors import TooManyAttempts, UnknownSession
 from commerce.auth.schemas import (
@@ -209,3 +210,34 @@ async def device_code(tx: Tx, device: UUID) -> str | None:
         if code is not None:
             DEVICE_CODES[device] = code
     return code
+
+
+async def staff_names(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The names of members of staff as others at work, and the customers they help, see them. One statement."""
+    rows = await tx.rows("SELECT id, name FROM auth.staff WHERE id = ANY(CAST(:ids AS uuid[]))", ids=list(ids))
+    return {row.id: row.name for row in rows}
+
+
+async def kiosks_among(tx: Tx, devices: Sequence[UUID]) -> set[UUID]:
+    """Which of the devices are kiosks: screens that anybody may step up to. One statement."""
+    rows = await tx.rows(
+        "SELECT id FROM auth.devices WHERE id = ANY(CAST(:ids AS uuid[])) AND kind = 'kiosk'", ids=list(devices)
+    )
+    return {row.id for row in rows}
+
+
+LIVE = """
+SELECT 1 FROM auth.principals p
+WHERE p.id = :principal AND p.disabled_at IS NULL AND NOT EXISTS (
+    SELECT FROM auth.sessions s WHERE s.id = CAST(:session AS uuid) AND s.revoked_at IS NOT NULL)
+"""
+
+
+async def shopper_of_token(tx: Tx, *, token: str, secret_key: str) -> UUID | None:
+    """The known shopper of an access token that is good now, as he has shown it to somebody; None for any other text. One statement."""
+    found = tokens.read(token, secret_key=secret_key, at=tx.at)
+    if found is None or found[0].kind != "shopper" or not found[0].known:
+        return None
+    shopper = found[0]
+    live = await tx.first(LIVE, principal=shopper.subject, session=shopper.session)
+    return shopper.subject if live is not None else None

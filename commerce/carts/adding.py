@@ -10,26 +10,19 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from commerce import catalog
+from commerce import catalog, customers
 from commerce.carts import queries
-from commerce.carts.errors import NotInCart
-from commerce.carts.pricing import Goods, goods_of, view_of
+from commerce.carts.errors import NotInCart, NotYourCart
+from commerce.carts.pricing import Goods, goods_of
 from commerce.carts.schemas import MAX_LINES, MAX_QUANTITY, Added, AddedLine, AddPolicy, CartLine, CartView
-from commerce.carts.service import (
-    Announce,
-    _changed,
-    _place,
-    _queue,
-    _refuse_stale,
-    _take_out,
-    _Taken,
-)
+from commerce.carts.service import Announce, Taken, changed, place, queue_lines, refuse_stale, take_out
+from commerce.carts.views import shown
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.tags import ANY, Seen
 
 
-class TakenOut(Struct, frozen=True, kw_only=True):
+class TakenLine(Struct, frozen=True, kw_only=True):
     """A line that has left the cart, and the cart without it."""
 
     line: CartLine
@@ -58,7 +51,7 @@ async def add(
 
     `sum` adds to what is there, `at_least` only raises it. A line is limited by the maximum per order and by what is there, unless
     it can wait for what is announced. Nothing that is in the cart becomes less. When nothing can be added the cart is not touched.
-    At most eleven statements, whatever the number of lines.
+    The number of statements is fixed, whatever the number of lines. Raises NoCartHere.
     """
     variants = await catalog.by_skus(tx, list(wanted))
     goods = await goods_of(tx, variants.values())
@@ -74,25 +67,25 @@ async def add(
             told[sku] = AddedLine(sku=sku, outcome="sold_out", asked=asked, added=0, quantity=0)
         else:
             wishes[sku] = wish
-    taken = await _take_out(tx, actor, cart=queries.CURRENT, skus=list(wishes), create=True) if wishes else None
+    taken = await take_out(tx, actor, cart=queries.CURRENT, skus=list(wishes), create=True) if wishes else None
     if taken is None:
         cart = await queries.read(tx, actor, cart=queries.CURRENT, currency=currency)
         held = {line.sku: line.quantity for line in cart.lines}
         lines = [msgspec.structs.replace(told[sku], quantity=held.get(sku, 0)) for sku in wanted]
         return Added(version=cart.version, cart=cart, lines=lines)
     after = _filled(tx, actor, goods, taken, wishes, policy, told)
-    _queue(tx, taken.id, [line for line in after if line.sku in wishes])
-    changed = [wishes[sku].variant.id for sku in wishes if told[sku].added]
-    _changed(tx, actor, taken, changed, announce)
+    queue_lines(tx, taken.head.id, [line for line in after if line.sku in wishes])
+    variant_ids = [wishes[sku].variant.id for sku in wishes if told[sku].added]
+    changed(tx, actor, taken.head, variant_ids, announce)
     others = [line.variant_id for line in after if line.variant_id not in goods.variants]
     rest = await goods_of(tx, (await catalog.variants(tx, others)).values()) if others else None
-    cart = view_of(_both(goods, rest), after, cart=taken.id, version=taken.version, currency=currency)
+    cart = await shown(tx, actor, taken.head, after, _both(goods, rest), currency=currency)
     held = {line.sku: line.quantity for line in after}
     lines = [msgspec.structs.replace(told[sku], quantity=held.get(sku, 0)) for sku in wanted]
     return Added(version=cart.version, cart=cart, lines=lines)
 
 
-async def take_out(
+async def take_line(
     tx: Tx,
     actor: Actor,
     *,
@@ -101,19 +94,22 @@ async def take_out(
     currency: str,
     seen: Seen = ANY,
     announce: Announce | None = None,
-) -> TakenOut:
-    """Take a line out of the caller's cart and answer what it was. Raises NotInCart, UnknownCart, CartClosed, StaleCart."""
-    taken = await _take_out(tx, actor, cart=cart, skus=[sku])
-    await _refuse_stale(tx, taken, seen, currency)
+) -> TakenLine:
+    """Take a line out of the caller's cart and answer what it was. Raises NotInCart, UnknownCart, CartClosed, StaleCart, NoCartHere;
+    NotYourCart for one that the caller has only joined."""
+    taken = await take_out(tx, actor, cart=cart, skus=[sku])
+    await refuse_stale(tx, actor, taken, seen, currency)
     line = next((one for one in taken.before if one.sku == sku), None) if taken is not None else None
     if taken is None or line is None:
         raise NotInCart(sku=sku)
+    if taken.head.shopper_id != actor.person and taken.head.shopper_id not in await customers.ids_of(tx, actor.person):
+        raise NotYourCart(cart=str(taken.head.id))
     kept = [one for one in taken.before if one.sku != sku]
     variants = await catalog.variants(tx, [one.variant_id for one in kept]) if kept else {}
     goods = await goods_of(tx, variants.values())
-    _changed(tx, actor, taken, [line.variant_id], announce)
-    view = view_of(goods, kept, cart=taken.id, version=taken.version, currency=currency)
-    return TakenOut(line=line, cart=view)
+    changed(tx, actor, taken.head, [line.variant_id], announce)
+    view = await shown(tx, actor, taken.head, kept, goods, currency=currency)
+    return TakenLine(line=line, cart=view)
 
 
 def _wish(goods: Goods, variant: catalog.Variant, asked: int) -> _Wish:
@@ -126,7 +122,7 @@ def _wish(goods: Goods, variant: catalog.Variant, asked: int) -> _Wish:
 
 
 def _filled(
-    tx: Tx, actor: Actor, goods: Goods, taken: _Taken, wishes: Mapping[str, _Wish], policy: AddPolicy,
+    tx: Tx, actor: Actor, goods: Goods, taken: Taken, wishes: Mapping[str, _Wish], policy: AddPolicy,
     told: dict[str, AddedLine],
 ) -> list[CartLine]:  # fmt: skip
     """The lines of the cart after adding; tells what became of each wish."""
@@ -158,8 +154,9 @@ def _filled(
             after[sku] = CartLine(
                 variant_id=wish.variant.id, sku=sku, quantity=quantity, unit_price_seen=seen, added_at=tx.at,
                 added_channel=actor.channel, added_device=actor.device, changed_at=tx.at,
+                added_by=actor.subject if actor.kind == "staff" else None,
             )  # fmt: skip
-    return sorted(after.values(), key=_place)
+    return sorted(after.values(), key=place)
 
 
 def _both(goods: Goods, rest: Goods | None) -> Goods:

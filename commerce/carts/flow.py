@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from time import monotonic
 from typing import Literal
 
 from msgspec import Struct
 
 from commerce.carts import queries
-from commerce.carts.errors import TooManyScreens
+from commerce.carts.errors import TooManyScreens, UnknownCart
 from commerce.carts.schemas import Watched
 from commerce.carts.service import topic
 from commerce.infra.db import Database
@@ -18,7 +18,7 @@ from commerce.infra.live import Live
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 2.5
 HEARTBEAT_SECONDS = 15.0
 SCREENS = 10
 """Streams of one shopper that one process keeps open."""
@@ -31,7 +31,13 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     event: Literal["cart", "heartbeat", "bye"]
     cart: Watched | None = None
-    reason: Literal["stopping", "reconnect"] | None = None
+    reason: Literal["stopping", "reconnect", "signed_out", "left", "ordered", "merged", "expired"] | None = None
+    """Why it is the last: the server stops; the stream is as old as a token may be; the session has ended; the caller no longer has
+    to do with the cart; the cart (asked for by its id) is closed."""
+
+
+def _always() -> bool:
+    return True
 
 
 async def follow(
@@ -40,39 +46,53 @@ async def follow(
     actor: Actor,
     *,
     cart: str,
+    known: str | None = None,
+    stands: Callable[[], bool] = _always,
     poll_seconds: float = POLL_SECONDS,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
     life_seconds: float = LIFE_SECONDS,
 ) -> AsyncGenerator[Notice, None]:
-    """The notices of the caller's cart: its version now, and whenever it changed. Raises UnknownCart, TooManyScreens before
-    the first.
+    """The notices of the caller's cart: its version now, and whenever it changed. Raises UnknownCart, NoCartHere,
+    TooManyScreens before the first.
 
-    A notice carries the state that was read after the change, so whoever connects again has lost nothing. While Valkey is
-    away the version is asked for every `poll_seconds`; with every heartbeat it is asked for anyway.
+    A notice carries the state that was read after the change, so whoever connects again has lost nothing; `known` is the last that he
+    has (Last-Event-ID), which is not said again. `stands` says whether his credential is still good: within seconds the stream of one
+    whose is not ends. While Valkey is away the version is asked for every `poll_seconds`; with every heartbeat it is asked for anyway.
     """
     first = await db.read(queries.watched, actor, cart=cart)
     if live.listeners(topic(first.owner)) >= SCREENS:
         raise TooManyScreens(most=SCREENS, retry_after_seconds=int(heartbeat_seconds))
-    return _notices(db, live, actor, cart, first, poll_seconds, heartbeat_seconds, monotonic() + life_seconds)
+    return _notices(
+        db, live, actor, cart, first, known, stands, poll_seconds, heartbeat_seconds, monotonic() + life_seconds
+    )
 
 
 async def _notices(
-    db: Database, live: Live, actor: Actor, cart: str, state: Watched, poll_seconds: float, heartbeat_seconds: float,
-    end: float,
+    db: Database, live: Live, actor: Actor, cart: str, state: Watched, known: str | None, stands: Callable[[], bool],
+    poll_seconds: float, heartbeat_seconds: float, end: float,
 ) -> AsyncGenerator[Notice, None]:  # fmt: skip
-    sent: Watched | None = None
+    sent = state if state.entity_tag == known else None
     heartbeat_at = monotonic() + heartbeat_seconds
     while not live.closing.is_set() and monotonic() < end:
         owner = state.owner
         async with live.listen(topic(owner)) as changed:
             while state.owner == owner and not live.closing.is_set() and monotonic() < end:
                 changed.clear()
-                state = await _present(db, actor, cart, state)
+                try:
+                    state = await _present(db, actor, cart, state)
+                except UnknownCart:
+                    yield Notice(event="bye", reason="left")
+                    return
                 if state != sent:
                     yield Notice(event="cart", cart=state)
                     sent = state
+                if state.state != "open":
+                    yield Notice(event="bye", reason=state.state)
+                    return
                 while not await _set_within(changed, min(poll_seconds, heartbeat_seconds)):
                     if monotonic() >= end:
+                        break
+                    if not stands():
                         break
                     if monotonic() >= heartbeat_at:
                         heartbeat_at = monotonic() + heartbeat_seconds
@@ -80,6 +100,9 @@ async def _notices(
                         break
                     if not await live.ping():
                         break
+                if not stands():
+                    yield Notice(event="bye", reason="signed_out")
+                    return
     yield Notice(event="bye", reason="stopping" if live.closing.is_set() else "reconnect")
 
 

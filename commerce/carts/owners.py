@@ -11,8 +11,9 @@ import msgspec
 from commerce import customers
 from commerce.carts.events import CartExpired
 from commerce.carts.schemas import CartOfPerson
+from commerce.carts.service import Announce, close_all, whose
 from commerce.infra import outbox
-from commerce.infra.db import Tx
+from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
 
 OF_PEOPLE = """
@@ -21,7 +22,7 @@ FROM carts.carts c
 JOIN LATERAL (
     SELECT count(*) AS lines, array_agg(sku ORDER BY added_at, sku) AS skus FROM carts.lines WHERE cart_id = c.id
 ) s ON s.lines > 0
-WHERE c.shopper_id = ANY(CAST(:ids AS uuid[])) AND c.state = 'open'
+WHERE (c.shopper_id = ANY(CAST(:ids AS uuid[])) OR c.customer_id = ANY(CAST(:ids AS uuid[]))) AND c.state = 'open'
   AND (CAST(:before_at AS timestamptz) IS NULL OR (c.changed_at, c.id) < (CAST(:before_at AS timestamptz), CAST(:before_id AS uuid)))
 ORDER BY c.changed_at DESC, c.id DESC LIMIT :most
 """
@@ -30,7 +31,8 @@ ORDER BY c.changed_at DESC, c.id DESC LIMIT :most
 async def of_people(
     tx: Tx, ids: Sequence[UUID], *, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[CartOfPerson]:
-    """Open carts of a person given all his ids, the last changed first, before a moment and id; ordered ones are orders. One statement."""
+    """Open carts of a person given all his ids, and baskets that name him, the last changed first, before a moment and id;
+    ordered ones are orders. One statement."""
     before_at, before_id = before or (None, None)
     rows = await tx.rows(OF_PEOPLE, ids=list(ids), before_at=before_at, before_id=before_id, most=limit)
     return [msgspec.convert(dict(row), CartOfPerson) for row in rows]
@@ -40,16 +42,11 @@ STALE = """
 SELECT id, shopper_id FROM carts.carts
 WHERE state = 'open' AND device_id IS NULL AND changed_at < :before AND id > :after ORDER BY id LIMIT :limit
 """
-FORGET = """
-WITH due AS MATERIALIZED (
-    SELECT id FROM carts.carts
-    WHERE id = ANY(CAST(:carts AS uuid[])) AND state = 'open' AND changed_at < :before ORDER BY id FOR NO KEY UPDATE
-), emptied AS (
-    DELETE FROM carts.lines WHERE cart_id IN (SELECT id FROM due)
-)
-UPDATE carts.carts c SET state = 'expired', version = c.version + 1, changed_at = :at FROM due WHERE c.id = due.id
-RETURNING c.id, c.version, c.shopper_id
+LOCK = """
+SELECT id FROM carts.carts
+WHERE id = ANY(CAST(:carts AS uuid[])) AND state = 'open' AND changed_at < :before ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
+EMPTY = "DELETE FROM carts.lines WHERE cart_id = ANY(CAST(:carts AS uuid[]))"
 
 
 class Forgotten(msgspec.Struct, frozen=True):
@@ -59,12 +56,18 @@ class Forgotten(msgspec.Struct, frozen=True):
     carts: int
 
 
-async def forget_anonymous(tx: Tx, actor: Actor, *, before: datetime, after: UUID, limit: int) -> Forgotten:
+async def forget_anonymous(
+    tx: Tx, actor: Actor, *, before: datetime, after: UUID, limit: int, announce: Announce | None = None
+) -> Forgotten:
     """Close and empty a chunk of open carts, by id, that nobody with a profile owns and nobody has touched since a moment."""
     rows = await tx.rows(STALE, before=before, after=after, limit=limit)
     known = await customers.profiled(tx, [row.shopper_id for row in rows])
     due = [row.id for row in rows if row.shopper_id not in known]
-    closed = await tx.rows(FORGET, carts=due, before=before, at=tx.at) if due else []
+    carts = [row.id for row in await tx.rows(LOCK, carts=due, before=before)] if due else []
+    closed: Sequence[Row] = []
+    if carts:
+        await tx.execute(EMPTY, carts=carts)
+        closed = await close_all(tx, carts, state="expired", announce=announce)
     for row in closed:
-        outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, shopper_id=row.shopper_id))
+        outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, **whose(row)))
     return Forgotten(rows[-1].id if len(rows) == limit else None, len(closed))

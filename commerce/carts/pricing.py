@@ -10,14 +10,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from commerce import catalog, prices, stock
-from commerce.carts.schemas import CartLine, CartLineView, CartMessage, CartState, CartView
+from commerce import catalog, fulfillment, locations, prices, stock
+from commerce.carts.schemas import CartLine, CartLineView, CartMessage, Checkout, Chosen
 from commerce.infra.db import Tx
 from commerce.kernel.money import Money, line_amount
 
 FEW_UNITS = 5
 Band = Literal["in_stock", "few", "sold_out", "expected"]
 """`few`: five units or less in all locations together. `expected`: none there, and it can wait for what is announced."""
+INSTEAD = 5
+"""Other variants that a message names."""
 
 
 class Coming(Struct, frozen=True):
@@ -38,7 +40,7 @@ class Goods(Struct, frozen=True):
 
     def refusal(self, variant: catalog.Variant) -> str | None:
         """Why a variant cannot be bought; None when it can."""
-        reason = variant.refusal(self.at)
+        reason = catalog.refusal_of(variant, self.at)
         if reason is None and variant.id not in self.quotes:
             return "no_price"
         return reason
@@ -66,18 +68,26 @@ class Offer(Struct, frozen=True, kw_only=True):
     expected_on: date | None
 
 
+def bundles_of(variants: Iterable[catalog.Variant]) -> dict[UUID, tuple[stock.Part, ...]]:
+    """The parts of the bundles among the variants."""
+    return {
+        variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
+        for variant in variants if variant.bundle
+    }  # fmt: skip
+
+
 async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
-    """Prices and stock of the variants: two statements, none for none; one more where something may be waited for."""
+    """Prices and stock of the variants: one statement, none for none; two where there are bundles or something may be waited for."""
     found = {variant.id: variant for variant in variants}
     if not found:
         return NO_GOODS
     ids = list(found)
-    quotes = await prices.listed(tx, ids, at=tx.at)
-    bundles = {
-        variant.id: tuple(stock.Part(part.variant_id, part.quantity) for part in variant.components)
-        for variant in found.values() if variant.bundle
-    }  # fmt: skip
+    bundles = bundles_of(found.values())
     waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
+    if not bundles and not waiting:
+        quotes, totals = await tx.both(prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at))
+        return Goods(tx.at, found, quotes, totals, {})
+    quotes = await prices.listed(tx, ids, at=tx.at)
     totals, plans = await stock.outlook(tx, ids, waiting, bundles)
     announced: dict[UUID, list[stock.Expected]] = {}
     for plan in plans:
@@ -85,31 +95,84 @@ async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
     return Goods(tx.at, found, quotes, totals, announced)
 
 
-def view_of(
-    goods: Goods,
-    lines: Sequence[CartLine],
-    *,
-    cart: UUID | None,
-    version: int,
-    currency: str,
-    state: CartState = "open",
-) -> CartView:
-    """The priced view of a cart's lines."""
-    views = [_line_view(goods, line) for line in lines]
-    return CartView(
-        id=cart,
-        version=version,
-        state=state,
-        lines=views,
-        subtotal=Money(sum(view.total.amount for view in views if view.sellable and view.total is not None), currency),
-        item_count=sum(view.quantity if view.quantity_unit is None else 1 for view in views),
-        messages=[message for view in views for message in view.messages],
+class Nearby(Struct, frozen=True):
+    """What can be said of lines that are short: what the store has where they are to be collected, which stores near it have as
+    many, which other variants can be bought. By variant."""
+
+    at_store: dict[UUID, int] = {}
+    location: dict[UUID, str] = {}
+    near: dict[UUID, list[fulfillment.Near]] = {}
+    instead: dict[UUID, list[str]] = {}
+
+
+NOTHING_NEAR = Nearby()
+
+
+def wish_of(line: CartLine, checkout: Checkout | None) -> Chosen | None:
+    """How a line is wanted: as it says, else as the cart says."""
+    return line.wish or (checkout.fulfillment if checkout is not None else None)
+
+
+async def nearby(tx: Tx, goods: Goods, lines: Sequence[CartLine], checkout: Checkout | None) -> Nearby:
+    """What is near lines that are short. No statement when none is, or none can be: one for the stores where lines are to be
+    collected, two more when one of these is short, two for other variants of what is sold out."""
+    ids = [
+        (line, wish.location_id)
+        for line in lines
+        if (wish := wish_of(line, checkout)) is not None and wish.location_id is not None
+        and goods.refusal(goods.variants[line.variant_id]) is None
+    ]  # fmt: skip
+    at_store: dict[UUID, int] = {}
+    location: dict[UUID, str] = {}
+    near: dict[UUID, list[fulfillment.Near]] = {}
+    bundles = bundles_of(goods.variants.values())
+    if ids:
+        levels = await stock.levels(
+            tx, variant_ids=[line.variant_id for line, _ in ids], location_ids=sorted({where for _, where in ids}),
+            bundles={line.variant_id: bundles[line.variant_id] for line, _ in ids if line.variant_id in bundles},
+        )  # fmt: skip
+        ats = {(level.variant_id, level.location_id): level.ats for level in levels}
+        lacks = [
+            fulfillment.Lack(line.variant_id, line.quantity, where)
+            for line, where in ids
+            if ats.get((line.variant_id, where), 0) < line.quantity and goods.totals.get(line.variant_id, 0) > 0
+        ]
+        if lacks:
+            places = await locations.by_ids(tx, sorted({lack.location_id for lack in lacks}))
+            found = await fulfillment.near_stores(tx, lacks=lacks, places=places, bundles=bundles)
+            for lack, stores in zip(lacks, found, strict=True):
+                at_store[lack.variant_id] = ats.get((lack.variant_id, lack.location_id), 0)
+                location[lack.variant_id] = places[lack.location_id].code
+                near[lack.variant_id] = stores
+    out = [line.variant_id for line in lines if _sold_out(goods, line)]
+    instead = await _instead(tx, goods, out) if out else {}
+    return Nearby(at_store, location, near, instead) if near or instead else NOTHING_NEAR
+
+
+def _sold_out(goods: Goods, line: CartLine) -> bool:
+    return (
+        goods.totals.get(line.variant_id, 0) <= 0
+        and goods.refusal(goods.variants[line.variant_id]) is None
+        and goods.comes(line.variant_id, line.quantity) is None
     )
 
 
-def empty_view(currency: str) -> CartView:
-    """What a shopper sees before he has put anything into a cart."""
-    return CartView(id=None, version=0, state="open", lines=[], subtotal=Money(0, currency), item_count=0, messages=[])
+async def _instead(tx: Tx, goods: Goods, out: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Other variants of the products of these that can be bought now, at most five of each. Two statements."""
+    products = sorted({goods.variants[variant_id].product_id for variant_id in out})
+    others = [
+        variant for variant in await catalog.of_products(tx, products)
+        if variant.id not in out and variant.refusal(goods.at) is None
+    ]  # fmt: skip
+    if not others:
+        return {}
+    totals = await stock.totals(tx, [variant.id for variant in others], bundles_of(others))
+    there = [variant for variant in others if totals.get(variant.id, 0) > 0]
+    return {
+        variant_id: skus[:INSTEAD]
+        for variant_id in out
+        if (skus := [one.sku for one in there if one.product_id == goods.variants[variant_id].product_id])
+    }
 
 
 def offer_of(goods: Goods, variant: catalog.Variant, quantity: int) -> Offer:
@@ -126,20 +189,24 @@ def offer_of(goods: Goods, variant: catalog.Variant, quantity: int) -> Offer:
     )
 
 
-def _line_view(goods: Goods, line: CartLine) -> CartLineView:
+def lines_of(goods: Goods, lines: Sequence[CartLine], near: Nearby = NOTHING_NEAR) -> list[CartLineView]:
+    """The priced views of a cart's lines."""
+    return [_line_view(goods, line, near) for line in lines]
+
+
+def _line_view(goods: Goods, line: CartLine, near: Nearby) -> CartLineView:
     variant = goods.variants[line.variant_id]
     quote = goods.quotes.get(line.variant_id)
     refusal = goods.refusal(variant)
     available = goods.totals.get(line.variant_id, 0)
     missing = line.quantity - available
     coming = goods.comes(line.variant_id, missing) if missing > 0 else None
-    price = Money(quote.amount, quote.currency) if quote is not None else None
-    seen = None
-    if price is not None and price.amount != line.unit_price_seen:
-        seen = Money(line.unit_price_seen, price.currency)
-    total = None
-    if price is not None:
-        total = Money(line_amount(price.amount, line.quantity, variant.quantity_scale), price.currency)
+    price = seen = total = None
+    if quote is not None:
+        price = Money(quote.amount, quote.currency)
+        total = Money(line_amount(quote.amount, line.quantity, variant.quantity_scale), quote.currency)
+        if quote.amount != line.unit_price_seen:
+            seen = Money(line.unit_price_seen, quote.currency)
     return CartLineView(
         sku=variant.sku,
         variant_id=variant.id,
@@ -161,7 +228,11 @@ def _line_view(goods: Goods, line: CartLine) -> CartLineView:
         maximum_per_order=variant.maximum_per_order,
         added_at=line.added_at,
         added_channel=line.added_channel,
-        messages=_messages(variant, line.quantity, refusal, price, seen, available, coming),
+        added_device=line.added_device,
+        added_by=line.added_by,
+        fulfillment=line.wish.wish if line.wish is not None else None,
+        gift=line.gift,
+        messages=_messages(variant, line.quantity, refusal, price, seen, available, coming, near),
     )
 
 
@@ -179,6 +250,7 @@ def _messages(
     seen: Money | None,
     available: int,
     coming: Coming | None,
+    near: Nearby,
 ) -> list[CartMessage]:
     if refusal is not None:
         return [CartMessage(code="no_longer_sellable", sku=variant.sku, reason=refusal)]
@@ -188,9 +260,16 @@ def _messages(
     if coming is not None:
         messages.append(CartMessage(code="expected", sku=variant.sku, available=available, expected_on=coming.on))
     elif available == 0:
-        messages.append(CartMessage(code="sold_out", sku=variant.sku))
+        messages.append(CartMessage(code="sold_out", sku=variant.sku, instead=near.instead.get(variant.id)))
     elif available < quantity:
         messages.append(CartMessage(code="only_n_left", sku=variant.sku, available=available))
+    if variant.id in near.near:
+        messages.append(
+            CartMessage(
+                code="not_at_store", sku=variant.sku, location=near.location[variant.id],
+                available=near.at_store[variant.id], near=near.near[variant.id],
+            )
+        )  # fmt: skip
     maximum = variant.maximum_per_order
     if maximum is not None and quantity > maximum:
         messages.append(CartMessage(code="over_maximum", sku=variant.sku, maximum=maximum))

@@ -9,35 +9,49 @@ from uuid import UUID
 
 import msgspec
 
-from commerce import auth, catalog, customers
+from commerce import catalog, customers
 from commerce.carts import tables
 from commerce.carts.errors import (
     CartClosed,
     CartFull,
-    NotAnonymous,
     NotSellable,
+    NotYourCart,
     OverMaximum,
     RepeatedSku,
     StaleCart,
     UnknownCart,
 )
-from commerce.carts.events import CartChanged, CartExpired, CartMerged, CartOrdered
-from commerce.carts.pricing import NO_GOODS, Goods, empty_view, goods_of, view_of
-from commerce.carts.queries import LINE, id_of, line_of
+from commerce.carts.events import CartChanged, CartExpired, CartOrdered
+from commerce.carts.pricing import NO_GOODS, Goods, goods_of
+from commerce.carts.queries import (
+    AT_DEVICE,
+    BY_ID,
+    HELD,
+    LAST,
+    LINE,
+    MORE,
+    PRESENT,
+    WITH_LINES,
+    Mine,
+    head_of,
+    id_of,
+    line_of,
+    mine,
+    more_of,
+)
 from commerce.carts.schemas import (
     MAX_LINES,
-    MAX_QUANTITY,
+    NO_CHECKOUT,
     CartLine,
+    CartState,
     CartView,
-    MergeCarts,
-    MergedLine,
-    MergeView,
+    Head,
     OpenCart,
-    Policy,
     PutLine,
     PutLines,
     RefusedLine,
 )
+from commerce.carts.views import empty_view, shown
 from commerce.infra import outbox
 from commerce.infra.db import Row, Tx
 from commerce.kernel.actor import Actor
@@ -48,33 +62,35 @@ Announce = Callable[[str], Awaitable[None]]
 """Tells open screens that a topic changed (`Live.publish`)."""
 
 
-def topic(shopper: UUID) -> str:
-    """What the screens of a shopper's cart listen to."""
-    return f"cart:{shopper}"
+def topic(owner: UUID) -> str:
+    """What the screens of a shopper's cart, or of a device's baskets, listen to."""
+    return f"cart:{owner}"
 
 
-BUMP_CURRENT = """
-    INSERT INTO carts.carts AS c (id, shopper_id, state, channel, version, created_at, changed_at)
+def _bump_current(owner: str) -> str:
+    return f"""
+    INSERT INTO carts.carts AS c (id, {owner}, state, channel, version, created_at, changed_at)
     SELECT CAST(:new_id AS uuid), CAST(:owner AS uuid), 'open', :channel, 1, :at, :at
     WHERE CAST(:create AS boolean) OR EXISTS (
-        SELECT FROM carts.carts o WHERE o.shopper_id = CAST(:owner AS uuid) AND o.state = 'open' AND o.device_id IS NULL
+        SELECT FROM carts.carts o WHERE o.{owner} = CAST(:owner AS uuid) AND o.state = 'open' AND o.parked_at IS NULL
     )
-    ON CONFLICT (shopper_id) WHERE state = 'open' AND device_id IS NULL
+    ON CONFLICT ({owner}) WHERE state = 'open' AND parked_at IS NULL
     DO UPDATE SET version = c.version + 1, changed_at = excluded.changed_at
-    RETURNING c.id, c.version, c.shopper_id
-"""
-BUMP_ONE = """
+    RETURNING c.id, c.version, c.state, c.shopper_id, {MORE}
+"""  # noqa: S608
+
+
+BUMP_ONE = f"""
     UPDATE carts.carts c SET version = c.version + 1, changed_at = :at
-    WHERE c.id = CAST(:cart AS uuid) AND c.shopper_id = ANY(CAST(:owners AS uuid[])) AND c.state = 'open'
-      AND c.device_id IS NULL
-    RETURNING c.id, c.version, c.shopper_id
-"""
+    WHERE c.id = CAST(:cart AS uuid) AND c.state = 'open' AND {HELD}
+    RETURNING c.id, c.version, c.state, c.shopper_id, {MORE}
+"""  # noqa: S608
 NAMED = "(CAST(:everything AS boolean) OR l.sku = ANY(CAST(:skus AS text[])))"
 TAKE_OUT = f"""
 , gone AS (
     DELETE FROM carts.lines l USING cart WHERE l.cart_id = cart.id AND {NAMED} RETURNING l.variant_id
 )
-SELECT cart.id AS cart_id, cart.version, cart.shopper_id, coalesce(seen.version, 0) AS seen_version,
+SELECT cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, coalesce(seen.version, 0) AS seen_version,
        {LINE}, gone.variant_id IS NOT NULL AS gone
 FROM cart
 LEFT JOIN carts.carts seen ON seen.id = cart.id
@@ -82,7 +98,8 @@ LEFT JOIN carts.lines l ON l.cart_id = cart.id
 LEFT JOIN gone ON gone.variant_id = l.variant_id
 ORDER BY l.added_at, l.sku
 """  # noqa: S608
-CHANGE_CURRENT = f"WITH cart AS ({BUMP_CURRENT}){TAKE_OUT}"
+CHANGE_CURRENT = f"WITH cart AS ({_bump_current('shopper_id')}){TAKE_OUT}"
+CHANGE_BASKET = f"WITH cart AS ({_bump_current('device_id')}){TAKE_OUT}"
 CHANGE_ONE = f"WITH cart AS ({BUMP_ONE}){TAKE_OUT}"
 TAKE_OUT_AGAIN = f"""
 WITH gone AS (
@@ -90,64 +107,76 @@ WITH gone AS (
 )
 SELECT {LINE} FROM carts.lines l WHERE l.cart_id = :cart
 """  # noqa: S608
+SEEN_AGAIN = f"SELECT {MORE}, {HELD} AS held FROM carts.carts c WHERE c.id = CAST(:cart AS uuid)"  # noqa: S608
 OTHER_OPEN = """
 SELECT shopper_id FROM carts.carts
-WHERE shopper_id = ANY(CAST(:owners AS uuid[])) AND shopper_id <> :subject AND state = 'open' AND device_id IS NULL
+WHERE shopper_id = ANY(CAST(:owners AS uuid[])) AND shopper_id <> :subject AND state = 'open' AND parked_at IS NULL
 ORDER BY changed_at DESC, id LIMIT 1
 """
-LOCK_OPEN = f"""
+
+
+def _locking(which: str) -> str:
+    return f"""
 WITH cart AS MATERIALIZED (
-    SELECT id, version, shopper_id FROM carts.carts
-    WHERE shopper_id = ANY(CAST(:owners AS uuid[])) AND state = 'open' AND device_id IS NULL
-    ORDER BY changed_at DESC, id LIMIT 1 FOR NO KEY UPDATE
+    SELECT c.id, c.version, c.state, c.shopper_id, {MORE} FROM carts.carts c WHERE {which} {LAST} FOR NO KEY UPDATE
 )
-SELECT cart.id AS cart_id, cart.version, cart.shopper_id, seen.version AS seen_version, {LINE}
+SELECT cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, seen.version AS seen_version, {LINE}
 FROM cart
 LEFT JOIN carts.carts seen ON seen.id = cart.id
 LEFT JOIN carts.lines l ON l.cart_id = cart.id
 ORDER BY l.added_at, l.sku
 """  # noqa: S608
+
+
+LOCK_CURRENT, LOCK_BASKET, LOCK_ONE = _locking(PRESENT), _locking(AT_DEVICE), _locking(BY_ID)
 LINES = f"SELECT {LINE} FROM carts.lines l WHERE l.cart_id = :cart ORDER BY l.added_at, l.sku"  # noqa: S608
 CLOSE = """
-UPDATE carts.carts SET state = 'ordered', version = version + 1, changed_at = :at WHERE id = :cart AND state = 'open'
-RETURNING version, shopper_id
+WITH forgotten AS (
+    UPDATE carts.lines SET wish = NULL, gift = NULL
+    WHERE cart_id = ANY(CAST(:carts AS uuid[])) AND (wish IS NOT NULL OR gift IS NOT NULL)
+), parted AS (
+    UPDATE carts.guests SET ended_at = CAST(:at AS timestamptz)
+    WHERE cart_id = ANY(CAST(:carts AS uuid[])) AND ended_at IS NULL
+)
+UPDATE carts.carts SET state = CAST(:state AS text), merged_into = CAST(:target AS uuid), version = version + 1,
+    changed_at = CAST(:at AS timestamptz), parked_at = NULL, label = NULL, checkout = NULL, discreet = false,
+    customer_id = CASE WHEN CAST(:state AS text) = 'expired' THEN NULL ELSE customer_id END,
+    named_by = CASE WHEN CAST(:state AS text) = 'expired' THEN NULL ELSE named_by END
+WHERE id = ANY(CAST(:carts AS uuid[])) AND state = 'open'
+RETURNING id, version, shopper_id, device_id, customer_id
 """
-LOCK_BOTH = """
-SELECT id, version, shopper_id FROM carts.carts
-WHERE shopper_id = ANY(CAST(:shoppers AS uuid[])) AND state = 'open' AND device_id IS NULL
-ORDER BY id FOR NO KEY UPDATE
-"""
-CLOSE_MERGED = """
-UPDATE carts.carts SET state = 'merged', merged_into = :target, version = version + 1, changed_at = :at WHERE id = :cart
-RETURNING version
-"""
+"""A closed cart keeps what lay in it, and nothing of a person but his opaque id; one that expired not even whom it named."""
 
 EXPORT = """
-SELECT c.id, c.state, c.channel, c.created_at, c.changed_at, l.sku, l.quantity, l.unit_price_seen, l.added_at, l.added_channel
+SELECT c.id, c.state, c.channel, c.created_at, c.changed_at, c.device_id, c.parked_at, c.label, c.named_by, c.checkout, l.sku,
+       l.quantity, l.unit_price_seen, l.added_at, l.added_channel, l.wish, l.gift
 FROM carts.carts c LEFT JOIN carts.lines l ON l.cart_id = c.id
-WHERE c.shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY c.created_at, c.id, l.added_at, l.sku
+WHERE c.shopper_id = ANY(CAST(:ids AS uuid[])) OR c.customer_id = ANY(CAST(:ids AS uuid[]))
+ORDER BY c.created_at, c.id, l.added_at, l.sku
 """
 LOCK_ALL = """
-SELECT id FROM carts.carts WHERE shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
+SELECT id FROM carts.carts
+WHERE shopper_id = ANY(CAST(:ids AS uuid[])) OR customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """
-EMPTY_ALL = """
-WITH emptied AS (DELETE FROM carts.lines WHERE cart_id = ANY(CAST(:carts AS uuid[])))
-UPDATE carts.carts SET state = 'expired', version = version + 1, changed_at = :at
-WHERE id = ANY(CAST(:carts AS uuid[])) AND state = 'open' RETURNING id, version, shopper_id
-"""
+EMPTY_ALL = "DELETE FROM carts.lines WHERE cart_id = ANY(CAST(:carts AS uuid[]))"
 
 
-class _Taken(msgspec.Struct, frozen=True):
+class Taken(msgspec.Struct, frozen=True):
     """A cart whose row is locked and whose version is already the new one, with all its lines as they were.
 
     The rows of the named lines are deleted: what shall stay of them is inserted again with the queue, so that a change costs
     one statement whatever the number of lines.
     """
 
-    id: UUID
-    version: int
-    shopper_id: UUID
+    head: Head
     before: list[CartLine]
+
+
+class Locked(msgspec.Struct, frozen=True):
+    """A cart whose row is locked, as it is, with its lines."""
+
+    head: Head
+    lines: list[CartLine]
 
 
 async def put(
@@ -163,7 +192,7 @@ async def put(
 ) -> CartView:
     """Set the absolute quantity of a SKU in the caller's cart; 0 removes it. Makes the cart when he has none.
 
-    Raises UnknownSku, NotSellable, OverMaximum, CartFull, UnknownCart, CartClosed; StaleCart when `seen` (If-Match) is
+    Raises UnknownSku, NotSellable, OverMaximum, CartFull, UnknownCart, CartClosed, NoCartHere; StaleCart when `seen` (If-Match) is
     not the cart's version.
     """
     return await _put(
@@ -200,16 +229,16 @@ async def remove(
     seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> CartView:
-    """Take a SKU out of the caller's cart; it need not be there. Raises UnknownSku, UnknownCart, CartClosed, StaleCart."""
-    taken = await _take_out(tx, actor, cart=cart, skus=[sku])
-    await _refuse_stale(tx, taken, seen, currency)
+    """Take a SKU out of the caller's cart; it need not be there. Raises UnknownSku, UnknownCart, CartClosed, NoCartHere, StaleCart."""
+    taken = await take_out(tx, actor, cart=cart, skus=[sku])
+    await refuse_stale(tx, actor, taken, seen, currency)
     if taken is None:
-        return empty_view(currency)
+        return empty_view(currency, at_device=mine(actor).person is None)
     kept = [line for line in taken.before if line.sku != sku]
-    variants, goods = await _goods(tx, kept, [sku])
+    variants, goods = await goods_in(tx, kept, [sku])
     _refuse_unknown(variants, [sku])
-    _changed(tx, actor, taken, [variants[sku].id], announce)
-    return view_of(goods, kept, cart=taken.id, version=taken.version, currency=currency)
+    changed(tx, actor, taken.head, [variants[sku].id], announce)
+    return await shown(tx, actor, taken.head, kept, goods, currency=currency)
 
 
 async def clear(
@@ -221,83 +250,108 @@ async def clear(
     seen: Seen = ANY,
     announce: Announce | None = None,
 ) -> CartView:
-    """Take everything out of the caller's cart. Raises UnknownCart, CartClosed, StaleCart."""
-    taken = await _take_out(tx, actor, cart=cart, everything=True)
-    await _refuse_stale(tx, taken, seen, currency)
+    """Take everything out of the caller's cart. Raises UnknownCart, CartClosed, NoCartHere, StaleCart."""
+    taken = await take_out(tx, actor, cart=cart, everything=True)
+    await refuse_stale(tx, actor, taken, seen, currency)
     if taken is None:
-        return empty_view(currency)
-    _changed(tx, actor, taken, [line.variant_id for line in taken.before], announce)
-    return view_of(NO_GOODS, [], cart=taken.id, version=taken.version, currency=currency)
+        return empty_view(currency, at_device=mine(actor).person is None)
+    changed(tx, actor, taken.head, [line.variant_id for line in taken.before], announce)
+    return await shown(tx, actor, taken.head, [], NO_GOODS, currency=currency)
 
 
-async def lock_open(tx: Tx, actor: Actor) -> OpenCart | None:
-    """Lock the caller's open cart until the transaction ends and read its lines; None when he has none. One statement.
+async def lock_open(tx: Tx, actor: Actor, *, cart: str = "current") -> OpenCart | None:
+    """Lock the caller's open cart, or one of a device's baskets by id, until the transaction ends and read its lines; None when he has
+    none. One statement. Raises UnknownCart, CartClosed, NotYourCart, NoCartHere.
 
     One more when another transaction changed the cart while this one waited, and for a known shopper without a cart.
     """
-    rows = await tx.rows(LOCK_OPEN, owners=[actor.person])
-    if not rows and actor.known:
-        family = await customers.ids_of(tx, actor.person)
-        if len(family) > 1:
-            rows = await tx.rows(LOCK_OPEN, owners=family)
-    if not rows:
+    locked = await lock(tx, actor, cart=cart)
+    if locked is None:
         return None
-    head = rows[0]
-    if head.seen_version != head.version:
+    head = locked.head
+    return OpenCart(
+        id=head.id, version=head.version, shopper_id=head.shopper_id, lines=locked.lines, device_id=head.more.device_id,
+        customer_id=head.more.customer_id, named_by=head.more.named_by, checkout=head.more.checkout or NO_CHECKOUT,
+    )  # fmt: skip
+
+
+async def lock(tx: Tx, actor: Actor, *, cart: str, by_guest: bool = False) -> Locked | None:
+    """Lock an open cart that is the caller's own, or that he has joined when `by_guest`. None when `current` is asked for and there is
+    none. One statement, more as `lock_open`. Raises UnknownCart, CartClosed, NotYourCart, NoCartHere."""
+    me = mine(actor)
+    one = id_of(cart)
+    if one is None:
+        _ = me.owner
+    statement = LOCK_ONE if one is not None else LOCK_CURRENT if me.person is not None else LOCK_BASKET
+    people = [me.person] if me.person is not None else []
+    rows = await tx.rows(statement, cart=one, people=people, device=me.device, caller=me.caller, at=tx.at)
+    if not rows and me.person is not None and actor.known:
+        family = await customers.ids_of(tx, me.person)
+        if len(family) > 1:
+            people = family
+            rows = await tx.rows(statement, cart=one, people=people, device=None, caller=me.caller, at=tx.at)
+    if not rows:
+        if one is not None:
+            raise UnknownCart(cart=cart)
+        return None
+    if rows[0].seen_version != rows[0].version:
         # The lines above are of the moment before the wait.
-        lines = [line_of(row) for row in await tx.rows(LINES, cart=head.cart_id)]
-    else:
-        lines = [line_of(row) for row in rows if row.variant_id is not None]
-    return OpenCart(id=head.cart_id, version=head.version, shopper_id=head.shopper_id, lines=lines)
+        rows = await tx.rows(
+            WITH_LINES.one, cart=rows[0].cart_id, people=people, device=me.device, caller=me.caller, at=tx.at
+        )
+        if not rows:
+            raise UnknownCart(cart=cart)
+    head = head_of(rows[0])
+    if head.state != "open":
+        raise CartClosed(cart=str(head.id), state=head.state)
+    if not by_guest and not _owns(me, people, head):
+        raise NotYourCart(cart=str(head.id))
+    return Locked(head, [line_of(row) for row in rows if row.variant_id is not None])
+
+
+def _owns(me: Mine, people: Sequence[UUID], head: Head) -> bool:
+    return head.shopper_id in people if head.shopper_id is not None else head.more.device_id == me.device
 
 
 async def close(tx: Tx, actor: Actor, cart_id: UUID, *, announce: Announce | None = None) -> int:
-    """Mark an open cart that `lock_open` has locked as ordered; its new version. Publishes CartOrdered. One statement.
+    """Mark an open cart that `lock_open` has locked as ordered, and forget its checkout; its new version. Publishes CartOrdered. One
+    statement.
 
     Pass `Live.publish` as `announce`, so that its open screens see it at once.
     """
-    row = await tx.one(CLOSE, cart=cart_id, at=tx.at)
-    outbox.record(tx, actor, CartOrdered(aggregate_id=cart_id, version=row.version, shopper_id=row.shopper_id))
-    _tell(tx, row.shopper_id, announce)
+    row = (await close_all(tx, [cart_id], state="ordered", announce=announce))[0]
+    outbox.record(tx, actor, CartOrdered(aggregate_id=cart_id, version=row.version, **whose(row)))
     version: int = row.version
     return version
 
 
-async def merge(
-    tx: Tx, actor: Actor, *, command: MergeCarts, secret_key: str, currency: str, announce: Announce | None = None
-) -> MergeView:
-    """Bring the lines of an anonymous shopper's open cart into the caller's by an explicit policy and close the other.
+async def close_all(
+    tx: Tx, carts: Sequence[UUID], *, state: CartState, target: UUID | None = None, announce: Announce | None = None
+) -> Sequence[Row]:
+    """Close open carts whose rows are locked; their rows, for whose events the caller answers. One statement."""
+    rows = await tx.rows(CLOSE, carts=list(carts), state=state, target=target, at=tx.at)
+    for row in rows:
+        tell(tx, row.shopper_id or row.device_id, announce)
+    return rows
 
-    The other shopper is proven by his access token. Nothing happens when he has no open cart, or is the caller himself.
-    Raises NotAnonymous.
-    """
-    stranger = auth.anonymous_shopper(command.token, secret_key=secret_key, at=tx.at)
-    if stranger is None:
-        raise NotAnonymous
-    locked = await tx.rows(LOCK_BOTH, shoppers=[stranger, actor.person])
-    source = next((row for row in locked if row.shopper_id == stranger), None)
-    if source is None or stranger == actor.person:
-        return await _not_merged(tx, actor, currency)
-    incoming = [line_of(row) for row in await tx.rows(LINES, cart=source.id)]
-    named = {"skus": [line.sku for line in incoming], "everything": False}
-    target = await _take_out_of_current(tx, actor, named, create=True)
-    assert target is not None  # noqa: S101
-    _, goods = await _goods(tx, [*incoming, *target.before])
-    after, happened = _merged(goods, target.before, incoming, command.policy)
-    taken = {line.sku for line in incoming}
-    _queue(tx, target.id, [line for line in after if line.sku in taken])
-    _changed(tx, actor, target, [line.variant_id for line in incoming], announce)
-    version = await tx.scalar(CLOSE_MERGED, cart=source.id, target=target.id, at=tx.at)
-    outbox.record(
-        tx, actor, CartMerged(aggregate_id=source.id, version=version, shopper_id=stranger, merged_into=target.id)
-    )
-    _tell(tx, stranger, announce)
-    view = view_of(goods, after, cart=target.id, version=target.version, currency=currency)
-    return MergeView(version=view.version, cart=view, lines=happened)
+
+def whose(row: Row) -> dict[str, Any]:
+    """Whose cart it is, as events say it."""
+    return {"shopper_id": row.shopper_id, "device_id": row.device_id, "customer_id": row.customer_id}
+
+
+def whose_is(head: Head) -> dict[str, Any]:
+    """The same of a cart's head."""
+    return {
+        "shopper_id": head.shopper_id,
+        "device_id": head.more.device_id,
+        "customer_id": head.more.customer_id,
+    }
 
 
 async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
-    """Everything kept here about a person, given all his ids (`customers.ids_of`): his carts with their lines."""
+    """Everything kept here about a person, given all his ids (`customers.ids_of`): his carts, and the baskets that name him, with their
+    lines and checkout."""
     rows = await tx.rows(EXPORT, ids=list(ids))
     carts: dict[UUID, dict[str, Any]] = {}
     for row in rows:
@@ -309,6 +363,11 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
                 "channel": row.channel,
                 "created_at": row.created_at,
                 "changed_at": row.changed_at,
+                "device_id": row.device_id,
+                "parked_at": row.parked_at,
+                "label": row.label,
+                "named_by": row.named_by,
+                "checkout": row.checkout,
                 "lines": [],
             },
         )
@@ -320,16 +379,20 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
                     "unit_price_seen": row.unit_price_seen,
                     "added_at": row.added_at,
                     "added_channel": row.added_channel,
+                    "wish": row.wish,
+                    "gift": row.gift,
                 }
             )
     return {"carts": list(carts.values())}
 
 
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:
-    """Close a person's open carts and forget what lay in all his carts; the empty carts stay under the opaque id."""
+    """Close a person's open carts (label and checkout with them) and forget what lay in all his carts; the empty carts stay under the
+    opaque id."""
     carts = [row.id for row in await tx.rows(LOCK_ALL, ids=list(ids))]
-    for row in await tx.rows(EMPTY_ALL, carts=carts, at=tx.at):
-        outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, shopper_id=row.shopper_id))
+    await tx.execute(EMPTY_ALL, carts=carts)
+    for row in await tx.rows(CLOSE, carts=carts, state="expired", target=None, at=tx.at):
+        outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, **whose(row)))
 
 
 async def _put(
@@ -337,24 +400,23 @@ async def _put(
     announce: Announce | None,
 ) -> CartView:  # fmt: skip
     """Set quantities. Four statements for any number of lines: cart, catalog, prices, stock."""
-    taken = await _take_out(tx, actor, cart=cart, skus=list(puts), create=any(puts.values()))
-    await _refuse_stale(tx, taken, seen, currency)
+    taken = await take_out(tx, actor, cart=cart, skus=list(puts), create=any(puts.values()))
+    await refuse_stale(tx, actor, taken, seen, currency)
     if taken is None:
-        return empty_view(currency)
+        return empty_view(currency, at_device=mine(actor).person is None)
     kept = [line for line in taken.before if line.sku not in puts]
-    variants, goods = await _goods(tx, kept, puts)
+    variants, goods = await goods_in(tx, kept, puts)
     _refuse_unknown(variants, puts)
     _check(goods, variants, puts)
     lines = _put_lines(tx, actor, goods, variants, puts, {line.sku: line for line in taken.before})
     if len(kept) + len(lines) > MAX_LINES:
         raise CartFull(maximum=MAX_LINES, lines=len(kept) + len(lines))
-    _queue(tx, taken.id, lines)
-    _changed(tx, actor, taken, [variants[sku].id for sku in puts], announce)
-    after = sorted([*kept, *lines], key=_place)
-    return view_of(goods, after, cart=taken.id, version=taken.version, currency=currency)
+    queue_lines(tx, taken.head.id, lines)
+    changed(tx, actor, taken.head, [variants[sku].id for sku in puts], announce)
+    return await shown(tx, actor, taken.head, sorted([*kept, *lines], key=place), goods, currency=currency)
 
 
-async def _goods(
+async def goods_in(
     tx: Tx, lines: Sequence[CartLine], skus: Iterable[str] = ()
 ) -> tuple[dict[str, catalog.Variant], Goods]:
     """The variants of the lines and of the SKUs, and what is known about them: three statements."""
@@ -369,19 +431,34 @@ def _refuse_unknown(variants: Mapping[str, catalog.Variant], skus: Iterable[str]
             raise catalog.UnknownSku(sku=sku)
 
 
-async def _refuse_stale(tx: Tx, taken: _Taken | None, seen: Seen, currency: str) -> None:
-    """Raise StaleCart, with the cart as it is, when the caller saw another version."""
-    version = taken.version - 1 if taken is not None else 0
-    if seen.is_of(version, mark_of(taken.id if taken is not None and version > 0 else None)):
+async def refuse_stale(tx: Tx, actor: Actor, taken: Taken | None, seen: Seen, currency: str) -> None:
+    """Raise StaleCart, with the cart as it is, when the caller saw another version than the one before the change."""
+    version = taken.head.version - 1 if taken is not None else 0
+    known = taken.head if taken is not None and version > 0 else None
+    if seen.is_of(version, mark_of(known.id if known is not None else None)):
         return
-    cart = empty_view(currency)
-    if taken is not None and version > 0:
-        _, goods = await _goods(tx, taken.before)
-        cart = view_of(goods, taken.before, cart=taken.id, version=version, currency=currency)
-    raise StaleCart(seen=seen.version, version=version, cart=cart)
+    before = msgspec.structs.replace(known, version=version) if known is not None else None
+    await _refuse(tx, actor, before, taken.before if taken is not None else [], seen, currency)
 
 
-async def _take_out(
+async def refuse_other(tx: Tx, actor: Actor, locked: Locked | None, seen: Seen, currency: str) -> None:
+    """The same for a cart that is locked and not changed yet."""
+    head = locked.head if locked is not None else None
+    if not seen.is_of(head.version if head is not None else 0, mark_of(head.id if head is not None else None)):
+        await _refuse(tx, actor, head, locked.lines if locked is not None else [], seen, currency)
+
+
+async def _refuse(
+    tx: Tx, actor: Actor, head: Head | None, lines: Sequence[CartLine], seen: Seen, currency: str
+) -> None:
+    if head is None:
+        raise StaleCart(seen=seen.version, version=0, cart=empty_view(currency, at_device=mine(actor).person is None))
+    _, goods = await goods_in(tx, lines)
+    cart = await shown(tx, actor, head, lines, goods, currency=currency)
+    raise StaleCart(seen=seen.version, version=head.version, cart=cart)
+
+
+async def take_out(
     tx: Tx,
     actor: Actor,
     *,
@@ -389,134 +466,82 @@ async def _take_out(
     skus: Sequence[str] = (),
     everything: bool = False,
     create: bool = False,
-) -> _Taken | None:
+) -> Taken | None:
     """Lock the caller's cart, count its version up, read its lines and delete the named ones: one statement.
 
     None when `current` is asked for, there is none and none is to be made. One more statement when another transaction
-    changed the cart while this one waited. Raises UnknownCart, CartClosed.
+    changed the cart while this one waited. Raises UnknownCart, CartClosed, NoCartHere.
     """
     named = {"skus": list(skus), "everything": everything}
     one = id_of(cart)
+    me = mine(actor)
     if one is None:
-        return await _take_out_of_current(tx, actor, named, create=create)
-    return await _taken(tx, await _take_out_of_one(tx, actor, one, named), named)
+        return await take_out_of_current(tx, actor, named, create=create)
+    people = [me.person] if me.person is not None else []
+    rows, people = await _take_out_of_one(tx, actor, me, one, people, named)
+    return await _taken(tx, me, people, rows, named)
 
 
-async def _take_out_of_current(tx: Tx, actor: Actor, named: dict[str, Any], *, create: bool) -> _Taken | None:
-    """Merged profiles are asked for only when the caller has no open cart of his own."""
-    own = partial(tx.rows, CHANGE_CURRENT, new_id=uuid7(), channel=actor.channel, at=tx.at, create=create, **named)
-    rows = await own(owner=actor.person)
+async def take_out_of_current(tx: Tx, actor: Actor, named: dict[str, Any], *, create: bool) -> Taken | None:
+    """`take_out` of the cart at hand. Merged profiles are asked for only when the caller has no open cart of his own."""
+    me = mine(actor)
+    change = CHANGE_CURRENT if me.person is not None else CHANGE_BASKET
+    own = partial(tx.rows, change, new_id=uuid7(), channel=actor.channel, at=tx.at, create=create, **named)
+    owner = me.owner
+    rows = await own(owner=owner)
     created = bool(rows) and rows[0].version == 1
-    if actor.known and (created or not rows):
-        owner = await _owner_in_family(tx, actor)
-        if owner != actor.person:
+    if me.person is not None and actor.known and (created or not rows):
+        owner = await _owner_in_family(tx, me.person)
+        if owner != me.person:
             if created:
                 await tx.execute("DELETE FROM carts.carts WHERE id = :id", id=rows[0].cart_id)
             rows = await own(owner=owner)
-    return await _taken(tx, rows, named) if rows else None
+    return await _taken(tx, me, [owner], rows, named) if rows else None
 
 
-async def _taken(tx: Tx, rows: Sequence[Row], named: dict[str, Any]) -> _Taken:
-    head = rows[0]
+async def _taken(tx: Tx, me: Mine, people: Sequence[UUID], rows: Sequence[Row], named: dict[str, Any]) -> Taken:
+    row = rows[0]
+    head = head_of(row)
     before = [line_of(row) for row in rows if row.variant_id is not None]
-    if head.seen_version != head.version - 1:
+    if row.seen_version != row.version - 1:
         # The lines above are of the moment before the wait, but a line that this statement deleted was still as seen.
         deleted = [line_of(row) for row in rows if row.gone]
-        remaining = await tx.rows(TAKE_OUT_AGAIN, cart=head.cart_id, **named)
-        before = sorted([*deleted, *(line_of(row) for row in remaining)], key=_place)
-    return _Taken(head.cart_id, head.version, head.shopper_id, before)
+        again = await tx.one(
+            SEEN_AGAIN, cart=row.cart_id, people=list(people), device=me.device, caller=me.caller, at=tx.at
+        )
+        if not again.held:
+            raise UnknownCart(cart=str(row.cart_id))
+        head = msgspec.structs.replace(head, more=more_of(again.more))
+        remaining = await tx.rows(TAKE_OUT_AGAIN, cart=row.cart_id, **named)
+        before = sorted([*deleted, *(line_of(row) for row in remaining)], key=place)
+    return Taken(head, before)
 
 
-async def _take_out_of_one(tx: Tx, actor: Actor, cart: UUID, named: dict[str, Any]) -> Sequence[Row]:
-    rows = await tx.rows(CHANGE_ONE, cart=cart, owners=[actor.person], at=tx.at, **named)
+async def _take_out_of_one(
+    tx: Tx, actor: Actor, me: Mine, cart: UUID, people: list[UUID], named: dict[str, Any]
+) -> tuple[Sequence[Row], list[UUID]]:
+    held: dict[str, Any] = {"cart": cart, "device": me.device, "caller": me.caller, "at": tx.at}
+    rows = await tx.rows(CHANGE_ONE, people=people, **held, **named)
     if rows:
-        return rows
-    found = await tx.first(
-        "SELECT shopper_id, state FROM carts.carts WHERE id = :cart AND device_id IS NULL", cart=cart
-    )
-    family = [actor.person]
-    if found is not None and found.shopper_id != actor.person and actor.known:
-        family = await customers.ids_of(tx, actor.person)
-    if found is None or found.shopper_id not in family:
+        return rows, people
+    if me.person is not None and actor.known:
+        people = await customers.ids_of(tx, me.person)
+    found = await tx.first(f"SELECT c.state FROM carts.carts c WHERE {BY_ID}", people=people, **held)  # noqa: S608
+    if found is None:
         raise UnknownCart(cart=str(cart))
-    rows = await tx.rows(CHANGE_ONE, cart=cart, owners=family, at=tx.at, **named)
+    rows = await tx.rows(CHANGE_ONE, people=people, **held, **named)
     if not rows:
         raise CartClosed(cart=str(cart), state=found.state)
-    return rows
+    return rows, people
 
 
-async def _owner_in_family(tx: Tx, actor: Actor) -> UUID:
+async def _owner_in_family(tx: Tx, person: UUID) -> UUID:
     """Whose cart a known shopper without an open one goes on with: a merged profile's open one, else the winner's."""
-    family = await customers.ids_of(tx, actor.person)
+    family = await customers.ids_of(tx, person)
     if len(family) < 2:
-        return actor.person
-    other: UUID | None = await tx.scalar(OTHER_OPEN, owners=family, subject=actor.person)
+        return person
+    other: UUID | None = await tx.scalar(OTHER_OPEN, owners=family, subject=person)
     return other or family[0]
-
-
-async def _not_merged(tx: Tx, actor: Actor, currency: str) -> MergeView:
-    cart = await lock_open(tx, actor)
-    if cart is None:
-        return MergeView(version=0, cart=empty_view(currency), lines=[])
-    _, goods = await _goods(tx, cart.lines)
-    view = view_of(goods, cart.lines, cart=cart.id, version=cart.version, currency=currency)
-    untouched = [_happened(line, "untouched", 0, line.quantity, line.quantity) for line in cart.lines]
-    return MergeView(version=cart.version, cart=view, lines=untouched)
-
-
-def _merged(
-    goods: Goods, own: Sequence[CartLine], incoming: Sequence[CartLine], policy: Policy
-) -> tuple[list[CartLine], list[MergedLine]]:
-    """The lines after a merge, and what happened to each line of either cart."""
-    after = {line.sku: line for line in own}
-    theirs = {line.sku: line for line in incoming}
-    happened = {
-        line.sku: _happened(line, "untouched", 0, line.quantity, line.quantity)
-        for line in own
-        if line.sku not in theirs
-    }
-    for sku, line in theirs.items():
-        mine = after.get(sku)
-        limit = goods.variants[line.variant_id].maximum_per_order or MAX_QUANTITY
-        if mine is None:
-            if len(after) >= MAX_LINES:
-                happened[sku] = _happened(line, "left_out", line.quantity, 0, 0)
-                continue
-            quantity = min(line.quantity, limit)
-            after[sku] = msgspec.structs.replace(line, quantity=quantity)
-            happened[sku] = _happened(line, "added", line.quantity, 0, quantity, limited=quantity < line.quantity)
-            continue
-        if policy == "sum":
-            wish = mine.quantity + line.quantity
-            quantity = max(mine.quantity, min(wish, limit))
-            newest = max(mine, line, key=lambda one: one.changed_at)
-            after[sku] = msgspec.structs.replace(
-                mine, quantity=quantity, unit_price_seen=newest.unit_price_seen, changed_at=newest.changed_at
-            )
-            happened[sku] = _happened(line, "summed", line.quantity, mine.quantity, quantity, limited=quantity < wish)
-        elif policy == "keep_newest" and line.changed_at > mine.changed_at:
-            quantity = min(line.quantity, limit)
-            after[sku] = msgspec.structs.replace(line, quantity=quantity)
-            happened[sku] = _happened(
-                line, "replaced", line.quantity, mine.quantity, quantity, limited=quantity < line.quantity
-            )
-        else:
-            happened[sku] = _happened(line, "kept", line.quantity, mine.quantity, mine.quantity)
-    told = sorted([*own, *(line for line in incoming if line.sku not in {one.sku for one in own})], key=_place)
-    return sorted(after.values(), key=_place), [happened[line.sku] for line in told]
-
-
-def _happened(
-    line: CartLine, outcome: Any, anonymous: int, account: int, quantity: int, *, limited: bool = False
-) -> MergedLine:
-    return MergedLine(
-        sku=line.sku,
-        outcome=outcome,
-        anonymous_quantity=anonymous,
-        account_quantity=account,
-        quantity=quantity,
-        limited=limited,
-    )
 
 
 def _check(goods: Goods, variants: Mapping[str, catalog.Variant], puts: Mapping[str, int]) -> None:
@@ -541,8 +566,9 @@ def _put_lines(
     tx: Tx, actor: Actor, goods: Goods, variants: Mapping[str, catalog.Variant], puts: Mapping[str, int],
     before: Mapping[str, CartLine],
 ) -> list[CartLine]:  # fmt: skip
-    """The lines that the puts ask for; a line that was there keeps when and where it was added."""
+    """The lines that the puts ask for; a line that was there keeps when, where and by whom it was added, and how it is wanted."""
     lines = []
+    by = actor.subject if actor.kind == "staff" else None
     for sku, quantity in puts.items():
         if quantity == 0:
             continue
@@ -557,29 +583,34 @@ def _put_lines(
                 added_channel=old.added_channel if old else actor.channel,
                 added_device=old.added_device if old else actor.device,
                 changed_at=tx.at,
+                added_by=old.added_by if old else by,
+                wish=old.wish if old else None,
+                gift=old.gift if old else None,
             )
         )
     return lines
 
 
-def _queue(tx: Tx, cart: UUID, lines: Sequence[CartLine]) -> None:
+def queue_lines(tx: Tx, cart: UUID, lines: Sequence[CartLine]) -> None:
+    """Write lines, just before the commit."""
     for line in lines:
         tx.queue(tables.lines, cart_id=cart, **msgspec.structs.asdict(line))
 
 
-def _changed(tx: Tx, actor: Actor, cart: _Taken, variant_ids: list[UUID], announce: Announce | None) -> None:
+def changed(tx: Tx, actor: Actor, head: Head, variant_ids: list[UUID], announce: Announce | None) -> None:
+    """Publish that lines were put or taken out, and tell the screens."""
     outbox.record(
-        tx,
-        actor,
-        CartChanged(aggregate_id=cart.id, version=cart.version, shopper_id=cart.shopper_id, variant_ids=variant_ids),
+        tx, actor, CartChanged(aggregate_id=head.id, version=head.version, variant_ids=variant_ids, **whose_is(head))
     )
-    _tell(tx, cart.shopper_id, announce)
+    tell(tx, head.owner, announce)
 
 
-def _tell(tx: Tx, shopper: UUID, announce: Announce | None) -> None:
+def tell(tx: Tx, owner: UUID, announce: Announce | None) -> None:
+    """Tell the screens of an owner's carts, once committed."""
     if announce is not None:
-        tx.after_commit(partial(announce, topic(shopper)))
+        tx.after_commit(partial(announce, topic(owner)))
 
 
-def _place(line: CartLine) -> tuple[Any, str]:
+def place(line: CartLine) -> tuple[Any, str]:
+    """Where a line stands in its cart."""
     return line.added_at, line.sku

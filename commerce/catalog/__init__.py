@@ -12,12 +12,12 @@ from commerce.catalog.queries import (
     by_skus,
     category_paths,
     check_categories,
+    of_products,
     return_policies,
     tracking_of,
     variants,
     variants_in,
     variants_of_product,
-    variants_of_products,
 )
 from commerce.catalog.schemas import (
     BarcodeInput,
@@ -64,6 +64,7 @@ __all__ = [
     "by_skus",
     "category_paths",
     "check_categories",
+    "of_products",
     "refusal_of",
     "return_policies",
     "set_return_policies",
@@ -76,5 +77,4 @@ __all__ = [
     "variants",
     "variants_in",
     "variants_of_product",
-    "variants_of_products",
 ]

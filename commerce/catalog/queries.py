@@ -9,12 +9,12 @@ from uuid import UUID
 
 import msgspec
 
-from commerce.catalog import barcodes
+from commerce.catalog import barcodes, remembered
 from commerce.catalog.errors import BadCheckDigit, UnknownCategory, UnknownCode, UnknownProduct, UnknownSku
+from commerce.catalog.remembered import Remembered
 from commerce.catalog.schemas import (
     BarcodeView,
     CategoryView,
-    Component,
     ComponentView,
     ProductView,
     QuantityUnit,
@@ -41,9 +41,25 @@ VARIANT = """
     JOIN catalog.categories c ON c.id = p.category_id
     JOIN catalog.return_policies r ON r.code = v.return_policy
 """
-VARIANTS = VARIANT + " WHERE v.id = ANY(CAST(:ids AS uuid[]))"
-BY_SKUS = VARIANT + " WHERE v.sku = ANY(CAST(:skus AS text[]))"
-OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) ORDER BY v.sku"
+OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) ORDER BY v.position, v.sku"
+STAMPED = f"""
+    SELECT s.id, s.stamp, f.variant
+    FROM (
+        SELECT v.id, xidsend(v.xmin) || xidsend(p.xmin) || xidsend(c.xmin) || xidsend(r.xmin) AS stamp,
+               substr(CAST(:stamps AS bytea), 16 * CAST(w.n AS int) - 15, 16) AS known
+        FROM %s WITH ORDINALITY AS w(name, n)
+        JOIN catalog.variants v ON %s = w.name
+        JOIN catalog.products p ON p.id = v.product_id
+        JOIN catalog.categories c ON c.id = p.category_id
+        JOIN catalog.return_policies r ON r.code = v.return_policy
+    ) s
+    LEFT JOIN LATERAL (
+        SELECT to_json(whole) AS variant FROM ({VARIANT} WHERE v.id = s.id AND s.stamp <> s.known) AS whole OFFSET 0
+    ) f ON true
+"""  # noqa: S608
+"""Whole rows of those variants only that are not `known` by their present stamp: by which transactions each of its rows was written."""
+VARIANTS = STAMPED % ("unnest(CAST(:names AS uuid[]))", "v.id")
+BY_SKUS = STAMPED % ("unnest(CAST(:names AS text[]))", "v.sku")
 VARIANTS_IN = """
     SELECT v.id FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
@@ -59,31 +75,51 @@ def tracking_of(variant_id: str) -> str:
 
 
 def variant_of(values: dict[str, Any]) -> Variant:
-    """A row of VARIANT. A recall of a component stops its bundles."""
+    """A row of VARIANT, or its JSON. A recall of a component stops its bundles."""
     parts = values["components"]
     if parts is None:
         values["components"] = ()
     else:
-        values["components"] = msgspec.convert(parts, tuple[Component, ...])
         values["stop_sale_reason"] = values["stop_sale_reason"] or next(
             (p["stopped"] for p in parts if p["stopped"]), None
         )
-    return Variant(**values)
+    return msgspec.convert(values, Variant)
 
 
 async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
-    return {row.id: variant_of(dict(row)) for row in await tx.rows(VARIANTS, ids=list(ids))}
+    names = list(dict.fromkeys(ids))
+    known = remembered.of(tx)
+    return {variant.id: variant for variant in await _stamped(tx, VARIANTS, known, names, names)}
+
+
+async def of_products(tx: Tx, products: Sequence[UUID]) -> list[Variant]:
+    """Every variant of the products, as they are shown. One statement."""
+    return [variant_of(dict(row)) for row in await tx.rows(OF_PRODUCTS, products=list(products))]
 
 
 async def by_skus(tx: Tx, skus: Sequence[str]) -> dict[str, Variant]:
     """Variants by exact SKU; unknown ones are absent. One statement."""
-    return {row.sku: variant_of(dict(row)) for row in await tx.rows(BY_SKUS, skus=list(skus))}
+    names = list(dict.fromkeys(skus))
+    known = remembered.of(tx)
+    return {v.sku: v for v in await _stamped(tx, BY_SKUS, known, names, [known.ids.get(sku) for sku in names])}
 
 
-async def variants_of_products(tx: Tx, product_ids: Sequence[UUID]) -> list[Variant]:
-    """All variants of the products, published or not, by SKU: what else there is of a thing. One statement."""
-    return [variant_of(dict(row)) for row in await tx.rows(OF_PRODUCTS, products=list(product_ids))]
+async def _stamped(
+    tx: Tx, statement: str, known: Remembered, names: Sequence[Any], ids: Sequence[UUID | None]
+) -> list[Variant]:
+    """What is as it was is not read again: its stamp, compared in this statement, proves it (decisions/0032)."""
+    before = known.named(ids)
+    found = []
+    for variant_id, stamp, values in await tx.rows(statement, names=names, stamps=known.stamps(before, ids)):
+        if values is None:
+            found.append(before[variant_id][1])
+            continue
+        variant = variant_of(values)
+        found.append(variant)
+        if tx.reads_only and not variant.components:
+            known.keep(stamp, variant)
+    return found
 
 
 async def variants_in(tx: Tx, category_codes: Sequence[str]) -> list[UUID]:

@@ -17,6 +17,7 @@ BarcodeKind = Literal["gtin8", "gtin12", "gtin13", "gtin14", "internal"]
 BarcodeText = Annotated[str, Meta(pattern=r"^[!-~]{1,64}$", description="Digits of a GTIN, or an internal code")]
 OptionCode = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,31}$")]
 OptionValue = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
+Options = Annotated[dict[OptionCode, OptionValue], Meta(max_length=10)]
 Millimetres = Annotated[int, Meta(ge=0, le=100_000)]
 Grams = Annotated[int, Meta(ge=0, le=10_000_000)]
 UnitCode = Annotated[str, Meta(pattern="^[A-Z0-9]{2,3}$", description="UN/ECE Recommendation 20, e.g. MTR")]
@@ -144,8 +145,8 @@ class VariantInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A variant to make or change, found by its SKU."""
 
     sku: Sku
-    options: dict[OptionCode, OptionValue] = {}
-    option_texts: dict[Annotated[str, Meta(pattern="^(ru|en)$")], dict[OptionCode, OptionValue]] = {}
+    options: Options = {}
+    option_texts: dict[Annotated[str, Meta(pattern="^(ru|en)$")], Options] = {}
     barcodes: Annotated[list[BarcodeInput], Meta(max_length=50)] | None = None
     """All of them; left out or null leaves them as they are."""
     weight_grams: Grams | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -78,6 +78,7 @@ from commerce.conversations.schemas import (
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
+from commerce.infra.parameters import Instant, moment
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code, Sku
@@ -99,7 +100,7 @@ Assignee = Annotated[
     Login | None, QueryParameter(name="assignee", required=False, description="Login of a member of staff, or `me`")
 ]
 OfCustomer = Annotated[
-    UUID | None,
+    Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None,
     QueryParameter(name="customer", required=False, description="Id of a customer: his, and of all merged into him"),
 ]
 Overdue = Annotated[
@@ -112,7 +113,7 @@ Overdue = Annotated[
 ]
 WantedSteps = Annotated[StepState, QueryParameter(name="state", required=False, description="Open when left out")]
 DueUntil = Annotated[
-    datetime | None, QueryParameter(name="until", required=False, description="Only what is due by this moment")
+    Instant | None, QueryParameter(name="until", required=False, description="Only what is due by this moment")
 ]
 FromDate = Annotated[date, QueryParameter(name="from", description="The first day, in UTC")]
 UntilDate = Annotated[date, QueryParameter(name="until", description="The last day, in UTC")]
@@ -229,7 +230,8 @@ async def list_conversations(
 ) -> Page[ConversationSummary]:
     """The queue: whose first answer is due first comes first. Staff of a store see what concerns it or its team, and what is theirs."""
     return await db.read(
-        queries.listing, actor, team=team, location=location, states=states, assignee=assignee, customer=customer,
+        queries.listing, actor, team=team, location=location, states=states, assignee=assignee,
+        customer=UUID(customer) if customer else None,
         overdue=overdue, limit=limit, cursor=cursor,
     )  # fmt: skip
 
@@ -416,7 +418,7 @@ async def list_next_steps(
 ) -> Page[NextStepView]:
     """What is to be done for customers in the caller's shops and teams and by himself, the earliest first."""
     return await db.read(
-        queries.next_steps, actor, team=team, location=location, assignee=assignee, state=wanted, until=until, limit=limit,
+        queries.next_steps, actor, team=team, location=location, assignee=assignee, state=wanted, until=moment("until", until), limit=limit,
         cursor=cursor,
     )  # fmt: skip
 
@@ -438,7 +440,7 @@ async def list_store_next_steps(
 ) -> Page[NextStepView]:
     """What is to be done for customers in one shop, the earliest first: "call him back on Tuesday"."""
     return await db.read(
-        queries.next_steps, actor, team=None, location=code, assignee=assignee, state=wanted, until=until, limit=limit,
+        queries.next_steps, actor, team=None, location=code, assignee=assignee, state=wanted, until=moment("until", until), limit=limit,
         cursor=cursor,
     )  # fmt: skip
 

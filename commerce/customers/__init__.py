@@ -40,7 +40,7 @@ from commerce.customers.guests import note_guest
 from commerce.customers.identifiers import email, phone
 from commerce.customers.merging import merge, unmerge
 from commerce.customers.proving import add as add_identifier
-from commerce.customers.queries import contacts, ids_of, verified_holder, winner
+from commerce.customers.queries import contacts, first_names, ids_of, verified_holder, winner
 from commerce.customers.schemas import (
     AddIdentifier,
     AddressView,
@@ -101,6 +101,7 @@ __all__ = [
     "erase_person",
     "export_person",
     "find",
+    "first_names",
     "forget_touches",
     "ids_of",
     "is_known",

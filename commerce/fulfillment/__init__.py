@@ -10,6 +10,7 @@ The fulfillment is the owner of its reservations: `stock.Owner("fulfillment", fu
 from commerce.fulfillment.availability import band_of
 from commerce.fulfillment.candidates import Survey, survey
 from commerce.fulfillment.errors import OtherStore, PickupCodeLocked, UnknownFulfillment, WrongPickupCode, WrongStep
+from commerce.fulfillment.near import Lack, Near, near_stores
 from commerce.fulfillment.promises import pickup_promise
 from commerce.fulfillment.queries import fulfillments_of, line_view, of_orders, order_of, steps_of, the_one
 from commerce.fulfillment.rules import StoredPlan, plans_of, rules_of, store_plan
@@ -51,6 +52,8 @@ __all__ = [
     "Fulfillment",
     "FulfillmentLine",
     "FulfillmentLineView",
+    "Lack",
+    "Near",
     "OtherStore",
     "PickupCodeLocked",
     "Plan",
@@ -76,6 +79,7 @@ __all__ = [
     "lock_after",
     "lock_of_order",
     "mark_at_risk",
+    "near_stores",
     "of_orders",
     "open_pickup",
     "order_of",

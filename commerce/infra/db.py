@@ -14,10 +14,11 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -36,6 +37,7 @@ from commerce.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 ATTEMPTS = 3
 RETRIED = {"40001", "40P01"}
@@ -44,6 +46,8 @@ BUSY = {"55P03", "57014", "53300", "53400", "57P01", "57P02", "57P03", "25P03"}
 """lock_not_available, query_canceled, too_many_connections, and a server that is going away"""
 
 
+MADE_BESIDE = {"uq_carts_shopper_id", "uq_carts_device_id"}
+"""Unique indexes of rows of which an owner has one at a time, that verbs make or free for another."""
 AWAY = (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)
 """No connection free in time, none to be had, or one that was lost between two statements: the driver's own state is broken then."""
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY)
@@ -65,6 +69,10 @@ class InProgress(Conflict):
     title_ru = "Такой же запрос ещё выполняется"
     detail = "A request with this Idempotency-Key is being carried out. Ask again shortly with the same key."
     detail_ru = "Запрос с этим Idempotency-Key выполняется. Повторите его чуть позже с тем же ключом."
+
+
+ANSWERED: ContextVar[tuple[object, bytes] | None] = ContextVar("answered", default=None)
+"""What `write_once` answered last in this task, and the bytes it stored of it: the edge sends these instead of encoding anew."""
 
 
 class Once(msgspec.Struct, frozen=True):
@@ -149,6 +157,15 @@ def _shifted(statement: str, by: int) -> str:
     return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + by}", statement)
 
 
+class Question(msgspec.Struct, Generic[R], frozen=True):
+    """What a room can say with others in one statement: constant SQL for exactly one row of `columns` columns, and how to read them."""
+
+    statement: str
+    columns: int
+    values: dict[str, Any]
+    read: Callable[..., R]
+
+
 class Tx:
     """One transaction (or one read) of a verb, and its business time `at`.
 
@@ -156,11 +173,15 @@ class Tx:
     A statement is a Core expression over the rooms' tables, or constant SQL with `:names`.
     """
 
-    __slots__ = ("_after_commit", "_before_commit", "_connection", "_deferred", "_queue", "at")
+    __slots__ = ("_after_commit", "_before_commit", "_connection", "_deferred", "_queue", "at", "memory", "reads_only")
 
-    def __init__(self, connection: Connection, at: datetime) -> None:
+    def __init__(self, connection: Connection, at: datetime, memory: dict[str, Any], *, reads_only: bool) -> None:
         self._connection = connection
         self.at = at
+        self.memory = memory
+        """What rooms remember of this database in this process, under their names. Only for what the statement that uses it proves
+        to be as it was; kept by transactions that read only, as one that writes may see what is never committed."""
+        self.reads_only = reads_only
         self._queue: dict[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]] = {}
         self._deferred: list[tuple[str, list[Any]]] = []
         self._before_commit: list[Callable[[], Awaitable[None]]] = []
@@ -202,6 +223,14 @@ class Tx:
         """The first column of the first row, or None."""
         row = await self.first(statement, parameters, **values)
         return None if row is None else row[0]
+
+    async def both(self, one: Question[R], other: Question[S]) -> tuple[R, S]:
+        """The answers to two questions from one statement, so of one snapshot. What both name alike is the same."""
+        row = await self.one(
+            f"SELECT one.*, other.* FROM ({one.statement}) AS one CROSS JOIN ({other.statement}) AS other",
+            **one.values, **{name: value for name, value in other.values.items() if name not in one.values},
+        )  # fmt: skip
+        return one.read(*row[: one.columns]), other.read(*row[one.columns :])
 
     def queue(self, table: Table, **values: Any) -> None:
         """Add one row to be inserted just before the commit, with all other queued rows, as ONE statement.
@@ -385,6 +414,7 @@ class Database:
         self._reader = reader
         self._browser = browser
         self.clock = clock
+        self.memory: dict[str, Any] = {}
 
     @classmethod
     def open(
@@ -457,7 +487,7 @@ class Database:
         async with self._writer.connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            tx = Tx(connection, self.clock())
+            tx = Tx(connection, self.clock(), self.memory, reads_only=False)
             try:
                 if once is not None:
                     stored = await _claim(tx, once)
@@ -465,6 +495,7 @@ class Database:
                         await transaction.rollback()
                         await connection.fetch(ON_DISK)
                         replayed: R = None if returns is type(None) else msgspec.json.decode(stored, type=returns)  # type: ignore[assignment]
+                        ANSWERED.set((replayed, stored.encode()))
                         return replayed
                 try:
                     result = await work(tx, *args, **kwargs)
@@ -477,7 +508,8 @@ class Database:
                     await transaction.commit()
                     raise
                 early = bool(tx._before_commit)
-                await tx._flush(once, msgspec.json.encode(result) if once is not None else None, early=early)
+                answer = msgspec.json.encode(result) if once is not None else None
+                await tx._flush(once, answer, early=early)
                 for step in tx._before_commit:
                     await step()
                 await tx.flush()
@@ -489,6 +521,8 @@ class Database:
                 raise
         for effect in tx._after_commit:
             await effect()
+        if answer is not None:
+            ANSWERED.set((result, answer))
         return result
 
     async def read(self, work: Callable[Concatenate[Tx, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -504,7 +538,7 @@ class Database:
     ) -> R:
         try:
             async with pool.connection() as connection:
-                return await work(Tx(connection, self.clock()), *args, **kwargs)
+                return await work(Tx(connection, self.clock(), self.memory, reads_only=True), *args, **kwargs)
         except FAILURES as error:
             raise busy_or(error) from error
 
@@ -517,7 +551,7 @@ class Database:
                 self._writer.connection() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                return await work(Tx(connection, self.clock()), *args, **kwargs)
+                return await work(Tx(connection, self.clock(), self.memory, reads_only=True), *args, **kwargs)
         except FAILURES as error:
             raise busy_or(error) from error
 
@@ -533,8 +567,10 @@ async def _undo(connection: Connection, transaction: Transaction) -> None:
 
 
 def _number_taken(error: BaseException) -> bool:
-    """A number that was drawn at random (of an order, a return) exists already: the verb draws another."""
-    return sqlstate(error) == "23505" and (constraint_of(error) or "").endswith("_number")
+    """A number that was drawn at random (of an order, a return) exists already: the verb draws another. Or somebody made, at the same
+    time, the one row that there may be: the verb finds it when it runs again."""
+    broken = constraint_of(error) or ""
+    return sqlstate(error) == "23505" and (broken.endswith("_number") or broken in MADE_BESIDE)
 
 
 async def _claim(tx: Tx, once: Once) -> str | None:

@@ -22,7 +22,7 @@ from litestar.types import Message
 
 from commerce.infra import cors
 from commerce.infra.cors import OriginNotAllowed, SecretKeyInBrowser
-from commerce.infra.db import InProgress, KeyReused, Once, busy_or
+from commerce.infra.db import ANSWERED, InProgress, KeyReused, Once, busy_or
 from commerce.infra.limits import Limits, TooManyRequests
 from commerce.infra.log import REQUEST
 from commerce.kernel.actor import Actor
@@ -400,17 +400,16 @@ def seen_of(tag: RequiredIfMatch = None) -> Seen:
     return Seen(version, marks[0] if marks else None)
 
 
-def is_seen(seen: str | None, tag: str) -> bool:
-    """Whether If-None-Match names this ETag (RFC 9110 section 13.1.2)."""
-    return seen is not None and any(one.strip().removeprefix("W/") in ("*", f'"{tag}"') for one in seen.split(","))
-
-
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
-    """`ETag` of every answer whose view has a `version`. A coroutine, because Litestar runs a plain hook in a thread."""
+    """`ETag` of every answer whose view has a `version`, and the bytes of an answer that was encoded to be stored. A coroutine,
+    because Litestar runs a plain hook in a thread."""
     content = getattr(response, "content", None)
     tag = getattr(content, "entity_tag", None) or getattr(content, "version", None)
     if isinstance(tag, str | int):
         response.headers["ETag"] = f'"{tag}"'
+    answered = ANSWERED.get()
+    if answered is not None and content is not None and answered[0] is content:
+        response.content = answered[1]
     return response
 
 
@@ -561,7 +560,6 @@ __all__ = [
     "actor_of",
     "add_entity_tag",
     "if_match_of",
-    "is_seen",
     "language_of",
     "once_of",
     "problems",

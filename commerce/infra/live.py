@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 TOPIC = "commerce.live"
 PUBLISH_SECONDS = 0.5
+GATHER_SECONDS = 0.02
+"""What is changed within this time of a message leaves together, in the next one."""
 WAITING = 10_000
 """Topics that wait to be said; more are lost, as they may be."""
 
@@ -88,6 +90,7 @@ class Live:
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("live.not_published", error=repr(error))
                 await asyncio.sleep(PUBLISH_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
 
     @contextmanager
     def stopped_by_signal(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from commerce.infra.tables import audit_records, outbox
 from commerce.kernel.actor import Actor
 from commerce.kernel.events import Event
 from commerce.kernel.ids import uuid7
+from commerce.settings import Settings
 
 log = structlog.get_logger()
 
@@ -65,6 +66,22 @@ class Periodic(msgspec.Struct, frozen=True):
     name: str
     every_seconds: float
     run: Callable[[Database], Awaitable[None]]
+
+
+class Aids(msgspec.Struct, frozen=True):
+    """What some periodic work needs beside the database."""
+
+    settings: Settings
+    announce: Callable[[str], Awaitable[None]]
+    """Tells open screens that a topic changed."""
+
+
+class AidedPeriodic(msgspec.Struct, frozen=True):
+    """Recurring work that goes by the settings, or that screens show at once."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Database, Aids], Awaitable[None]]
 
 
 def actor_record(actor: Actor) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def rounded_ratio(numerator: int, denominator: int) -> int:
 
 def line_amount(unit_price: int, quantity: int, scale: int = 0) -> int:
     """Price per whole unit times a count of steps of 10^-scale of it, rounded once (DESIGN 7)."""
-    return rounded_ratio(unit_price * quantity, 10**scale)
+    return rounded_ratio(unit_price * quantity, 10**scale) if scale else unit_price * quantity
 
 
 def allocate(amount: int, weights: Sequence[int]) -> list[int]:

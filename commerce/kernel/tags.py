@@ -25,3 +25,8 @@ ANY = Seen(None)
 def mark_of(thing: UUID | None) -> int:
     """A number that two things hardly share; 0 of nothing."""
     return 0 if thing is None else thing.int % 1_000_000_000
+
+
+def names(header: str, tag: str) -> bool:
+    """Whether If-None-Match names this ETag (RFC 9110 section 13.1.2)."""
+    return any(one.strip().removeprefix("W/") in ("*", f'"{tag}"') for one in header.split(","))

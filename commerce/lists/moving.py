@@ -77,10 +77,10 @@ async def save_for_later(
 ) -> SavedForLater:
     """Take a line out of the caller's cart and keep it in what he saved for later, in one transaction. `seen` is the cart's version.
 
-    Raises carts.UnknownCart, carts.CartClosed, carts.StaleCart, carts.NotInCart, ListFull, TooManyLists.
+    Raises carts.UnknownCart, carts.CartClosed, carts.StaleCart, carts.NotInCart, carts.NotYourCart, ListFull, TooManyLists.
     """
     held = await hold_or_begin(tx, actor, kind="saved")
-    taken = await carts.take_out(tx, actor, cart=cart, sku=sku, currency=currency, seen=seen, announce=announce)
+    taken = await carts.take_line(tx, actor, cart=cart, sku=sku, currency=currency, seen=seen, announce=announce)
     old = next((line for line in held.lines if line.sku == sku), None)
     if old is None and len(held.lines) >= MAX_LINES:
         raise ListFull(maximum=MAX_LINES)

@@ -198,7 +198,8 @@ async def move_list_to_cart(
     "/v1/carts/{cart:str}/lines/{sku:str}/save-for-later", operation_id="save_for_later", tags=["shop"],
     guards=[auth.shopper], status_code=200,
     responses=writes(
-        StaleTag, VersionRequired, carts.UnknownCart, carts.CartClosed, carts.StaleCart, carts.NotInCart, ListFull, TooManyLists
+        StaleTag, VersionRequired, carts.UnknownCart, carts.CartClosed, carts.StaleCart, carts.NotInCart, carts.NotYourCart,
+        ListFull, TooManyLists,
     ),
 )  # fmt: skip
 async def save_for_later(

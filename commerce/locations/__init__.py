@@ -7,10 +7,20 @@ data of the location, never of a channel; one statement per read, whatever the n
 from commerce.locations import schedule
 from commerce.locations.errors import BadNear, UnknownLocation
 from commerce.locations.queries import all_with_role, by_codes, by_ids, distance_metres, links_of, one, parse_near
-from commerce.locations.schemas import CreateLocation, Departure, LegalEntityInput, Link, LinkInput, Location, SetLinks
+from commerce.locations.schemas import (
+    Address,
+    CreateLocation,
+    Departure,
+    LegalEntityInput,
+    Link,
+    LinkInput,
+    Location,
+    SetLinks,
+)
 from commerce.locations.service import create, set_links, upsert_legal_entities
 
 __all__ = [
+    "Address",
     "BadNear",
     "CreateLocation",
     "Departure",

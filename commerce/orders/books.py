@@ -114,6 +114,7 @@ class Order(Struct, kw_only=True):
     contact: dict[str, Any] | None = None
     recipient: dict[str, Any] | None = None
     note: str | None = None
+    gift: dict[str, Any] | None = None
     external_ids: dict[str, str] = {}
     version: int = 1
     placed_at: datetime

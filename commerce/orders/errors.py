@@ -8,6 +8,14 @@ from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unproce
 from commerce.kernel.money import Money
 
 
+class WantedLine(Struct, frozen=True, kw_only=True):
+    """How a line is wanted; `method` null: the cart does not say."""
+
+    sku: str
+    method: str | None
+    location: str | None
+
+
 class LineTotal(Struct, frozen=True, kw_only=True):
     """What a line of the cart costs now, and what the shopper last saw for one unit."""
 
@@ -119,6 +127,17 @@ class PickupNotOffered(Unprocessable):
         "{location} не принимает заказ: {reason}. Выберите другое место: GET /v1/availability покажет, где товар есть."
     )
     members_schema = {"location": str, "reason": str, "until": str | None}
+
+
+class FulfillmentNotOffered(Unprocessable):
+    code = "fulfillment-not-offered-yet"
+    title = "Not everything is collected in one store"
+    title_ru = "Не всё можно получить в одном магазине"
+    detail = (
+        "An order is collected in one store so far. `lines` names how each is wanted: choose one store for all of them."
+    )
+    detail_ru = "Пока заказ выдают целиком в одном магазине. В `lines` указано, как получить каждую строку: выберите один магазин."
+    members_schema = {"lines": list[WantedLine]}
 
 
 class ContactNeeded(Unprocessable):

@@ -32,7 +32,7 @@ async def place(
             once, OrderView, service.place, actor, command=command, version=version, announce=announce
         )
     except service.ShelfShort as short:
-        if not command.pickup.later:
+        if command.pickup is None or not command.pickup.later:
             await db.read(service.explain, short=short)
             raise
     return await db.write_once(

@@ -68,7 +68,7 @@ async def view(tx: Tx, actor: Actor, *, number: str, secret_key: str) -> OrderVi
     asked = await open_choices(tx, order) if is_asked(order, works) else []
     shown = order_view(order, works, money, places, secret_key if actor.kind == "shopper" else None, asked)
     if actor.kind != "shopper" and not any(actor.may("orders.read", place.code) for place in places.values()):
-        return msgspec.structs.replace(shown, contact=None, recipient=None, note=None)
+        return msgspec.structs.replace(shown, contact=None, recipient=None, note=None, gift=None)
     return shown
 
 

@@ -64,7 +64,7 @@ async def _others(
         products.setdefault(variants[sku].product_id, []).append(sku)
     if not products:
         return {}
-    beside = await catalog.variants_of_products(tx, list(products))
+    beside = await catalog.of_products(tx, list(products))
     goods = await carts.goods_of(tx, beside)
     offers = {variant.sku: carts.offer_of(goods, variant, 1) for variant in beside}
     found: dict[str, list[AlternativeView]] = {}

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce import auth, customers, fulfillment, locations, payments, stock
+from commerce import auth, carts, customers, fulfillment, locations, payments, stock
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
 from commerce.infra.live import Live
@@ -26,6 +26,7 @@ from commerce.orders.errors import (
     CartEmpty,
     ContactNeeded,
     ExternalIdTaken,
+    FulfillmentNotOffered,
     LinesNotSellable,
     NoSuchCustomer,
     NotCancellable,
@@ -81,9 +82,10 @@ NAMED = (stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, 
 
 
 @post(
-    "/v1/orders", operation_id="place_order", tags=["shop"], guards=[auth.shopper], status_code=201,
+    "/v1/orders", operation_id="place_order", tags=["shop"], guards=[auth.buyer], status_code=201,
     responses=writes(
-        CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered, ContactNeeded, AmountTooLarge,
+        CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered, FulfillmentNotOffered, ContactNeeded,
+        AmountTooLarge, carts.UnknownCart, carts.CartClosed, carts.NotYourCart, carts.NoCartHere,
         stock.InsufficientStock, customers.BadEmail, customers.BadPhone,
     ),
 )  # fmt: skip

@@ -65,17 +65,21 @@ class Recipient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class PickupChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the customer collects it. `later`: also when the goods must be sent there first, or are still expected; the answer's promise
-    says when they will be ready. Without it, what the shelf lacks is refused, and the refusal names the later date."""
+    says when they will be ready. Without it, what the shelf lacks is refused, and the refusal names the later date. Without `location`
+    it is where the cart's lines say."""
 
-    location: Code
+    location: Code | None = None
     later: bool = False
 
 
 class PlaceOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Order what is in the open cart, for the total that the customer saw."""
+    """Order what is in the open cart, or in the one of the id `cart`, for the total that the customer saw. What is left out of pickup,
+    contact, recipient and note is taken from the cart's checkout."""
 
     expected_total: Amount
-    pickup: PickupChoice
+    cart: UUID | None = None
+    """One of a shopper's or of a device's open carts; its current one when left out."""
+    pickup: PickupChoice | None = None
     contact: Contact = Contact()
     recipient: Recipient | None = None
     note: Annotated[str, Meta(max_length=1000, pattern=NO_NUL)] | None = None
@@ -185,6 +189,14 @@ class AdjustmentView(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class GiftView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The gift wish of an order, and of its lines by SKU."""
+
+    wrap: bool = False
+    message: str | None = None
+    lines: dict[str, carts.Gift] = {}
+
+
 class LineView(Struct, frozen=True, kw_only=True):
     """A line as it was sold. `bought_at` and `fulfilled_at` are codes of locations."""
 
@@ -278,6 +290,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     contact: Contact | None
     recipient: Recipient | None
     note: str | None
+    gift: GiftView | None
     external_ids: dict[str, str]
     """What other systems call it, by system."""
     placed_at: datetime

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import Struct, structs, to_builtins
 
 from commerce import carts, catalog, customers, fulfillment, locations, payments, prices, stock, transfers
 from commerce.carts import OpenCart
@@ -26,6 +26,7 @@ from commerce.orders.errors import (
     CartChanged,
     CartEmpty,
     ContactNeeded,
+    FulfillmentNotOffered,
     LinesNotSellable,
     NotCancellable,
     NothingReady,
@@ -34,6 +35,7 @@ from commerce.orders.errors import (
     PickupNotOffered,
     TotalChanged,
     UnknownOrder,
+    WantedLine,
 )
 from commerce.orders.events import (
     OrderCancelled,
@@ -51,10 +53,12 @@ from commerce.orders.schemas import (
     CancelOrder,
     CodeRenewed,
     Contact,
+    GiftView,
     LineForReturn,
     OrderForReturn,
     OrderView,
     PlaceOrder,
+    Recipient,
 )
 from commerce.orders.tables import entries
 from commerce.orders.views import order_view
@@ -62,8 +66,6 @@ from commerce.prices import Price
 
 Announce = Callable[[str], Awaitable[None]]
 """Tells open screens that a topic has changed."""
-NEAR_STORES = 5
-"""Places that a refusal for lack of stock names for each line."""
 
 
 class Charged(Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class Drafted(Struct, frozen=True, kw_only=True):
     places: Mapping[str, Location]
     promise: fulfillment.Promise
     cart_id: UUID
+    at_device: bool
 
 
 class ShelfShort(stock.InsufficientStock):
@@ -106,7 +109,7 @@ async def place(
     Cart locked, lines priced from the list at this moment, goods committed at once, all in this transaction, whatever the
     number of lines. The goods are the last step before the commit, when the order is written: a level that everybody wants is locked
     no longer than that (decisions/0018). Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered,
-    ContactNeeded, stock.InsufficientStock.
+    FulfillmentNotOffered, ContactNeeded, stock.InsufficientStock; what carts.lock_open raises.
     """
     drafted = await _draft(tx, actor, command, version, charged)
     order, location = drafted.order, drafted.location
@@ -130,7 +133,7 @@ async def place(
             raise ShelfShort(refusal, drafted) from refusal
 
     tx.before_commit(promise)
-    return _placed_view(drafted, pickup)
+    return _placed_view(drafted, command, pickup)
 
 
 async def explain(tx: Tx, *, short: ShelfShort) -> None:
@@ -171,34 +174,44 @@ async def place_by_plan(
     sources.send(
         tx, actor, order_number=order.number, owner_id=owner_id, secured=secured, lines=order.lines, location=location
     )
-    return _placed_view(drafted, pickup)
+    return _placed_view(drafted, command, pickup)
 
 
 async def _draft(tx: Tx, actor: Actor, command: PlaceOrder, version: int | None, charged: Charged | None) -> Drafted:
-    cart = await carts.lock_open(tx, actor)
+    cart = await carts.lock_open(tx, actor, cart=str(command.cart) if command.cart is not None else "current")
     if cart is None or not cart.lines:
         raise CartEmpty
     for seen in (version, command.cart_version):
         if seen is not None and seen != cart.version:
             raise CartChanged(seen=seen, version=cart.version)
-    places = await locations.by_codes(tx, [code for code in {command.pickup.location, actor.location} if code])
-    location, promise = pickup_at(places, command.pickup.location, tx.at)
+    store = store_of(command, cart)
+    places = await locations.by_codes(tx, [code for code in {store, actor.location} if code])
+    location, promise = pickup_at(places, store, tx.at)
     bought = places.get(actor.location) if actor.location else None
     wanted = await _priced(tx, cart, location, charged)
     lines = draft(wanted, bought_location_id=bought.id if bought else None)
     sums = totals(lines)
     currency = wanted[0].price.currency
     _same_total(command, Money(sums.total, currency), cart, lines)
-    contact, language = await _contact(tx, actor, command)
+    contact, language = await _contact(tx, actor, command, cart)
+    recipient = command.recipient or _recipient(cart.checkout)
     order = Order(
-        id=uuid7(), number=new_number(), kind="standard", state="placed", customer_id=actor.person, cart_id=cart.id,
-        channel=actor.channel, device_id=actor.device, associate_id=actor.on_behalf_of and actor.subject, sales_credit_id=None,
+        id=uuid7(), number=new_number(), kind="standard", state="placed", customer_id=cart.person, cart_id=cart.id,
+        channel=actor.channel, device_id=actor.device, associate_id=actor.subject if actor.kind == "staff" else None, sales_credit_id=None,
         bought_location_id=bought.id if bought else None, sold="distance", language=language, currency=currency,
         subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total, tax_total=sums.tax_total,
-        contact=structs.asdict(contact), recipient=structs.asdict(command.recipient) if command.recipient else None,
-        note=command.note, placed_at=tx.at, lines=lines,
+        contact=structs.asdict(contact), recipient=structs.asdict(recipient) if recipient else None,
+        note=command.note or cart.checkout.note, gift=_gift(cart), placed_at=tx.at, lines=lines,
     )  # fmt: skip
-    return Drafted(order=order, wanted=wanted, location=location, places=places, promise=promise, cart_id=cart.id)
+    return Drafted(
+        order=order,
+        wanted=wanted,
+        location=location,
+        places=places,
+        promise=promise,
+        cart_id=cart.id,
+        at_device=cart.device_id is not None,
+    )
 
 
 def _open(
@@ -231,9 +244,14 @@ def _open(
     return pickup
 
 
-def _placed_view(drafted: Drafted, pickup: fulfillment.Fulfillment) -> OrderView:
+def _placed_view(drafted: Drafted, command: PlaceOrder, pickup: fulfillment.Fulfillment) -> OrderView:
+    """The answer; on a device's screen, of what is personal only what was typed there."""
     nothing = payments.OrderMoney(payments=[], refunds=[], receipts=[])
-    return order_view(drafted.order, [pickup], nothing, {place.id: place for place in drafted.places.values()})
+    view = order_view(drafted.order, [pickup], nothing, {place.id: place for place in drafted.places.values()})
+    if not drafted.at_device:
+        return view
+    typed = command.contact if command.contact != Contact() else None
+    return structs.replace(view, contact=typed, recipient=command.recipient, note=command.note, gift=None)
 
 
 def _to_source(drafted: Drafted, at: datetime) -> list[sources.Wanted]:
@@ -319,12 +337,48 @@ def _same_total(command: PlaceOrder, total: Money, cart: OpenCart, lines: Sequen
     )
 
 
-async def _contact(tx: Tx, actor: Actor, command: PlaceOrder) -> tuple[Contact, Language]:
-    """Whom to reach, and in which language. One statement for a known shopper. Raises ContactNeeded."""
-    given = command.contact
+def store_of(command: PlaceOrder, cart: OpenCart) -> str:
+    """Where the order is collected: as the command says, else as all lines of the cart say. Raises FulfillmentNotOffered."""
+    if command.pickup is not None and command.pickup.location is not None:
+        return command.pickup.location
+    wishes = [(line.sku, carts.wish_of(line, cart.checkout)) for line in cart.lines]
+    stores = {wish.location if wish is not None and wish.method == "collect" else None for _, wish in wishes}
+    store = stores.pop()
+    if stores or store is None:
+        raise FulfillmentNotOffered(
+            lines=[
+                WantedLine(sku=sku, method=wish.method if wish else None, location=wish.location if wish else None)
+                for sku, wish in wishes
+            ]
+        )
+    return store
+
+
+def _recipient(checkout: carts.Checkout) -> Recipient | None:
+    kept = checkout.recipient
+    return Recipient(name=kept.name, phone=kept.phone) if kept is not None else None
+
+
+def _gift(cart: OpenCart) -> dict[str, Any] | None:
+    """The gift wish of the cart and of its lines, as it stands when it is ordered."""
+    lines = {line.sku: line.gift for line in cart.lines if line.gift is not None}
+    kept = cart.checkout.gift
+    if kept is None and not lines:
+        return None
+    wish = GiftView(wrap=kept is not None and kept.wrap, message=kept.message if kept else None, lines=lines)
+    return dict(to_builtins(wish))
+
+
+async def _contact(tx: Tx, actor: Actor, command: PlaceOrder, cart: OpenCart) -> tuple[Contact, Language]:
+    """Whom to reach, and in which language: as the command says, else the cart's checkout, else the profile of whoever has proven
+    himself. One statement for a known shopper. Raises ContactNeeded."""
+    given, kept = command.contact, cart.checkout.contact
+    if kept is not None:
+        given = Contact(name=given.name or kept.name, email=given.email or kept.email, phone=given.phone or kept.phone)
     language: Language = "ru"
-    if actor.known:
-        profile = await customers.contacts(tx, actor.person)
+    known = actor.known or actor.on_behalf_of is not None or cart.device_id is not None
+    if known and cart.trusted and cart.person is not None:
+        profile = await customers.contacts(tx, cart.person)
         given = Contact(
             name=given.name or profile.name, email=given.email or profile.email, phone=given.phone or profile.phone
         )
@@ -349,42 +403,21 @@ async def _shortage(
     skus = {part.variant_id: part.sku for line in lines for part in line.components or ()} | {
         line.variant_id: line.sku for line in lines
     }
-    stores = [
-        store
-        for store in await locations.all_with_role(tx, "pickup")
-        if store.may("pickup", tx.at) and store.id != location.id
-    ]
-    stores.sort(
-        key=lambda store: locations.distance_metres(
-            location.latitude_e6, location.longitude_e6, store.latitude_e6, store.longitude_e6
-        )
-    )
-    levels = await stock.levels(
+    near = await fulfillment.near_stores(
         tx,
-        variant_ids=sorted({short.variant_id for short in refusal.short}),
-        location_ids=[store.id for store in stores],
+        lacks=[fulfillment.Lack(short.variant_id, short.wanted, location.id) for short in refusal.short],
+        places={location.id: location},
         bundles={line.variant_id: line.parts for line in lines if line.components},
     )
-    ats = {(level.variant_id, level.location_id): level.ats for level in levels}
     return [
         {
             "sku": skus[short.variant_id],
             "location": location.code,
             "wanted": short.wanted,
             "left": short.left,
-            "near": [
-                {
-                    "location": store.code,
-                    "name": store.name,
-                    "distance_metres": locations.distance_metres(
-                        location.latitude_e6, location.longitude_e6, store.latitude_e6, store.longitude_e6
-                    ),
-                }
-                for store in stores
-                if ats.get((short.variant_id, store.id), 0) >= short.wanted
-            ][:NEAR_STORES],
+            "near": stores,
         }
-        for short in refusal.short
+        for short, stores in zip(refusal.short, near, strict=True)
     ]
 
 
@@ -601,7 +634,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     """Everything kept here about a person, given all his ids (`customers.ids_of`). One statement."""
     rows = await tx.rows(
         """
-        SELECT number, kind, state, channel, placed_at, total, currency, contact, recipient, note FROM orders.orders
+        SELECT number, kind, state, channel, placed_at, total, currency, contact, recipient, note, gift FROM orders.orders
         WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY placed_at, id
         """,
         ids=list(ids),
@@ -610,11 +643,11 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
 
 
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
-    """Forget contact, recipient and note in a person's orders; numbers, goods and money stay in the books. One statement."""
+    """Forget contact, recipient, note and gift message in a person's orders; numbers, goods and money stay in the books. One statement."""
     await tx.execute(
         """
-        UPDATE orders.orders SET contact = NULL, recipient = NULL, note = NULL
-        WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND (contact, recipient, note) IS DISTINCT FROM (NULL, NULL, NULL)
+        UPDATE orders.orders SET contact = NULL, recipient = NULL, note = NULL, gift = NULL
+        WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND (contact, recipient, note, gift) IS DISTINCT FROM (NULL, NULL, NULL, NULL)
         """,
         ids=list(ids),
     )

@@ -47,6 +47,7 @@ class OrderColumns(TypedColumns):
     contact = Column(JSONB, info={"personal": True})
     recipient = Column(JSONB, info={"personal": True})
     note = Column(Text, info={"personal": True})
+    gift = Column(JSONB, info={"personal": True})
     external_ids = Column(JSONB, nullable=False)
     version = Column(Integer, server_default="1", nullable=False)
     placed_at = Column(DateTime(timezone=True), nullable=False)

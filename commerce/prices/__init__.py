@@ -6,7 +6,7 @@ of variants is one statement. Nothing else may hold a price.
 """
 
 from commerce.prices.errors import NoPrice, PriceInPast, WrongCurrency
-from commerce.prices.queries import listed, quote
+from commerce.prices.queries import listed, listing, quote
 from commerce.prices.schemas import ListPrice, NewPrice, NewTaxRate, Price
 from commerce.prices.service import LEAD, set_prices, set_tax_rates
 
@@ -20,6 +20,7 @@ __all__ = [
     "PriceInPast",
     "WrongCurrency",
     "listed",
+    "listing",
     "quote",
     "set_prices",
     "set_tax_rates",

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from commerce import catalog
-from commerce.infra.db import Tx
+from commerce.infra.db import Question, Tx
 from commerce.kernel.actor import NIL
 from commerce.kernel.money import Money
 from commerce.prices.schemas import ListPrice, Price, PriceEntry, PriceHistory, State
@@ -32,6 +32,11 @@ JOIN LATERAL (
     WHERE variant_id = w.variant_id AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
 ) p ON true
 """
+LISTED_IN_ROW = f"""
+SELECT array_agg(q.variant_id) AS priced, array_agg(q.amount) AS amounts, array_agg(q.currency) AS currencies,
+    array_agg(q.valid_from) AS valid_froms
+FROM ({LISTED}) AS q
+"""  # noqa: S608
 HISTORY = """
 SELECT p.amount, p.currency, p.valid_from, p.set_by,
        row_number() OVER (PARTITION BY p.valid_from <= :at ORDER BY p.valid_from DESC) = 1 AND p.valid_from <= :at AS current
@@ -44,7 +49,26 @@ async def listed(tx: Tx, variant_ids: Sequence[UUID], *, at: datetime) -> dict[U
 
     A variant without a price is absent.
     """
-    return {row.variant_id: ListPrice(**row) for row in await tx.rows(LISTED, variants=list(variant_ids), at=at)}
+    return {
+        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from)
+        for variant_id, amount, currency, valid_from in await tx.rows(LISTED, variants=list(variant_ids), at=at)
+    }
+
+
+def listing(variant_ids: Sequence[UUID], *, at: datetime) -> Question[dict[UUID, ListPrice]]:
+    """The question that `listed` answers, to be asked together with another."""
+    return Question(LISTED_IN_ROW, 4, {"variants": list(variant_ids), "at": at}, _listing)
+
+
+def _listing(
+    ids: list[UUID] | None, amounts: list[int], currencies: list[str], valid_froms: list[datetime]
+) -> dict[UUID, ListPrice]:
+    if ids is None:
+        return {}
+    return {
+        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from)
+        for variant_id, amount, currency, valid_from in zip(ids, amounts, currencies, valid_froms, strict=True)
+    }
 
 
 async def quote(
@@ -55,7 +79,12 @@ async def quote(
     A variant without a price, or of a class without a rate, is absent: it cannot be sold. One statement.
     """
     rows = await tx.rows(QUOTE, variants=list(variant_ids), classes=list(tax_classes), at=at, zone=zone)
-    return {row.variant_id: Price(**row) for row in rows}
+    return {
+        variant_id: Price(
+            variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from, tax_basis_points=tax
+        )
+        for variant_id, amount, currency, valid_from, tax in rows
+    }
 
 
 async def history(tx: Tx, *, sku: str) -> PriceHistory:

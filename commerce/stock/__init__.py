@@ -47,6 +47,7 @@ from commerce.stock.expected import change_expected, expect, expected_of, inboun
 from commerce.stock.facts import adjust, convert, count, move, not_there, receive, return_to_vendor, sell, take_back
 from commerce.stock.queries import (
     average_costs,
+    counting,
     history,
     levels,
     losses,
@@ -160,6 +161,7 @@ __all__ = [
     "commit",
     "convert",
     "count",
+    "counting",
     "dispatch",
     "expect",
     "expected_of",

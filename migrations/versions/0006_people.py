@@ -17,7 +17,7 @@ depends_on = None
 
 RULES = """
 INSERT INTO people.retention_rules (subject, days, fixed, updated_at) VALUES
-    ('anonymous_carts', 90, false, now()), ('ended_sessions', 30, false, now()),
+    ('anonymous_carts', 30, false, now()), ('ended_sessions', 30, false, now()),
     ('touches', 730, false, now()), ('guest_profiles', 1095, false, now()), ('conversations', 1825, false, now()),
     ('audit_records', NULL, false, now()), ('consents', NULL, true, now()), ('events', NULL, true, now())
 """

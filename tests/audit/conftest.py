@@ -14,6 +14,7 @@ from litestar.testing import AsyncTestClient
 
 from commerce import conversations, customers, parts
 from commerce.app import create_app
+from commerce.carts import expiry
 from commerce.infra import outbox
 from commerce.infra.db import Database
 from commerce.settings import Settings
@@ -130,6 +131,25 @@ async def tell(shop: Shop) -> None:
     await know(shop)
     await remember(shop)
     await keep(shop)
+    await carry(shop, store, plate)
+
+
+async def carry(shop: Shop, store: Store, item: Item) -> None:
+    """Carts: a till's baskets, one parked, one named; one moved to a phone by its code, one joined, one left idle for an hour."""
+    till, kiosk = await shop.device("till", store.code), await shop.device("kiosk", store.code)
+    anna = await shop.signed_up(name="Анна")
+    line = f"/v1/carts/current/lines/{item.sku}"
+    for device in (till, kiosk, anna):
+        assert (await device.put(line, {"quantity": 1})).status_code == 200
+    assert (await till.post("/v1/carts", {"label_parked": "Pram"})).status_code == 201
+    assert (await till.put("/v1/carts/current/customer", {"token": anna.token})).status_code == 200
+    code = (await kiosk.post("/v1/carts/current/hand-off", {"mode": "move"})).json()["code"]
+    assert (await anna.post("/v1/carts/claim", {"code": code})).status_code == 200
+    assert (await anna.put("/v1/carts/current/checkout", {"note": "Ring"})).status_code == 200
+    code = (await anna.post("/v1/carts/current/hand-off", {"mode": "join"})).json()["code"]
+    associate = await shop.staff("associate", store.code, channel="app")
+    assert (await associate.post("/v1/carts/claim", {"code": code})).status_code == 200
+    await shop.db.write(expiry.tell_abandoned, idle=timedelta(seconds=-1))
 
 
 async def know(shop: Shop) -> None:

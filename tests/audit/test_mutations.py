@@ -118,10 +118,23 @@ RETURN_GOODS = (
 )
 RETURN_EVENTS = "every return has published its events, without a gap, and still is what they say"
 
+FREE = "ALTER TABLE carts.carts DROP CONSTRAINT ck_carts_closed_forgets"
 ONE_CART = "a shopper has at most one open cart"
 MERGED = "a merged cart, and no other, points at the cart it went into"
+ONE_BASKET = "a device has at most one basket at hand"
+MOVED = "a code that moved a cart says where its lines went"
+JOINED = "staff have joined open carts of shoppers only"
+FORGETS = "a closed cart keeps nothing of a checkout"
+NAMED = "only a device's basket names a customer, and none that has expired"
+ABANDONED = "a cart is told of as abandoned at versions that it had and that are marked"
 CART_LINES = "a cart has at most 500 lines"
 CART_EVENTS = "every version of a cart has its event"
+ONE_LIST = "a shopper has at most one wish list and one list of what he saved for later"
+LISTS_COUNTED = "a shopper's lists are counted, and no more than fifty"
+LIST_LINES = "a list has at most 500 lines, and none once it is gone"
+LIST_GONE = "a list that is gone keeps no name and no link"
+LIST_EVENTS = "every version of a list has its event, and every such event its list"
+LIST_ENDS = "the last event of a list that is gone says so, and of no other"
 CIRCLE = "no profile is merged in a circle"
 MERGED_WHEN = "a merged profile says when"
 STANDING = "a profile points at the winner of its standing merge, and no other does"
@@ -132,12 +145,6 @@ OF_NOBODY = "every identifier belongs to a profile that is not erased"
 NAMELESS = "an erased profile keeps no name"
 ONE_CODE = "an asker has one live code for a contact at most"
 CODE_LIMITS = "every code is under the limits of its contact"
-ONE_LIST = "a shopper has at most one wish list and one list of what he saved for later"
-LISTS_COUNTED = "a shopper's lists are counted, and no more than fifty"
-LIST_LINES = "a list has at most 500 lines, and none once it is gone"
-LIST_GONE = "a list that is gone keeps no name and no link"
-LIST_EVENTS = "every version of a list has its event, and every such event its list"
-LIST_ENDS = "the last event of a list that is gone says so, and of no other"
 PROFILE_EVENTS = "every change of a profile has its event, without a gap"
 PUBLISHED = "published events are numbered from 1 without gaps"
 PUBLISHED_FIRST = "only a published event is delivered"
@@ -517,8 +524,23 @@ PEOPLE = [
     ("guesses forgotten", CODE_LIMITS, "UPDATE auth.code_limits SET misses = '{}', used_at = used_at - interval '1 hour'"),
 ]  # fmt: skip
 REST = [
-    ("two open carts", ONE_CART, "DROP INDEX carts.uq_carts_shopper_id; UPDATE carts.carts SET state = 'open', shopper_id = (SELECT shopper_id FROM carts.carts LIMIT 1)"),
-    ("merged into nothing", MERGED, "UPDATE carts.carts SET state = 'merged'"),
+    ("two open carts", ONE_CART, "DROP INDEX carts.uq_carts_shopper_id; UPDATE carts.carts SET state = 'open',"
+     " shopper_id = (SELECT shopper_id FROM carts.carts WHERE shopper_id IS NOT NULL LIMIT 1) WHERE shopper_id IS NOT NULL"),
+    ("two baskets at hand", ONE_BASKET, "DROP INDEX carts.uq_carts_device_id; UPDATE carts.carts SET state = 'open', parked_at = NULL WHERE device_id IS NOT NULL"),
+    ("a code that leads nowhere", MOVED, "UPDATE carts.hand_offs SET into_cart_id = NULL"),
+    ("lines that went elsewhere", MOVED, "UPDATE carts.hand_offs SET into_cart_id = gen_random_uuid() WHERE mode = 'move'"),
+    ("claimed too late", MOVED, "UPDATE carts.hand_offs SET claimed_at = expires_at + interval '1 s'"),
+    ("joined what is closed", JOINED, f"{FREE}; UPDATE carts.carts SET state = 'expired' WHERE id IN (SELECT cart_id FROM carts.guests)"),
+    ("joined a device", JOINED, "UPDATE carts.guests SET cart_id = (SELECT id FROM carts.carts WHERE device_id IS NOT NULL LIMIT 1)"),
+    ("remembered too long", FORGETS, f"{FREE}; UPDATE carts.carts SET state = 'expired' WHERE checkout IS NOT NULL"),
+    (
+        "a gift of the past", FORGETS,
+        "UPDATE carts.lines SET gift = '{}' WHERE cart_id IN (SELECT id FROM carts.carts WHERE state = 'ordered')",
+    ),
+    ("a name that stayed", NAMED, "UPDATE carts.carts SET state = 'expired' WHERE customer_id IS NOT NULL"),
+    ("abandoned in the future", ABANDONED, "UPDATE carts.carts SET abandoned_version = version + 1 WHERE abandoned_version IS NOT NULL"),
+    ("abandoned and not marked", ABANDONED, "UPDATE carts.carts SET abandoned_version = NULL"),
+    ("merged into nothing", MERGED, f"{FREE}; UPDATE carts.carts SET state = 'merged'"),
     (
         "a cart without end", CART_LINES,
         "INSERT INTO carts.lines (cart_id, variant_id, sku, quantity, unit_price_seen, added_at, added_channel, changed_at)"

@@ -33,8 +33,14 @@ PARTS = (hot.HOT, scale.SCALE, AVAILABILITY)
 """What is measured beside the flows and has marks of its own."""
 AVAILABILITY_MS = 10.0
 """What a request for 24 variants in 20 stores may take in the large chain, as its client sees it."""
-CARTS = {"place_by_plan": data.far_variants, "hot": data.hot_variant, "spread": data.one_of_many}
-"""What lies in the carts that a flow uses up; otherwise two of all variants."""
+CARTS = {
+    "put_and_read_cart": data.one_of_many,
+    "put_and_read_cart_100": data.hundred_variants,
+    "place_by_plan": data.far_variants,
+    "hot": data.hot_variant,
+    "spread": data.one_of_many,
+}
+"""What lies in the carts of a flow; otherwise two of all variants."""
 WARM_SECONDS = 1.5
 WARM_CONCURRENCY = 32
 WARM_CARTS = 400
@@ -140,6 +146,8 @@ class _Run:
         self.world = world
         self.tell = tell
         self.carts = data.Carts(instance)
+        self.lasting: dict[str, list[Shopper]] = {}
+        """The carts of the flows that do not use theirs up, one for each task: made once."""
         self.rates: dict[str, float] = {}
         """Units per second of the flows that use carts up, from their warm-up: how many carts a measurement needs."""
         self.answer = "{}"
@@ -212,7 +220,11 @@ class _Run:
         supplies: list[Shopper] = []
         if FLOWS[flow].supplied:
             holds = CARTS.get(flow, data.variants_of_cart)
-            supplies = asyncio.run(self.carts.take_shoppers(carts, holds))
+            if FLOWS[flow].lasting:
+                carts = max(WARM_CONCURRENCY, *self.options.levels)
+            supplies = self.lasting.get(flow) or asyncio.run(self.carts.take_shoppers(carts, holds))
+            if FLOWS[flow].lasting:
+                self.lasting[flow] = supplies
         return Plan(
             flow=flow,
             url=self.instance.hello_url if flow == HELLO else self.instance.url,

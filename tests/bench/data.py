@@ -36,6 +36,7 @@ __all__ = [
     "Carts",
     "far_variants",
     "hot_variant",
+    "hundred_variants",
     "make",
     "one_of_many",
     "refresh_statistics",
@@ -107,6 +108,12 @@ def variants_of_cart(number: int) -> tuple[int, int]:
 def one_of_many(number: int) -> tuple[int]:
     """The variant in the n-th cart of one line, spread over many."""
     return (number * 7919 % SPREAD + 1,)
+
+
+def hundred_variants(number: int) -> tuple[int, ...]:
+    """The hundred variants in the n-th cart of many lines, of hundred products."""
+    first = number * 7919 % VARIANTS
+    return tuple((first + 11 * n) % VARIANTS + 1 for n in range(100))
 
 
 def hot_variant(number: int) -> tuple[int]:

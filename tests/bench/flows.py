@@ -47,15 +47,24 @@ class Step(msgspec.Struct, frozen=True):
     supply: Any
 
     async def ask(
-        self, method: str, path: str, expected: int, *, token: str | None = None, body: Any = None, key: bool = False
+        self,
+        method: str,
+        path: str,
+        expected: int,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        key: bool = False,
+        seen: str | None = None,
     ) -> bytes:
-        """One request; the body of its answer. Raises Unexpected."""
+        """One request; the body of its answer. `seen` is sent as If-Match. Raises Unexpected."""
         headers = {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if key:
             headers["Idempotency-Key"] = str(uuid7())
-            headers["If-Match"] = "*"
+        if seen is not None:
+            headers["If-Match"] = seen
         data = None
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -76,11 +85,22 @@ def _kind_of(content: bytes) -> str:
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """A unit of work by name; `supplied` flows use up one supply each."""
+    """A unit of work by name; `supplied` flows use up one supply each, with `lasting` each task keeps one of its own."""
 
     title: str
     run: Callable[[Step], Awaitable[None]]
     supplied: bool = False
+    lasting: bool = False
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a client remembers of a cart that it was shown."""
+
+    version: int
+
+
+SEEN: dict[str, int] = {}
+"""The version of the cart that each shopper saw last, by his token; all carts begin with 1."""
 
 
 async def hello(step: Step) -> None:
@@ -103,9 +123,11 @@ async def product_page(step: Step) -> None:
 async def put_and_read_cart(step: Step) -> None:
     """Change the quantity of a line, then read the priced cart, as the next page does."""
     shopper: Shopper = step.supply
-    line = {"quantity": step.random.randint(2, 9)}
-    await step.ask("PUT", f"/v1/carts/current/lines/{shopper.skus[0]}", 200, token=shopper.token, body=line, key=True)
-    await step.ask("GET", "/v1/carts/current", 200, token=shopper.token)
+    line, sku = {"quantity": step.random.randint(2, 9)}, step.random.choice(shopper.skus)
+    seen = f'"{SEEN.get(shopper.token, 1)}"'
+    await step.ask("PUT", f"/v1/carts/current/lines/{sku}", 200, token=shopper.token, body=line, key=True, seen=seen)
+    cart = await step.ask("GET", "/v1/carts/current", 200, token=shopper.token)
+    SEEN[shopper.token] = msgspec.json.decode(cart, type=Seen).version
 
 
 async def place(step: Step) -> None:
@@ -132,7 +154,8 @@ async def full_flow(step: Step) -> None:
     signed_in = msgspec.json.decode(await step.ask("POST", "/v1/auth/anonymous", 201, token=step.world.key, body={}))
     token = signed_in["access_token"]
     for sku in step.random.sample(step.world.skus, 2):
-        await step.ask("PUT", f"/v1/carts/current/lines/{sku}", 200, token=token, body={"quantity": 1}, key=True)
+        line = {"quantity": 1}
+        await step.ask("PUT", f"/v1/carts/current/lines/{sku}", 200, token=token, body=line, key=True, seen="*")
     cart = msgspec.json.decode(await step.ask("GET", "/v1/carts/current", 200, token=token))
     await _place(step, token, cart["subtotal"]["amount"])
 
@@ -150,7 +173,10 @@ FLOWS = {
     "hello": Flow("bare hello endpoint", hello),
     "product_list": Flow("product list of 24", product_list),
     "product_page": Flow("product with availability in every store", product_page),
-    "put_and_read_cart": Flow("put a cart line + read the cart", put_and_read_cart, supplied=True),
+    "put_and_read_cart": Flow("put a cart line + read the cart, 1 line", put_and_read_cart, supplied=True),
+    "put_and_read_cart_100": Flow(
+        "put a cart line + read the cart, 100 lines", put_and_read_cart, supplied=True, lasting=True
+    ),
     "place": Flow("place a click-and-collect order", place, supplied=True),
     "place_by_plan": Flow("place what a warehouse sends to the store", place_by_plan, supplied=True),
     "full_flow": Flow("new shopper -> cart -> order (5 requests)", full_flow),

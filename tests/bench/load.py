@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     world: flows.World
     supplies: Sequence[Any] = ()
-    """For flows that use something up: one each. Empty for flows that can go on for ever."""
+    """For flows that use something up: one each; for lasting ones, one per task. Empty for flows that need nothing."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ async def _load(plan: Plan) -> Outcome:
     flow = flows.FLOWS[plan.flow]
     latencies: list[float] = []
     refused: Counter[str] = Counter()
-    supplies = iter(plan.supplies) if flow.supplied else None
+    supplies = iter(plan.supplies) if flow.supplied and not flow.lasting else None
     clock = time.perf_counter
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
     timeout = aiohttp.ClientTimeout(total=30)
@@ -63,7 +63,7 @@ async def _load(plan: Plan) -> Outcome:
         async def work(number: int) -> None:
             random_source = random.Random(f"{plan.flow} {number}")  # the same choices in every run
             while (before := clock()) < until:
-                supply = None
+                supply = plan.supplies[number] if flow.lasting else None
                 if supplies is not None:
                     supply = next(supplies, None)
                     if supply is None:

@@ -33,6 +33,7 @@ FLOORS = {
     "product_list": HELLO,
     "product_page": HELLO,
     "put_and_read_cart": HELLO,
+    "put_and_read_cart_100": HELLO,
     "place": PLACE_FLOOR,
     "place_by_plan": PLACE_FLOOR,
     "full_flow": PLACE_FLOOR,
@@ -51,6 +52,7 @@ MARKS = (
     Mark("product_list", 20),
     Mark("product_page", 20),
     Mark("put_and_read_cart", 45),
+    Mark("put_and_read_cart_100", 90),
     Mark("place", 20),
 )
 

@@ -195,7 +195,13 @@ def test_the_floor_must_fill_the_same_columns() -> None:
 
 def test_every_flow_has_a_floor_and_a_title_and_every_mark_a_flow() -> None:
     assert set(FLOWS) == {"hello", "hot", "spread", "availability", *FLOORS}
-    assert {mark.flow for mark in MARKS} == {"product_list", "product_page", "put_and_read_cart", "place"}
+    assert {mark.flow for mark in MARKS} == {
+        "product_list",
+        "product_page",
+        "put_and_read_cart",
+        "put_and_read_cart_100",
+        "place",
+    }
     assert set(TITLES) == {"place_floor", *FLOWS}
     assert PARTS == ("hot", "scale", "availability")
 

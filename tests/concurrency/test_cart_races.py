@@ -17,7 +17,7 @@ from litestar.testing import AsyncTestClient
 
 from commerce import carts
 from commerce.app import create_app
-from commerce.carts import service
+from commerce.carts import merging, service
 from commerce.carts.schemas import MergeCarts
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import Actor
@@ -260,7 +260,7 @@ async def test_two_anonymous_carts_merged_into_each_other_at_once(racing: Shop) 
     async def merge(actor: Actor, token: str | None) -> None:
         assert token is not None
         await racing.db.write(
-            service.merge, actor, command=MergeCarts(token=token, policy="sum"),
+            merging.merge, actor, command=MergeCarts(token=token, policy="sum"),
             secret_key=racing.settings.secret_key, currency="RUB",
         )  # fmt: skip
 

@@ -412,7 +412,27 @@ class World:
             "put_cart_lines": lambda: Chosen(
                 path={"cart": "current"}, body={"lines": [{"sku": ground.item.sku, "quantity": 2}]}
             ),
-            "merge_carts": lambda: Chosen(body={"token": self._anonymous()["access_token"]}),
+            "merge_carts": lambda: Chosen(
+                body={"token": self._anonymous()["access_token"], "cart": None, "policy": None}
+            ),
+            "open_cart": lambda: Chosen(body={"label_parked": None}),
+            "park_cart": lambda: Chosen(path=self._filled(), body={"label": "Pram"}),
+            "resume_cart": lambda: Chosen(path=self._filled()),
+            "drop_cart": lambda: Chosen(path=self._filled()),
+            "name_cart_customer": lambda: Chosen(
+                path=self._filled(self.kiosk), body={"customer": None, "loyalty_card": None, "token": self.shopper}
+            ),
+            "unname_cart_customer": lambda: Chosen(path=self._filled(self.kiosk)),
+            "put_cart_checkout": lambda: Chosen(
+                path={"cart": "current"},
+                body={"fulfillment": None, "contact": None, "recipient": None, "note": "Ring", "gift": {"wrap": True}},
+            ),
+            "put_cart_line_fulfillment": lambda: Chosen(
+                path=self._filled() | self._in_cart(), body={"fulfillment": {"method": "take_along"}, "gift": None}
+            ),
+            "hand_off_cart": lambda: Chosen(path=self._filled(), body={"mode": "move"}),
+            "claim_cart": lambda: Chosen(body={"code": self._hand_off("move", self.kiosk), "policy": None}),
+            "end_cart_visit": self._visit,
             "create_list": lambda: Chosen(body={"name": "Kitchen"}),
             "put_list_line": lambda: Chosen(path=self._list() | {"sku": self.ground.spare.sku}),
             "remove_list_line": lambda: Chosen(path=self._list() | {"sku": self.ground.item.sku}),
@@ -441,14 +461,25 @@ class World:
             "preview_return": lambda: Chosen(path={"code": ground.store.code}, body=self._back(preview=True)),
             "accept_return": lambda: Chosen(path={"code": ground.store.code}, body=self._back()),
         }
+        device = {
+            "code": unique("kiosk"),
+            "kind": "kiosk",
+            "location": ground.store.code,
+            "channel": "kiosk",
+            "name": "Kiosk",
+        }
+        self.kiosk = str(self.call("POST", "/v1/devices", device)["key"])
         self.callers = {
             "client": ground.client, "visitor": ground.client, "caller": self.shopper, "shopper": self.shopper,
-            "himself": self.shopper, "device": self.device, "known_shopper": self.shopper, "signed_in": self.shopper,
-            "staff": ground.admin, "store": ground.admin, "chain": ground.admin,
+            "buyer": self.shopper, "basket_holder": self.shopper, "himself": self.shopper, "device": self.device,
+            "known_shopper": self.shopper, "signed_in": self.shopper, "staff": ground.admin, "store": ground.admin,
+            "chain": ground.admin,
         }  # fmt: skip
 
     def token(self, operation: str, access: str) -> str:
         """A credential for a guard: `staff:orders.read` and `store:…` are the administrator's."""
+        if operation in ("name_cart_customer", "unname_cart_customer"):
+            return self.kiosk
         if operation == "erase_me":
             return self._signed_up()
         if operation in ("sign_out", "sign_out_everywhere"):
@@ -710,6 +741,20 @@ class World:
     def _save(self, variant: dict[str, Any]) -> None:
         self.call("PUT", f"/v1/products/{self.slug}", self._product(variant))
 
+    def _filled(self, token: str | None = None) -> dict[str, str]:
+        """The current cart, with a line in it."""
+        line = f"/v1/carts/current/lines/{self.ground.item.sku}"
+        self.call("PUT", line, {"quantity": 1}, token=token or self.shopper)
+        return {"cart": "current"}
+
+    def _hand_off(self, mode: str, token: str) -> str:
+        self._filled(token)
+        return str(self.call("POST", "/v1/carts/current/hand-off", {"mode": mode}, token=token)["code"])
+
+    def _visit(self) -> Chosen:
+        joined = self.call("POST", "/v1/carts/claim", {"code": self._hand_off("join", self.shopper), "policy": None})
+        return Chosen(path={"cart": joined["cart"]["id"], "guest": joined["cart"]["guests"][0]["id"]})
+
     def _in_cart(self) -> dict[str, str]:
         return {"cart": "current", "sku": self.ground.item.sku}
 
@@ -740,6 +785,7 @@ class World:
                 "expected_total": cart["subtotal"],
                 "pickup": pickup,
                 "contact": CONTACT,
+                "cart": None,
                 "cart_version": None,
                 "recipient": None,
             }

@@ -10,11 +10,11 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from msgspec import structs
 
-from commerce.auth import guards
+from commerce.auth import guards, keyring
 from tests.auth.support import refused
 from tests.house.source import operations
 from tests.house.test_handlers import PUBLIC, our_guards
-from tests.support import Client, Shop
+from tests.support import Client, Shop, unique
 
 SAMPLES = {"code": "store-elsewhere", "number": "1", "version": "1"}
 NOBODY = "00000000-0000-7000-8000-000000000000"
@@ -76,18 +76,59 @@ async def test_with_a_forged_credential_nothing(shop: Shop, handlers: list[HTTPR
             assert (status, kind) == (401, "/problems/sign-in-required"), (handler.operation_id, token)
 
 
+async def test_a_revoked_credential_opens_nothing(
+    shop: Shop, handlers: list[HTTPRouteHandler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signed out, a member of staff let go, a till and a frontend revoked: each had opened something before."""
+    monkeypatch.setattr(keyring, "STALE_SECONDS", -1.0)  # nobody waits for the next reading of the lists
+    monkeypatch.setattr(keyring, "UNKNOWN_KEY_SECONDS", 0.0)
+    store, admin = await shop.store(), await shop.staff("admin", channel="back_office")
+    frontend = await shop.client()
+
+    async def visitor() -> tuple[Client, str]:
+        made = (await frontend.post("/v1/auth/anonymous", {})).json()
+        return Client(shop.http, made["access_token"]), made["session_id"]
+
+    signed_out, _ = await visitor()
+    assert (await signed_out.get("/v1/orders")).status_code == 200
+    assert (await signed_out.post("/v1/auth/sign-out")).status_code == 204
+    login, password = unique("staff"), "klyukva-vesna-17"
+    hired = {"login": login, "name": "Staff", "password": password, "roles": [{"role": "admin", "locations": ["*"]}]}
+    assert (await admin.post("/v1/staff", hired)).status_code == 201
+    signed_in = await frontend.post("/v1/auth/staff/sign-in", {"login": login, "password": password})
+    let_go = Client(shop.http, signed_in.json()["access_token"])
+    assert (await let_go.get("/v1/channels")).status_code == 200
+    assert (await admin.post(f"/v1/staff/{login}/revoke")).is_success
+    code = unique("till")
+    made = await admin.post(
+        "/v1/devices", {"code": code, "kind": "till", "channel": "till", "location": store.code, "name": "T"}
+    )
+    till = Client(shop.http, made.json()["key"])
+    assert (await till.get("/v1/locations")).status_code == 200
+    assert (await admin.post(f"/v1/devices/{code}/revoke")).is_success
+    code = unique("client")
+    made = await admin.post("/v1/clients", {"code": code, "channel": "site", "name": "Site"})
+    revoked = Client(shop.http, made.json()["key"])
+    assert (await revoked.get("/v1/locations")).status_code == 200
+    assert (await admin.post(f"/v1/clients/{code}/revoke")).is_success
+    for who, caller in {"session": signed_out, "staff": let_go, "till": till, "client": revoked}.items():
+        for handler in handlers:
+            answered = await call(caller, handler, store.code)
+            assert answered == (401, "/problems/sign-in-required"), (who, handler.operation_id)
+
+
 HELD = ("staff", "store", "chain")
 """Guards that ask for a permission: somewhere, at the store of the path, or for the whole chain."""
 PASSES = {
     "client": ("public", "caller", "client", "visitor"),
-    "anonymous shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in"),
-    "known shopper": ("public", "caller", "shopper", "buyer", "visitor", "signed_in", "known_shopper", "himself"),
-    "kiosk": ("public", "caller", "client", "device", "buyer", "visitor"),
-    "call center": ("public", "caller", "signed_in", "staff"),
+    "anonymous shopper": ("public", "caller", "shopper", "buyer", "basket_holder", "visitor", "signed_in"),
+    "known shopper": ("public", "caller", "shopper", "buyer", "basket_holder", "visitor", "signed_in", "known_shopper", "himself"),
+    "kiosk": ("public", "caller", "client", "device", "buyer", "basket_holder", "visitor"),
+    "call center": ("public", "caller", "signed_in", "staff", "basket_holder"),
     "staff acting for a customer": (
-        "public", "caller", "signed_in", "staff", "shopper", "known_shopper", "buyer",
+        "public", "caller", "signed_in", "staff", "shopper", "known_shopper", "buyer", "basket_holder",
     ),
-    "staff at a till": ("public", "caller", "signed_in", "staff", "buyer"),
+    "staff at a till": ("public", "caller", "signed_in", "staff", "buyer", "basket_holder"),
 }  # fmt: skip
 """Guards that let each caller through, whatever permissions it holds."""
 

@@ -27,6 +27,7 @@ BUDGETS = {
     "book a till sale": 10,
 }
 LINES = [1, 20]
+CART_LINES = [1, 100]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,12 @@ async def items(shop: Shop, store: Store) -> list[Item]:
     for item in made:
         await shop.stock(store, item, 1_000)
     return made
+
+
+@pytest.fixture(scope="module")
+async def many(shop: Shop, items: list[Item]) -> list[Item]:
+    """A hundred products, few of them in a store: for a cart that is no matter."""
+    return [*items, *[await shop.item(price=20_000 + n) for n in range(max(CART_LINES) - len(items))]]
 
 
 async def spent(api: Database, request: Callable[[], Awaitable[httpx.Response]], status: int) -> list[str]:
@@ -91,11 +98,13 @@ async def test_product_list_and_page(shop: Shop, api: Database, items: list[Item
     await within(api, "product page", page, 200)
 
 
-@pytest.mark.parametrize("lines", LINES)
-async def test_cart(shop: Shop, api: Database, items: list[Item], lines: int) -> None:
+@pytest.mark.parametrize("lines", CART_LINES)
+async def test_cart(shop: Shop, api: Database, many: list[Item], lines: int) -> None:
     async def filled() -> Client:
         shopper = await shop.shopper()
-        await put(shopper, *((item, 1) for item in items[:lines]))
+        wanted = [{"sku": item.sku, "quantity": 1} for item in many[:lines]]
+        answer = await shopper.put("/v1/carts/current/lines", {"lines": wanted})
+        assert answer.status_code == 200, answer.text
         return shopper
 
     async def read() -> Callable[[], Awaitable[httpx.Response]]:
@@ -104,10 +113,19 @@ async def test_cart(shop: Shop, api: Database, items: list[Item], lines: int) ->
 
     async def put_one() -> Callable[[], Awaitable[httpx.Response]]:
         shopper = await filled()
-        return lambda: shopper.put(f"/v1/carts/current/lines/{items[0].sku}", {"quantity": 3})
+        return lambda: shopper.put(f"/v1/carts/current/lines/{many[0].sku}", {"quantity": 3})
 
     await within(api, "read the cart", read, 200)
     await within(api, "put a cart line", put_one, 200)
+
+
+async def test_authentication_asks_nothing(shop: Shop, api: Database) -> None:
+    """All that a read asks is about the cart: who reads it is known from his token (DESIGN 12)."""
+    shopper = await shop.shopper()
+    await spent(api, lambda: shopper.get("/v1/carts/current"), 200)
+    (statement,) = await spent(api, lambda: shopper.get("/v1/carts/current"), 200)
+    assert "FROM carts.carts" in statement
+    assert "auth." not in statement
 
 
 @pytest.mark.parametrize("lines", LINES)

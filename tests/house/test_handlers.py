@@ -26,9 +26,9 @@ PUBLIC = {"health_live", "health_ready", "receive_message"}
 needs a frontend's key."""
 WITHOUT_IDEMPOTENCY_KEY = {
     "accept_invitation", "act_for_customer", "add_my_contact", "ask_code", "claim_pairing",
-    "claim_pass", "create_pass", "dry_run_sourcing", "receive_message", "refresh_session",
-    "share_list", "sign_in", "sign_in_anonymously", "sign_in_by_code", "sign_in_on_device",
-    "sign_in_staff", "start_pairing",
+    "claim_pass", "create_pass", "dry_run_sourcing", "hand_off_cart", "receive_message",
+    "refresh_session", "share_list", "sign_in", "sign_in_anonymously", "sign_in_by_code",
+    "sign_in_on_device", "sign_in_staff", "start_pairing",
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read; or the
 sender has an id of his own (webhook-id)."""
@@ -146,11 +146,11 @@ UNREACHABLE = {
     "book_sale": {"stock-below-zero"},  # a sale takes what the books lack from promises or corrects the books
     "clear_cart": {"cart-full", "not-sellable", "over-maximum", "unknown-sku"},  # nothing is put
     "create_location": {"unknown-location"},  # reads back what it has just written
-    "merge_carts": {"cart-closed", "unknown-cart"},  # names no cart: each shopper's open one
-    "move_list_to_cart": {"cart-closed", "unknown-cart"},  # the open cart, or a new one
-    "reorder": {"cart-closed", "unknown-cart"},  # the same
-    "shared_list_to_cart": {"cart-closed", "unknown-cart"},  # the same
-    "place_order": {"cart-closed"},  # holds the lock of the open cart
+    "claim_cart": {"unknown-cart"},  # names no cart: the caller's current one
+    "merge_carts": {"not-your-cart"},  # reads its own at the end
+    "move_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the open cart, or a new one
+    "reorder": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
+    "shared_list_to_cart": {"cart-closed", "no-cart-here", "unknown-cart"},  # the same
     "remove_cart_line": {"cart-full", "not-sellable", "over-maximum"},  # nothing is put
     "renew_pickup_code": {
         "other-store",

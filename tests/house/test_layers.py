@@ -35,8 +35,8 @@ NOUNS = {
         "roles",
         "tokens",
     },
-    "carts": {"adding", "owners", "pricing"},
-    "catalog": {"barcodes", "bundles", "importing", "lookup"},
+    "carts": {"adding", "baskets", "checkout", "expiry", "handing", "merging", "owners", "pricing", "views"},
+    "catalog": {"barcodes", "bundles", "importing", "lookup", "remembered"},
     "conversations": {"books", "desk", "intake", "numbers", "signatures", "steps"},
     "counts": {"shrinkage"},
     "customers": {
@@ -51,7 +51,7 @@ NOUNS = {
         "proving",
         "touches",
     },
-    "fulfillment": {"availability", "candidates", "delivery", "promises", "rules", "sourcing"},
+    "fulfillment": {"availability", "candidates", "delivery", "near", "promises", "rules", "sourcing"},
     "lists": {"moving", "sharing", "views"},
     "locations": {"schedule"},
     "orders": {

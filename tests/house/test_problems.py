@@ -13,7 +13,7 @@ from tests.house.source import problems
 
 KEPT = {
     "wrong-pickup-code", "wrong-password", "refresh-token-reused", "wrong-pin", "wrong-badge", "wrong-approval", "wrong-user-code",
-    "wrong-pass", "wrong-code",
+    "wrong-pass", "wrong-code", "wrong-hand-off-code",
 }  # fmt: skip
 """Refusals that keep the verb's own record (an attempt counter, a revoked session). Nothing else is written before them."""
 

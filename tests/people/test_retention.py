@@ -21,7 +21,7 @@ async def test_rules_are_read_and_changed(shop: Shop, audited: None) -> None:
     admin = await shop.staff("admin", channel="back_office")
     items = (await admin.get("/v1/retention")).json()["items"]
     assert [(item["subject"], item["days"], item["fixed"]) for item in items] == [
-        ("anonymous_carts", 90, False),
+        ("anonymous_carts", 30, False),
         ("audit_records", None, False),
         ("consents", None, True),
         ("conversations", 1825, False),

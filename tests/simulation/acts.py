@@ -28,6 +28,7 @@ from commerce.fulfillment import service as work
 from commerce.fulfillment.schemas import CheckedView, Pick, Scan, StoreFulfillmentView
 from commerce.fulfillment.sourcing import Options
 from commerce.infra.db import Row
+from commerce.infra.outbox import Periodic
 from commerce.kernel.ids import uuid7
 from commerce.orders import counter, flow, rejections
 from commerce.orders import service as ordering
@@ -1182,7 +1183,13 @@ class Acts:
 
     async def housekeeping(self) -> None:
         """Periodic work, whatever of it comes first."""
-        chosen = self.dice.choice([one for one in product.periodic() if one.name.startswith(("stock.", "supply."))])
+        chosen = self.dice.choice(
+            [
+                one
+                for one in product.periodic()
+                if isinstance(one, Periodic) and one.name.startswith(("stock.", "supply."))
+            ]
+        )
         self.s.say(chosen.name)
         await self.s.do(chosen.run)
         if self.dice.random() < 0.2:
