@@ -20,6 +20,7 @@ from commerce.customers.errors import (
     BadPhone,
     BadPreferences,
     EmptyTouch,
+    FreshCodeRequired,
     GuestCannotWin,
     IdentifierElsewhere,
     IdentifierTaken,
@@ -309,7 +310,7 @@ async def verify_my_contact(
     tags=["shop"],
     guards=[auth.himself],
     status_code=200,
-    responses=writes(UnknownCustomer, UnknownIdentifier, LastContact),
+    responses=writes(UnknownCustomer, UnknownIdentifier, LastContact, FreshCodeRequired),
 )
 async def remove_my_identifier(
     db: NamedDependency[Database],
