@@ -69,10 +69,12 @@ class UnknownAddress(NotFound):
 
 class SignInRequired(Unauthenticated):
     code = "sign-in-required"
-    title = "Credentials are missing"
+    title = "Credentials are missing or no longer good"
     title_ru = "Нужен вход"
-    detail = "Send `Authorization: Bearer` with a publishable key, a device key or an access token."
-    detail_ru = "Передайте `Authorization: Bearer` с публичным ключом, ключом устройства или токеном доступа."
+    detail = "Send `Authorization: Bearer` with a key or an access token that is good now: neither expired nor revoked."
+    detail_ru = (
+        "Передайте `Authorization: Bearer` с действующим ключом или токеном доступа: не истёкшим и не отозванным."
+    )
 
 
 class NotAllowed(Forbidden):
@@ -114,7 +116,7 @@ class BodyTooLarge(Problem):
 
 STATUS_CODES: dict[int, tuple[str, str, str]] = {
     400: ("bad-request", "Bad request", "Некорректный запрос"),
-    401: ("sign-in-required", "Credentials are missing", "Нужен вход"),
+    401: ("sign-in-required", "Credentials are missing or no longer good", "Нужен вход"),
     403: ("not-allowed", "Not allowed", "Недостаточно прав"),
     404: ("unknown-address", "No such address", "Нет такого адреса"),
     405: ("method-not-allowed", "Method not allowed", "Метод не поддерживается"),
@@ -439,6 +441,8 @@ REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
+NAMELESS = (b"server", b"commerce")
+"""Else the server below would say what software it is."""
 NO_STORE = (b"cache-control", b"no-store")
 SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schema")
 """Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
@@ -498,7 +502,7 @@ class Api(Litestar):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF, NAMELESS]
                 if not scope["path"].startswith(SHOWN_TO_ALL) and not any(
                     n.lower() == b"cache-control" for n, _ in headers
                 ):
