@@ -75,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests in a window from one address without a person or device: by a frontend's key, or without any."""
     limit_person: Annotated[int, msgspec.Meta(ge=1)] = 600
     """Of one shopper, anonymous or known."""
+    limit_anonymous: Annotated[int, msgspec.Meta(ge=1)] = 6000
+    """Of all shoppers of one address who have not signed in, so that tokens made in stock buy nothing."""
     limit_staff: Annotated[int, msgspec.Meta(ge=1)] = 3000
     """Of one member of staff, one till or kiosk."""
     limit_client: Annotated[int, msgspec.Meta(ge=1)] = 120_000

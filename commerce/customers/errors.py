@@ -117,6 +117,16 @@ class FreshCodeRequired(Forbidden):
     detail_ru = "Удаление контакта закрывает вход его владельцу: войдите по одноразовому коду и повторите в течение десяти минут."
 
 
+class FreshProofRequired(Forbidden):
+    code = "fresh-proof-required"
+    title = "Sign in again first"
+    title_ru = "Сначала войдите ещё раз"
+    detail = (
+        "A contact opens the account: its owner signs in by a code or his password, and adds it within ten minutes."
+    )
+    detail_ru = "Контакт открывает вход в аккаунт: войдите по коду или паролю и добавьте его в течение десяти минут."
+
+
 class OwnerOnly(Forbidden):
     code = "owner-only"
     title = "Only the customer himself may do this"

@@ -10,7 +10,7 @@ from msgspec import Struct, convert
 
 from commerce import auth
 from commerce.customers import identifiers
-from commerce.customers.errors import UnknownCustomer
+from commerce.customers.errors import FreshProofRequired, UnknownCustomer
 from commerce.customers.schemas import Contact, CustomerView, IdentifierView, Preferences, ProfileView
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -166,6 +166,15 @@ async def own_principals(tx: Tx, actor: Actor) -> list[UUID]:
 async def own_profile(tx: Tx, actor: Actor) -> ProfileView:
     """The caller's profile. Raises UnknownCustomer."""
     return profile_view(await profile_row(tx, actor.person))
+
+
+async def freshly_proven(tx: Tx, actor: Actor) -> ProfileView:
+    """The caller's profile, when he has just come in by a code or his password: what he adds now opens the account from then on, and a
+    stolen token must not. Raises UnknownCustomer, FreshProofRequired."""
+    profile = await own_profile(tx, actor)
+    if not await auth.proved_lately(tx, actor, by=("code", "password")):
+        raise FreshProofRequired
+    return profile
 
 
 async def holder(tx: Tx, *, kind: str, value: str, system: str = "") -> UUID | None:
