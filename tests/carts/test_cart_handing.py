@@ -232,3 +232,43 @@ async def test_a_visit_ends_by_itself_and_with_the_cart(shop: Shop) -> None:
     }
     assert (await anna.post("/v1/orders", body)).status_code == 201
     assert kind(await other.get(path)) == (404, "unknown-cart")
+
+
+async def test_what_came_from_one_phone_does_not_go_to_another_by_way_of_a_kiosk(shop: Shop) -> None:
+    store, item, other = await shop.store(), await shop.item(), await shop.item()
+    kiosk, till = await shop.device("kiosk", store.code), await shop.device("till", store.code)
+    anna, stranger = await shop.shopper("app", known=True), await shop.shopper("app")
+    said = {"contact": {"name": "Анна Иванова", "phone": "+79000000101"}, "note": "Код 1234", "gift": {"wrap": True}}
+    wish = {
+        "fulfillment": {"method": "deliver", "address": {"country": "RU", "city": "Казань", "street": "Баумана, 7"}}
+    }
+
+    async def hers() -> None:
+        await put(anna, item, 1)
+        await anna.put("/v1/carts/current/checkout", said)
+        await anna.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", wish)
+
+    await hers()
+    assert (await claim(kiosk, await asked(anna))).status_code == 200
+    taken = await claim(stranger, await asked(kiosk))
+    assert taken.status_code == 200
+    for secret in ("Иванова", "0101", "1234", "Баумана"):
+        assert secret not in taken.text + (await stranger.get("/v1/carts/current")).text
+    assert [line["sku"] for line in taken.json()["cart"]["lines"]] == [item.sku]
+    assert taken.json()["cart"]["checkout"]["gift"] == {"wrap": True}
+
+    # To her own phone it comes back whole.
+    await hers()
+    await claim(kiosk, await asked(anna))
+    back = (await claim(anna, await asked(kiosk))).json()["cart"]
+    assert (back["checkout"]["contact"]["phone"], back["checkout"]["note"]) == ("+79000000101", "Код 1234")
+    assert back["lines"][0]["fulfillment"]["address"]["city"] == "Казань"
+
+    # A basket that another is named on takes the goods alone.
+    await put(stranger, other, 1)
+    assert (await claim(till, await asked(stranger))).json()["cart"]["customer"]["named_by"] == "hand_off"
+    beside = (await claim(till, await asked(anna))).json()["cart"]
+    assert {line["sku"] for line in beside["lines"]} == {item.sku, other.sku}
+    assert (beside["checkout"]["contact"], beside["checkout"]["hidden"], beside["checkout"]["discreet"]) == (
+        None, [], False,
+    )  # fmt: skip
