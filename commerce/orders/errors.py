@@ -95,8 +95,8 @@ class CartChanged(Stale):
     code = "cart-changed"
     title = "The cart has changed"
     title_ru = "Корзина изменилась"
-    detail = "It is not the cart that you saw at version {seen}: it is at {version}, or another one. Show it again and let the customer confirm."
-    detail_ru = "Это не та корзина, что вы видели в версии {seen}: её версия теперь {version} или она другая. Покажите корзину снова и дождитесь подтверждения."
+    detail = "You saw version {seen}; this cart is at {version}, or is another one. Show it again and let the customer confirm."
+    detail_ru = "Вы видели версию {seen}, эта корзина в версии {version} или другая. Покажите её снова и дождитесь подтверждения."
     members_schema = {"seen": int, "version": int}
 
 

@@ -105,7 +105,7 @@ async def place(
     charged: Charged | None = None,
     announce: Announce | None = None,
 ) -> OrderView:
-    """Order what is in the open cart for collection in a store, paid there, off that store's shelf. `seen` is the cart's state, from If-Match.
+    """Order what is in the open cart for collection in a store, paid there, off that store's shelf. `seen` is the cart's, from If-Match.
 
     Cart locked, lines priced from the list at this moment, goods committed at once, all in this transaction, whatever the
     number of lines. The goods are the last step before the commit, when the order is written: a level that everybody wants is locked
