@@ -142,10 +142,16 @@ async def resume(
 async def drop(
     tx: Tx, actor: Actor, *, cart: str, currency: str, seen: Seen, announce: Announce | None = None
 ) -> CartView:
-    """Give an open cart up: it expires, with its checkout. Raises UnknownCart, CartClosed, NotYourCart, StaleCart."""
+    """Give an open cart up: it expires, with its checkout; of a device's basket the audit record keeps what was in it.
+
+    Raises UnknownCart, CartClosed, NotYourCart, StaleCart.
+    """
     locked = await _locked(tx, actor, cart, seen, currency)
     row = (await close_all(tx, [locked.head.id], state="expired", announce=announce))[0]
     outbox.record(tx, actor, CartExpired(aggregate_id=row.id, version=row.version, **whose(row)))
+    if row.device_id is not None:
+        after = {"state": "expired", "lines": {line.sku: line.quantity for line in locked.lines}}
+        outbox.audit(tx, actor, "cart.dropped", "cart", row.id, before={"state": "open"}, after=after)
     _, goods = await goods_in(tx, locked.lines)
     head = Head(id=row.id, version=row.version, state="expired", shopper_id=row.shopper_id)
     lines = [msgspec.structs.replace(line, wish=None, gift=None) for line in locked.lines]

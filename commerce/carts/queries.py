@@ -165,10 +165,10 @@ async def _own(tx: Tx, actor: Actor, ask: Reading, cart: UUID | None) -> Sequenc
     return rows
 
 
-async def read_unless(tx: Tx, actor: Actor, *, cart: str, currency: str, known: str | None) -> CartView | None:
-    """`read`; None when the cart is still of the ETag that is `known`, by a statement that reads nothing but the version."""
-    if known is not None and names(known, (await watched(tx, actor, cart=cart)).entity_tag):
-        return None
+async def read_unless(tx: Tx, actor: Actor, *, cart: str, currency: str, known: str | None) -> CartView | Watched:
+    """`read`; the version alone when the ETag of the cart is among those `known`, by a statement that reads nothing else."""
+    if known is not None and names(known, (present := await watched(tx, actor, cart=cart)).entity_tag):
+        return present
     return await read(tx, actor, cart=cart, currency=currency)
 
 

@@ -602,7 +602,14 @@ def changed(tx: Tx, actor: Actor, head: Head, variant_ids: list[UUID], announce:
     outbox.record(
         tx, actor, CartChanged(aggregate_id=head.id, version=head.version, variant_ids=variant_ids, **whose_is(head))
     )
+    note_guest(tx, actor, "cart.changed", head, variant_ids)
     tell(tx, head.owner, announce)
+
+
+def note_guest(tx: Tx, actor: Actor, action: str, head: Head, variant_ids: Sequence[UUID]) -> None:
+    """Keep what staff who have joined a customer's cart do there; what they do for him is recorded with its event."""
+    if actor.kind == "staff" and head.shopper_id is not None and actor.on_behalf_of is None:
+        outbox.audit(tx, actor, action, "cart", head.id, after={"version": head.version, "variants": list(variant_ids)})
 
 
 def tell(tx: Tx, owner: UUID, announce: Announce | None) -> None:

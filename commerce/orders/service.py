@@ -242,6 +242,11 @@ def _open(
             lines=ordered_lines(order),
         ),
     )  # fmt: skip
+    if actor.kind != "shopper" and actor.on_behalf_of is None:
+        outbox.audit(
+            tx, actor, "order.placed", "order", order.id,
+            after={"cart": order.cart_id, "customer": order.customer_id, "total": order.total, "location": location.code},
+        )  # fmt: skip
     return pickup
 
 
