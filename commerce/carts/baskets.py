@@ -48,13 +48,13 @@ LOCK_TWO = f"""
 SELECT c.id FROM carts.carts c WHERE c.id = CAST(:cart AS uuid) OR ({OWNED} AND c.parked_at IS NULL)
 ORDER BY c.id FOR NO KEY UPDATE
 """  # noqa: S608
-FORGET = """
+IMPERSONAL_LINE = "wish = CASE WHEN wish ->> 'method' <> 'deliver' THEN wish END, gift = nullif(gift - 'message', '{}')"
+FORGET = f"""
 WITH impersonal AS (
-    UPDATE carts.lines SET wish = CASE WHEN wish ->> 'method' <> 'deliver' THEN wish END, gift = nullif(gift - 'message', '{}')
-    WHERE cart_id = CAST(:cart AS uuid) AND (wish IS NOT NULL OR gift IS NOT NULL)
+    UPDATE carts.lines SET {IMPERSONAL_LINE} WHERE cart_id = CAST(:cart AS uuid) AND (wish IS NOT NULL OR gift IS NOT NULL)
 )
 UPDATE carts.carts SET checkout = CAST(:checkout AS jsonb), discreet = false WHERE id = CAST(:cart AS uuid)
-"""
+"""  # noqa: S608
 CHANGE = f"""
 UPDATE carts.carts c SET version = version + 1, changed_at = :at, parked_at = CAST(:parked_at AS timestamptz),
     label = CAST(:label AS text), customer_id = CAST(:customer AS uuid), named_by = CAST(:named_by AS text)
