@@ -21,6 +21,7 @@ from commerce.carts.schemas import (
     CartView,
     Checkout,
     Chosen,
+    Gift,
     Head,
     PutCheckout,
     PutWish,
@@ -182,6 +183,23 @@ def _tells(line: CartLine) -> bool:
 def tells(checkout: Checkout, lines: Sequence[CartLine]) -> bool:
     """The same of a whole cart."""
     return says_something(checkout) or any(_tells(line) for line in lines)
+
+
+def impersonal(checkout: Checkout) -> Checkout:
+    """The same without what it says of a person."""
+    gift = msgspec.structs.replace(checkout.gift, message=None) if checkout.gift is not None else None
+    return Checkout(fulfillment=_elsewhere(checkout.fulfillment), gift=gift if gift != Gift() else None)
+
+
+def impersonal_line(line: CartLine) -> CartLine:
+    """The same of a line."""
+    kept = impersonal(Checkout(fulfillment=line.wish, gift=line.gift))
+    return msgspec.structs.replace(line, wish=kept.fulfillment, gift=kept.gift)
+
+
+def _elsewhere(wish: Chosen | None) -> Chosen | None:
+    """Nothing of a delivery whose address is gone."""
+    return wish if wish is None or wish.method != "deliver" else None
 
 
 def joined(own: Checkout, incoming: Checkout) -> Checkout:

@@ -402,6 +402,11 @@ def seen_of(tag: RequiredIfMatch = None) -> Seen:
     return Seen(version, marks[0] if marks else None)
 
 
+def seen_if_said(tag: IfMatchHeader = None) -> Seen:
+    """The state in If-Match, where a change does without: any when absent. Raises StaleTag when it does not parse."""
+    return ANY if tag is None else seen_of(tag)
+
+
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
     """`ETag` of every answer whose view has a `version`, and the bytes of an answer that was encoded to be stored. A coroutine,
     because Litestar runs a plain hook in a thread."""
@@ -568,6 +573,7 @@ __all__ = [
     "once_of",
     "problems",
     "resolve_in_turn",
+    "seen_if_said",
     "seen_of",
     "writes",
 ]
