@@ -109,10 +109,10 @@ def asking(tx: Tx, ids: Sequence[UUID]) -> Question[dict[UUID, Variant] | None]:
             return None
         fresh = {}
         for n, values in enumerate(rows or ()):
-            variant = variant_of(values)
-            fresh[variant.id] = variant
-            if stamps is not None and tx.reads_only and not variant.components:
-                known.keep(stamps[16 * n : 16 * n + 16], variant)
+            one = variant_of(values)
+            fresh[one.id] = one
+            if stamps is not None and tx.reads_only and not one.components:
+                known.keep(stamps[16 * n : 16 * n + 16], one)
         return {id_: fresh[id_] if id_ in fresh else before[id_][1] for id_ in ids}
 
     return Question(ASKED, 3, {"variant_ids": list(ids), "stamps": known.stamps(before, ids)}, read)
