@@ -73,8 +73,8 @@ async def sessions_of(tx: Tx, actor: Actor, *, principals: Sequence[UUID]) -> Pa
 
 
 CURRENT = """
-SELECT s.id, s.channel, s.location, s.device_name, s.created_at, s.refreshed_at, s.expires_at, true AS current, s.idle_seconds,
-    s.ends_at, d.code AS device
+SELECT s.id, s.channel, s.location, s.device_name, s.created_at, s.refreshed_at, s.last_seen_at, s.expires_at, true AS current,
+    s.idle_seconds, s.ends_at, d.code AS device
 FROM auth.sessions s LEFT JOIN auth.devices d ON d.id = s.device_id
 WHERE s.id = CAST(:session AS uuid) AND s.revoked_at IS NULL AND s.expires_at > :at
 """

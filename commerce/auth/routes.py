@@ -460,7 +460,7 @@ async def restore_staff(
 
 @post(
     "/v1/auth/pairings", operation_id="start_pairing", tags=["auth"], guards=[guards.client], status_code=201,
-    cache_control=SECRET, responses=problems(),
+    opt=SENSITIVE, cache_control=SECRET, responses=problems(),
 )  # fmt: skip
 async def start_pairing(
     db: NamedDependency[Database],
@@ -474,7 +474,7 @@ async def start_pairing(
 
 @post(
     "/v1/auth/pairings/{pairing_id:uuid}/claim", operation_id="claim_pairing", tags=["auth"], guards=[guards.client],
-    status_code=200, cache_control=SECRET,
+    status_code=200, opt=SENSITIVE, cache_control=SECRET,
     responses=problems(UnknownPairing, PairingPending, PairingDenied, PairingExpired),
 )  # fmt: skip
 async def claim_pairing(
@@ -556,7 +556,7 @@ async def read_session(db: NamedDependency[Database], actor: NamedDependency[Act
 
 @post(
     "/v1/auth/passes", operation_id="create_pass", tags=["auth"], guards=[guards.himself], status_code=201,
-    cache_control=SECRET, responses=problems(),
+    opt=SENSITIVE, cache_control=SECRET, responses=problems(),
 )  # fmt: skip
 async def create_pass(
     db: NamedDependency[Database], settings: NamedDependency[Settings], actor: NamedDependency[Actor]
@@ -567,7 +567,7 @@ async def create_pass(
 
 @post(
     "/v1/auth/passes/claim", operation_id="claim_pass", tags=["auth"], guards=[guards.device], status_code=201,
-    cache_control=SECRET, responses=problems(WrongPass, TooManyAttempts),
+    opt=SENSITIVE, cache_control=SECRET, responses=problems(WrongPass, TooManyAttempts),
 )  # fmt: skip
 async def claim_pass(
     db: NamedDependency[Database],
@@ -581,7 +581,7 @@ async def claim_pass(
 
 @post(
     "/v1/auth/staff/device-sign-in", operation_id="sign_in_on_device", tags=["auth"], guards=[guards.device],
-    status_code=201, cache_control=SECRET,
+    status_code=201, opt=SENSITIVE, cache_control=SECRET,
     responses=problems(BadgeOrPin, WrongPin, WrongBadge, TooManyAttempts, NotAtThisStore),
 )  # fmt: skip
 async def sign_in_on_device(
@@ -729,7 +729,7 @@ async def revoke_invitation(
 
 @post(
     "/v1/auth/staff/invitations/accept", operation_id="accept_invitation", tags=["auth"], guards=[guards.client],
-    status_code=201, cache_control=SECRET, responses=problems(UnknownInvitation, CodeTaken, NotAtThisStore),
+    status_code=201, opt=SENSITIVE, cache_control=SECRET, responses=problems(UnknownInvitation, CodeTaken, NotAtThisStore),
 )  # fmt: skip
 async def accept_invitation(
     db: NamedDependency[Database],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -144,15 +146,14 @@ async def name_customer(
 
     Raises CartChoice, CustomerNotFound, NamingNotAllowed, NotABasket, UnknownCart, CartClosed, StaleCart.
     """
-    customer, by = await _found(tx, actor, command, secret_key)
-    return await _named(tx, actor, cart, customer, by, currency, seen, announce)
+    return await _named(tx, actor, cart, partial(_found, tx, actor, command, secret_key), currency, seen, announce)
 
 
 async def unname_customer(
     tx: Tx, actor: Actor, *, cart: str, currency: str, seen: Seen, announce: Announce | None = None
 ) -> CartView:
     """Take the name off a basket. Raises NotABasket, UnknownCart, CartClosed, StaleCart."""
-    return await _named(tx, actor, cart, None, None, currency, seen, announce)
+    return await _named(tx, actor, cart, None, currency, seen, announce)
 
 
 async def _found(tx: Tx, actor: Actor, command: NameCustomer, secret_key: str) -> tuple[UUID, NamedBy]:
@@ -180,13 +181,15 @@ async def _found(tx: Tx, actor: Actor, command: NameCustomer, secret_key: str) -
 
 
 async def _named(
-    tx: Tx, actor: Actor, cart: str, customer: UUID | None, by: NamedBy | None, currency: str, seen: Seen,
+    tx: Tx, actor: Actor, cart: str, find: Callable[[], Awaitable[tuple[UUID, NamedBy]]] | None, currency: str, seen: Seen,
     announce: Announce | None,
 ) -> CartView:  # fmt: skip
+    """The basket is looked at first: who has none learns nothing of cards and customers."""
     locked = await _locked(tx, actor, cart, seen, currency)
     head = locked.head
     if head.more.device_id is None:
         raise NotABasket
+    customer, by = await find() if find is not None else (None, None)
     row = await _change(tx, head, customer=customer, named_by=by)
     named = CartNamed(aggregate_id=head.id, version=row.version, device_id=head.more.device_id, customer_id=customer)
     outbox.record(tx, actor, named)

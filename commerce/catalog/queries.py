@@ -95,7 +95,7 @@ async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     """Variants by id; unknown ids are absent. One statement."""
     names = list(dict.fromkeys(ids))
     known = remembered.of(tx)
-    return {variant.id: variant for variant in await _stamped(tx, VARIANTS, known, names, names)}
+    return {v.id: v for v in await _stamped(tx, VARIANTS, known, names, names)}
 
 
 def asking(tx: Tx, ids: Sequence[UUID]) -> Question[dict[UUID, Variant] | None]:

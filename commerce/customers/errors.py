@@ -107,6 +107,16 @@ class ProofRequired(Forbidden):
     detail_ru = "Передайте `current_password` или войдите по одноразовому коду и повторите в течение десяти минут."
 
 
+class FreshCodeRequired(Forbidden):
+    code = "fresh-code-required"
+    title = "Prove by a code that it is you"
+    title_ru = "Подтвердите кодом, что это вы"
+    detail = (
+        "Whoever takes a contact away shuts its owner out: sign in by a one-time code and do it within ten minutes."
+    )
+    detail_ru = "Удаление контакта закрывает вход его владельцу: войдите по одноразовому коду и повторите в течение десяти минут."
+
+
 class OwnerOnly(Forbidden):
     code = "owner-only"
     title = "Only the customer himself may do this"

@@ -14,6 +14,7 @@ from commerce import auth
 from commerce.customers import identifiers, merging
 from commerce.customers.errors import (
     AlreadySignedUp,
+    FreshCodeRequired,
     IdentifierElsewhere,
     IdentifierTaken,
     LastContact,
@@ -266,21 +267,26 @@ WHERE profile_id = ANY(CAST(:family AS uuid[])) AND kind IN ('email', 'phone') A
 
 
 async def remove_own(tx: Tx, actor: Actor, *, identifier: UUID) -> ProfileView:
-    """Take an identifier of the caller's away, in all his profiles; not the last verified contact, by which he comes in.
+    """Take an identifier of the caller's away, in all his profiles; not the last verified contact, by which he comes in. A verified
+    contact goes only in a session that began by a code less than ten minutes ago: a stolen one must not shut its owner out.
 
-    Raises UnknownCustomer, UnknownIdentifier, LastContact.
+    Raises UnknownCustomer, UnknownIdentifier, LastContact, FreshCodeRequired.
     """
-    return profile_view(await _remove(tx, actor, customer=actor.person, identifier=identifier))
+    row, contact = await _remove(tx, actor, customer=actor.person, identifier=identifier)
+    if contact and not await auth.proved_lately(tx, actor):
+        raise FreshCodeRequired
+    return profile_view(row)
 
 
 async def remove_by_staff(tx: Tx, actor: Actor, *, customer: UUID, identifier: UUID) -> CustomerView:
     """The same by staff, recorded."""
-    row = await _remove(tx, actor, customer=customer, identifier=identifier)
+    row, _ = await _remove(tx, actor, customer=customer, identifier=identifier)
     outbox.audit(tx, actor, "customer.identifier_removed", "customer", row.id, before={"identifier": identifier})
     return customer_view(row)
 
 
-async def _remove(tx: Tx, actor: Actor, *, customer: UUID, identifier: UUID) -> Any:
+async def _remove(tx: Tx, actor: Actor, *, customer: UUID, identifier: UUID) -> tuple[Any, bool]:
+    """The profile afterwards, and whether a verified contact went."""
     winner = await _locked(tx, customer)
     family = await ids_of(tx, winner)
     gone = await tx.rows(REMOVE, id=identifier, family=family)
@@ -290,4 +296,4 @@ async def _remove(tx: Tx, actor: Actor, *, customer: UUID, identifier: UUID) -> 
     if contact and not await tx.scalar(CONTACTS_LEFT, family=family):
         raise LastContact
     await _changed(tx, actor, winner, gone[0].kind)
-    return await profile_row(tx, winner)
+    return await profile_row(tx, winner), contact

@@ -20,6 +20,7 @@ from commerce.customers.errors import (
     BadPhone,
     BadPreferences,
     EmptyTouch,
+    FreshCodeRequired,
     GuestCannotWin,
     IdentifierElsewhere,
     IdentifierTaken,
@@ -309,7 +310,7 @@ async def verify_my_contact(
     tags=["shop"],
     guards=[auth.himself],
     status_code=200,
-    responses=writes(UnknownCustomer, UnknownIdentifier, LastContact),
+    responses=writes(UnknownCustomer, UnknownIdentifier, LastContact, FreshCodeRequired),
 )
 async def remove_my_identifier(
     db: NamedDependency[Database],
@@ -342,7 +343,7 @@ async def add_customer_identifier(
 
 @post(
     "/v1/customers/{customer:uuid}/acting", operation_id="act_for_customer", tags=["store"],
-    guards=[auth.staff("customers.act")], status_code=201, cache_control=SECRET,
+    guards=[auth.staff("customers.act")], status_code=201, opt=SENSITIVE, cache_control=SECRET,
     responses=problems(UnknownCustomer, auth.UnknownSession),
 )  # fmt: skip
 async def act_for_customer(

@@ -25,7 +25,6 @@ from commerce.lists.events import (
     ListClaimed,
     ListCreated,
     ListDeleted,
-    ListEvent,
     ListMerged,
     ListRenamed,
     ListShared,
@@ -149,7 +148,7 @@ async def rename(tx: Tx, actor: Actor, *, name: str, command: RenameList, curren
         return await view(tx, held.head, held.lines, currency=currency)
     await tx.execute(RENAME, list=held.head.id, name=command.name, at=tx.at)
     head = _next(tx, held.head, name=command.name)
-    _tell(tx, actor, "list.renamed", head, ListRenamed(**_of(head)))
+    outbox.record(tx, actor, ListRenamed(**_of(head)))
     return await view(tx, head, held.lines, currency=currency)
 
 
@@ -165,7 +164,7 @@ async def delete(tx: Tx, actor: Actor, *, name: str, currency: str, seen: Seen =
     await tx.execute(DELETE_LIST, list=row.id, at=tx.at)
     await tx.execute(COUNT_DOWN, owner=row.shopper_id)
     head = _next(tx, held.head)
-    _tell(tx, actor, "list.deleted", head, ListDeleted(**_of(head)))
+    outbox.record(tx, actor, ListDeleted(**_of(head)))
 
 
 async def put_line(
@@ -220,7 +219,7 @@ async def share(tx: Tx, actor: Actor, *, name: str, command: ShareList, secret_k
     if head.shared_at is None or head.show_name != command.show_name:
         at = await tx.scalar(SHARE, list=head.id, show_name=command.show_name, at=tx.at)
         head = _next(tx, head, shared_at=at, show_name=command.show_name)
-        _tell(tx, actor, "list.shared", head, ListShared(**_of(head)), show_name=command.show_name)
+        outbox.record(tx, actor, ListShared(**_of(head)))
     assert head.shared_at is not None  # noqa: S101
     return Shared(
         token=token_of(secret_key, head.id, head.share_no), show_name=head.show_name, shared_at=head.shared_at,
@@ -235,7 +234,7 @@ async def unshare(tx: Tx, actor: Actor, *, name: str, currency: str) -> ListView
     if head.shared_at is not None:
         await tx.execute(UNSHARE, list=head.id, at=tx.at)
         head = _next(tx, head, shared_at=None, show_name=False, share_no=head.share_no + 1)
-        _tell(tx, actor, "list.unshared", head, ListUnshared(**_of(head)))
+        outbox.record(tx, actor, ListUnshared(**_of(head)))
     return await view(tx, head, held.lines, currency=currency)
 
 
@@ -376,7 +375,7 @@ def change(tx: Tx, actor: Actor, held: Held, *, put: Iterable[Line] = (), remove
     if remove:
         tx.defer(REMOVE_LINES, list=held.head.id, variants=[line.variant_id for line in remove])
     head = _next(tx, held.head)
-    _tell(tx, actor, "list.changed", head, ListChanged(**_of(head), variant_ids=variant_ids))
+    outbox.record(tx, actor, ListChanged(**_of(head), variant_ids=variant_ids))
     return head
 
 
@@ -385,7 +384,7 @@ def begin(tx: Tx, actor: Actor, made: Head, *, variant_ids: list[UUID]) -> Head:
     head = msgspec.structs.replace(made, version=1)
     tx.queue(tables.lists, **msgspec.structs.asdict(head), state="open", merged_into=None)
     event = ListCreated(**_of(head), kind=head.kind, variant_ids=variant_ids)
-    _tell(tx, actor, "list.created", head, event)
+    outbox.record(tx, actor, event)
     return head
 
 
@@ -409,17 +408,10 @@ def _of(head: Head) -> dict[str, Any]:
     return {"aggregate_id": head.id, "version": head.version, "shopper_id": head.shopper_id}
 
 
-def _tell(tx: Tx, actor: Actor, action: str, head: Head, event: ListEvent, **after: Any) -> None:
-    """Publish a change; what staff do for a customer is on record, too."""
-    outbox.record(tx, actor, event)
-    if actor.kind != "shopper":
-        outbox.audit(tx, actor, action, "list", head.id, after={"version": head.version, **after})
-
-
 async def _claim(tx: Tx, actor: Actor, head: Head, owner: UUID) -> MergedList:
     await tx.execute(CLAIM, list=head.id, owner=owner, at=tx.at)
     after = _next(tx, head, shopper_id=owner)
-    _tell(tx, actor, "list.claimed", after, ListClaimed(**_of(after), claimed_from=head.shopper_id))
+    outbox.record(tx, actor, ListClaimed(**_of(after), claimed_from=head.shopper_id))
     return MergedList(kind=head.kind, name=head.name, outcome="claimed", id=head.id, lines_left_out=0)
 
 
@@ -453,5 +445,5 @@ async def _merge_into(tx: Tx, actor: Actor, source: Head, lines: Sequence[Line],
     await tx.execute(CLOSE_MERGED, list=source.id, target=target.head.id, at=tx.at)
     closed = _next(tx, source)
     event = ListMerged(**_of(closed), merged_into=target.head.id)
-    _tell(tx, actor, "list.merged", closed, event)
+    outbox.record(tx, actor, event)
     return MergedList(kind=source.kind, name=source.name, outcome="merged", id=target.head.id, lines_left_out=0)

@@ -375,7 +375,9 @@ async def tallies(tx: Tx) -> dict[str, int]:
             (SELECT jsonb_object_agg(state, n) FROM (SELECT state, sum(quantity) AS n FROM counts.tasks GROUP BY state) t) AS tasks,
             (SELECT count(*) FROM orders.choices) AS choices, (SELECT count(*) FROM counts.task_sources) AS sources,
             (SELECT count(*) FROM orders.orders) AS orders, (SELECT count(*) FROM fulfillment.plans) AS plans,
-            (SELECT count(*) FROM stock.safety_changes) AS safety_changes, (SELECT count(*) FROM infra.audit_records) AS records
+            (SELECT count(*) FROM stock.safety_changes) AS safety_changes, (SELECT count(*) FROM infra.audit_records) AS records,
+            (SELECT count(*) FROM people.order_touches) AS touches, (SELECT count(*) FROM customers.profiles WHERE guest) AS guests,
+            (SELECT count(*) FROM infra.idempotency_keys) AS answers
         """
     )
     found: dict[str, int] = {}

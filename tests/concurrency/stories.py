@@ -16,8 +16,9 @@ from commerce.stock import safety
 from tests.counts.test_counts import sell
 from tests.orders.story import place, step
 from tests.orders.test_plan import later, linked, transfer_of
+from tests.orders.test_sales import sale
 from tests.stock.test_safety import categories, put, put_into
-from tests.support import Item, Shop, Store
+from tests.support import Client, Item, Shop, Store
 
 Heard = Callable[[], Awaitable[None]]
 """Everything published so far is heard by everybody."""
@@ -154,6 +155,43 @@ async def category_moved(shop: Shop, heard: Heard) -> None:
     await shop.db.write(catalog.upsert_categories, shop.system, categories=[moved])
 
 
+async def _came_by(shop: Shop, shopper: Client) -> None:
+    answer = await shopper.post("/v1/touches", {"source": "poster", "store_qr": "window"})
+    assert answer.status_code == 201, answer.text
+
+
+async def stranger_ordered(shop: Shop, heard: Heard) -> None:
+    """Somebody without an account orders, whom a poster had brought."""
+    store, item, stranger = await shop.store(), await shop.item(price=100), await shop.shopper()
+    await shop.stock(store, item, 2)
+    await _came_by(shop, stranger)
+    await heard()
+    await place(stranger, store, (item, 1))
+
+
+async def customer_bought(shop: Shop, heard: Heard) -> None:
+    """A till sells to a customer who has said who he is, and whom a poster had brought."""
+    store, item, customer = await shop.store(), await shop.item(price=100), await shop.signed_up()
+    await shop.stock(store, item, 2)
+    await _came_by(shop, customer)
+    till = await shop.device("till", store.code)
+    await heard()
+    body = sale((item, 1, 100), customer=str(customer.actor.subject))
+    answer = await till.post(f"/v1/stores/{store.code}/sales", body)
+    assert answer.status_code == 201, answer.text
+
+
+async def customer_forgotten(shop: Shop, heard: Heard) -> None:
+    """Somebody is erased whom staff were told of a moment ago."""
+    customer, operator = await shop.signed_up(), await shop.staff("call_center", channel="call_center")
+    path, admin = f"/v1/customers/{customer.actor.subject}", await shop.staff("admin", channel="back_office")
+    told = await operator.patch(path, {"name": "Анна"}, headers={"If-Match": "*"})
+    assert told.status_code == 200, told.text
+    await heard()
+    erased = await admin.post(f"{path}/erase", {"reason": "Asked"})
+    assert erased.status_code == 200, erased.text
+
+
 STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "fulfillment.at_risk": promise_broken,
     "fulfillment.goods_missing": will_not_come,
@@ -167,6 +205,10 @@ STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "counts.short_transfer": lost_on_the_way,
     "orders.goods_do_not_come": left_behind,
     "orders.goods_do_not_come (lost)": lost_on_the_way,
+    "people.guests": stranger_ordered,
+    "people.order_touches": stranger_ordered,
+    "people.sale_touches": customer_bought,
+    "people.answers": customer_forgotten,
     "stock.safety_of_product": product_moved,
     "stock.safety_of_category": category_moved,
 }

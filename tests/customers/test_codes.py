@@ -248,7 +248,7 @@ async def test_at_a_kiosk_he_is_signed_in_there_alone(shop: Shop) -> None:
     me = await shop.signed_up(kiosk, phone=fresh_phone())
     assert (me.actor.channel, me.actor.device, me.actor.location) == ("kiosk", kiosk.actor.subject, store.code)
     kept = await row_of(shop, sessions, id=me.actor.session)
-    assert kept.expires_at - kept.created_at == timedelta(minutes=30)
+    assert kept.expires_at - kept.created_at == timedelta(seconds=shop.settings.kiosk_idle_seconds)
 
 
 async def test_old_codes_are_swept_and_what_is_known_of_a_person_is_told_and_erased(shop: Shop) -> None:

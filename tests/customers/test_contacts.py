@@ -366,3 +366,21 @@ async def test_staff_sign_out_everywhere_is_recorded(shop: Shop) -> None:
     assert (await staff.post("/v1/auth/sign-out-everywhere", {})).status_code == 204
     record = await row_of(shop, audit_records, action="staff.signed_out_everywhere", target_id=str(staff.actor.subject))
     assert record.subject == staff.actor.subject
+
+
+async def test_a_verified_contact_goes_only_after_a_fresh_code(shop: Shop, audited: None) -> None:
+    """A stolen session cannot shut its owner out."""
+    me = await shop.signed_up(email=fresh_email())
+    asked = await me.post("/v1/me/identifiers", {"phone": fresh_phone()})
+    challenge = asked.json()["challenge_id"]
+    verified = await me.post(
+        "/v1/me/identifiers/verify", {"challenge_id": challenge, "code": await shop.code_of(challenge)}
+    )
+    assert verified.status_code == 200, verified.text
+    email = next(one["id"] for one in verified.json()["identifiers"] if one["kind"] == "email")
+    clock.travel(timedelta(minutes=11))
+    old = shop._issue(me.actor)
+    assert refusal(await old.delete(f"/v1/me/identifiers/{email}")) == (403, "fresh-code-required")
+    assert email in [one["id"] for one in (await old.get("/v1/me/identifiers")).json()["items"]]
+    clock.back_to_present()
+    assert (await me.delete(f"/v1/me/identifiers/{email}")).status_code == 200

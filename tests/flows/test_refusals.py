@@ -23,9 +23,15 @@ pytestmark = pytest.mark.usefixtures("audited")
 
 @cache
 def snapshot() -> str:
-    """One statement over every table; the application has loaded them all by now."""
+    """One statement over every table; the application has loaded them all by now. When somebody was last seen is noted beside the
+    requests, whatever becomes of them."""
+    seen = {"last_seen_at", "last_used_at"}
+    said = {
+        name: "to_jsonb(t) - 'last_seen_at' - 'last_used_at'" if seen & set(table.columns.keys()) else "t"
+        for name, table in metadata.tables.items()
+    }
     return " UNION ALL ".join(
-        f"SELECT '{name}' AS name, count(*) AS rows, sum(hashtextextended(t::text, 0)) AS hash FROM {name} t"
+        f"SELECT '{name}' AS name, count(*) AS rows, sum(hashtextextended(({said[name]})::text, 0)) AS hash FROM {name} t"
         for name in sorted(metadata.tables)
     )
 

@@ -97,7 +97,7 @@ def test_every_unsafe_operation_takes_an_idempotency_key(app: Litestar) -> None:
 def test_what_hands_out_tokens_or_sends_codes_is_limited_strictly(app: Litestar) -> None:
     """By address and by client, beside the exact limits of the database."""
     marked = {handler.operation_id for handler in operations(app) if handler.opt.get("limit") == SENSITIVE["limit"]}
-    wanted = WITHOUT_IDEMPOTENCY_KEY - {"dry_run_sourcing", "hand_off_cart", "share_list"}
+    wanted = WITHOUT_IDEMPOTENCY_KEY - {"dry_run_sourcing", "hand_off_cart", "receive_message", "share_list"}
     assert {handler.operation_id for handler in operations(app)} & wanted == marked
 
 
