@@ -186,11 +186,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "referrer": "https://yandex.ru/search",
         "landing_path": "/catalog/coats",
     },
-    "erase_customer": {"reason": "Written request of 2026-11-20"},
+    "erase_customer": {"reason": "customer_asked"},
     "move_customer_records": {
         "to": "0196f3a2-7c51-7cc3-98f1-2f1a5e0b7d10",
         "orders": ["4821-3059-1768"],
-        "reason": "Ordered while the profiles were merged",
+        "reason": "merged_in_error",
     },
     "set_retention": {"days": 365},
     "sign_in_on_device": {"login": "olga.msk", "pin": "4071"},
