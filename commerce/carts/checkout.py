@@ -30,7 +30,7 @@ from commerce.carts.schemas import (
 from commerce.carts.service import (
     Announce,
     goods_in,
-    note_guest,
+    note_staff,
     place,
     queue_lines,
     refuse_stale,
@@ -215,5 +215,5 @@ def _tell_changed(tx: Tx, actor: Actor, head: Head, variants: list[UUID], announ
         tx, actor,
         CartCheckoutChanged(aggregate_id=head.id, version=head.version, variant_ids=variants, **whose_is(head)),
     )  # fmt: skip
-    note_guest(tx, actor, "cart.checkout_changed", head, variants)
+    note_staff(tx, actor, CartCheckoutChanged.type, head, variants)
     tell(tx, head.owner, announce)

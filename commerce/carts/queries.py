@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from commerce import catalog, customers
+from commerce import customers
 from commerce.carts.errors import NoCartHere, UnknownCart
-from commerce.carts.pricing import goods_of
+from commerce.carts.pricing import goods_by_id
 from commerce.carts.schemas import (
     NO_MORE,
     CartLine,
@@ -57,6 +57,7 @@ def mine(actor: Actor) -> Mine:
 
 LINE = """l.variant_id, l.sku, l.quantity, l.unit_price_seen, l.added_at, l.added_channel, l.added_device,
        l.changed_at AS line_changed_at, l.added_by, l.wish, l.gift"""
+"""What stands first in a row that has a line."""
 LIVE_GUESTS = "carts.guests g WHERE g.cart_id = c.id AND g.ended_at IS NULL AND g.until_at > CAST(:at AS timestamptz)"
 MORE = f"""
 CASE WHEN c.device_id IS NULL AND c.checkout IS NULL AND c.parked_at IS NULL AND NOT EXISTS (SELECT FROM {LIVE_GUESTS})
@@ -85,7 +86,7 @@ def _with_lines(which: str) -> str:
 WITH cart AS MATERIALIZED (
     SELECT c.id, c.version, c.state, c.shopper_id, {MORE} FROM carts.carts c WHERE {which} {LAST}
 )
-SELECT cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, {LINE}
+SELECT {LINE}, cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more
 FROM cart LEFT JOIN carts.lines l ON l.cart_id = cart.id ORDER BY l.added_at, l.sku
 """  # noqa: S608
 
@@ -122,20 +123,13 @@ def id_of(cart: str) -> UUID | None:
 
 
 def line_of(row: Row) -> CartLine:
-    """A line from a row of LINE."""
+    """A line from a row that begins with LINE. By place, as a cart may have hundreds of them."""
+    variant_id, sku, quantity, seen, added_at, channel, device, changed_at, by, wish, gift = row[:11]
     return CartLine(
-        variant_id=row.variant_id,
-        sku=row.sku,
-        quantity=row.quantity,
-        unit_price_seen=row.unit_price_seen,
-        added_at=row.added_at,
-        added_channel=row.added_channel,
-        added_device=row.added_device,
-        changed_at=row.line_changed_at,
-        added_by=row.added_by,
-        wish=msgspec.convert(row.wish, Chosen) if row.wish else None,
-        gift=msgspec.convert(row.gift, Gift) if row.gift else None,
-    )
+        variant_id=variant_id, sku=sku, quantity=quantity, unit_price_seen=seen, added_at=added_at, added_channel=channel,
+        added_device=device, changed_at=changed_at, added_by=by,
+        wish=msgspec.convert(wish, Chosen) if wish else None, gift=msgspec.convert(gift, Gift) if gift else None,
+    )  # fmt: skip
 
 
 def more_of(value: object) -> More:
@@ -179,8 +173,8 @@ async def read(tx: Tx, actor: Actor, *, cart: str, currency: str) -> CartView:
         return empty_view(currency, at_device=mine(actor).person is None)
     head = head_of(rows[0])
     lines = [line_of(row) for row in rows if row.variant_id is not None]
-    variants = await catalog.variants(tx, [line.variant_id for line in lines]) if lines else {}
-    return await shown(tx, actor, head, lines, await goods_of(tx, variants.values()), currency=currency)
+    goods = await goods_by_id(tx, [line.variant_id for line in lines])
+    return await shown(tx, actor, head, lines, goods, currency=currency)
 
 
 async def watched(tx: Tx, actor: Actor, *, cart: str) -> Watched:

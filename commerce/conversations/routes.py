@@ -78,10 +78,10 @@ from commerce.conversations.schemas import (
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
-from commerce.infra.parameters import Instant, moment
+from commerce.infra.parameters import Instant, id_of, moment
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
-from commerce.kernel.text import Code, Sku
+from commerce.kernel.text import Code, IdText, Sku
 from commerce.settings import Settings
 
 SECRET = CacheControlHeader(no_store=True)
@@ -100,7 +100,7 @@ Assignee = Annotated[
     Login | None, QueryParameter(name="assignee", required=False, description="Login of a member of staff, or `me`")
 ]
 OfCustomer = Annotated[
-    Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None,
+    IdText | None,
     QueryParameter(name="customer", required=False, description="Id of a customer: his, and of all merged into him"),
 ]
 Overdue = Annotated[
@@ -231,7 +231,7 @@ async def list_conversations(
     """The queue: whose first answer is due first comes first. Staff of a store see what concerns it or its team, and what is theirs."""
     return await db.read(
         queries.listing, actor, team=team, location=location, states=states, assignee=assignee,
-        customer=UUID(customer) if customer else None,
+        customer=id_of(customer),
         overdue=overdue, limit=limit, cursor=cursor,
     )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from litestar import get
 from litestar.di import NamedDependency
@@ -14,9 +13,9 @@ from commerce.events import queries
 from commerce.events.schemas import Action, After, AuditRecord, EventTypes, Feed, Target, TargetId
 from commerce.infra.db import Database
 from commerce.infra.http import problems
-from commerce.infra.parameters import Instant, moment
+from commerce.infra.parameters import Instant, id_of, moment
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
-from commerce.kernel.text import Code
+from commerce.kernel.text import Code, IdText
 
 Since = Annotated[Instant | None, QueryParameter(name="from", required=False, description="From this instant on")]
 Until = Annotated[Instant | None, QueryParameter(name="until", required=False, description="Before this instant")]
@@ -50,9 +49,9 @@ async def list_audit_records(
     db: NamedDependency[Database],
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
-    subject: FromQuery[UUID | None] = None,
-    on_behalf_of: FromQuery[UUID | None] = None,
-    device: FromQuery[UUID | None] = None,
+    subject: FromQuery[IdText | None] = None,
+    on_behalf_of: FromQuery[IdText | None] = None,
+    device: FromQuery[IdText | None] = None,
     location: FromQuery[Code | None] = None,
     action: FromQuery[Action | None] = None,
     target: FromQuery[Target | None] = None,
@@ -62,7 +61,7 @@ async def list_audit_records(
 ) -> Page[AuditRecord]:
     """What staff, devices, servers and the application did, the newest first: who, for whom, where, through what, to what."""
     return await db.read(
-        queries.audit_records, limit=limit, cursor=cursor, subject=subject, on_behalf_of=on_behalf_of, device=device,
+        queries.audit_records, limit=limit, cursor=cursor, subject=id_of(subject), on_behalf_of=id_of(on_behalf_of), device=id_of(device),
         location=location, action=action, target=target, target_id=target_id, since=moment("from", since), until=moment("until", until),
     )  # fmt: skip
 
@@ -79,8 +78,8 @@ async def list_store_audit_records(
     code: FromPath[Code],
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
-    subject: FromQuery[UUID | None] = None,
-    device: FromQuery[UUID | None] = None,
+    subject: FromQuery[IdText | None] = None,
+    device: FromQuery[IdText | None] = None,
     action: FromQuery[Action | None] = None,
     target: FromQuery[Target | None] = None,
     target_id: FromQuery[TargetId | None] = None,
@@ -89,7 +88,7 @@ async def list_store_audit_records(
 ) -> Page[AuditRecord]:
     """What was done in this store, the newest first: on its devices, or through its part of the API."""
     return await db.read(
-        queries.audit_records, limit=limit, cursor=cursor, location=code, subject=subject, device=device, action=action,
+        queries.audit_records, limit=limit, cursor=cursor, location=code, subject=id_of(subject), device=id_of(device), action=action,
         target=target, target_id=target_id, since=moment("from", since), until=moment("until", until),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from litestar.params import ParameterKwarg
@@ -62,6 +63,11 @@ def moment(name: str, given: str | None) -> datetime | None:
         return in_utc(msgspec.convert(given, _MOMENT))
     except ValueError as error:
         raise BadInput(errors=[Invalid(pointer=name, detail=str(error))]) from error
+
+
+def id_of(given: str | None) -> UUID | None:
+    """The id that a parameter of the type IdText names."""
+    return None if given is None else UUID(given)
 
 
 def read_bounds() -> None:

@@ -23,3 +23,7 @@ LocalisedText = dict[Language, LongText]
 Quantity = Annotated[
     int, Meta(ge=1, le=1_000_000, description="Steps of the variant's quantity unit; each when it has none")
 ]
+IdText = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="Id of a thing, as it was answered")
+]
+"""An id in the query of a request: the framework takes `null` for an absent UUID."""

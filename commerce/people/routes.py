@@ -128,7 +128,7 @@ async def read_order_touches(
 
 
 @get(
-    "/v1/me/export", operation_id="export_me", tags=["shop"], guards=[auth.known_shopper], cache_control=SECRET,
+    "/v1/me/export", operation_id="export_me", tags=["shop"], guards=[auth.himself], cache_control=SECRET,
     responses=problems(customers.UnknownCustomer),
 )  # fmt: skip
 async def export_me(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> PersonExport:

@@ -11,6 +11,8 @@ import pytest
 
 from commerce.carts import handing
 from commerce.infra.db import Tx
+from commerce.infra.tables import audit_records
+from tests.auth.support import row_of
 from tests.carts.test_cart_baskets import at_device, current, events_of, put
 from tests.orders.story import rub
 from tests.support import Client, Shop, clock
@@ -199,6 +201,8 @@ async def test_an_associate_joins_and_adds(shop: Shop) -> None:
     assert shown == added.json()
     by = {line["sku"]: line["added_by"] for line in shown["lines"]}
     assert by == {hers.sku: None, size.sku: str(associate.actor.subject)}
+    record = await row_of(shop, audit_records, action="cart.changed", target_id=cart["id"])
+    assert (record.subject, record.location, record.after["version"]) == (associate.actor.subject, store.code, 4)
     assert (await current(associate))["id"] is None
     path = f"/v1/carts/{cart['id']}"
     await associate.put(f"{path}/checkout", {"note": "Small bag"})

@@ -20,7 +20,7 @@ async def found(caller: Client, query: str) -> list[str]:
 async def test_by_phone_mail_card_external_id_and_order(shop: Shop, audited: None) -> None:
     store, item = await shop.store(), await shop.item()
     await shop.stock(store, item, 5)
-    email, phone, card, other = fresh_email(), fresh_phone(), unique("card"), unique("crm")
+    email, phone, card, other = fresh_email(), fresh_phone(), f"{unique('card')} 0417 5590", unique("crm")
     me = await signed_up(shop, email=email)
     known = str(me.actor.subject)
     challenge, code = await shop.code_for(me, verify=True, phone=phone)
@@ -32,7 +32,8 @@ async def test_by_phone_mail_card_external_id_and_order(shop: Shop, audited: Non
         assert (await operator.post(f"/v1/customers/{known}/identifiers", held)).status_code == 201
     order = await place(me, store, (item, 1))
     queries = [
-        f"email={email.upper()}", f"phone=%2B{phone[1:]}", f"phone=8{phone[2:]}", f"loyalty_card={card}", f"system=crm&external_id={other}",
+        f"email={email.upper()}", f"phone=%2B{phone[1:]}", f"phone=8{phone[2:]}",
+        f"loyalty_card={card}", f"loyalty_card={card.replace(' ', '')}", f"system=crm&external_id={other}",
         f"order={order['number']}", f"order={order['number'].replace('-', '')}",
     ]  # fmt: skip
     for query in queries:
