@@ -199,7 +199,7 @@ async def _found(tx: Tx, actor: Actor, command: NameCustomer, secret_key: str) -
         person = command.customer if await customers.first_names(tx, [command.customer]) else None
     elif command.loyalty_card is not None:
         by = "card"
-        person = await customers.verified_holder(tx, kind="loyalty_card", value=command.loyalty_card)
+        person = await customers.verified_holder(tx, kind="loyalty_card", value=customers.card(command.loyalty_card))
     elif command.token is not None:
         by = "token"
         person = await auth.shopper_of_token(tx, token=command.token, secret_key=secret_key)

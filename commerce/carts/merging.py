@@ -177,13 +177,19 @@ async def bring(
 
 
 async def _is_of_another(tx: Tx, target: Head, source: Head) -> bool:
-    """Whether what the source says of a person is nobody's business in the target: the screen of a device that it came to from a phone
-    hands it back to that person alone, and a basket that somebody is named on takes in nothing of another. One statement at most."""
+    """Whether what the source says of a person is nobody's business in the target: what is said of somebody with an account goes to no
+    other shopper, the screen of a device that it came to from a phone hands it back to that person alone, and a basket that somebody is
+    named on takes in nothing of another. Two statements at most."""
     said_by = source.shopper_id or source.more.customer_id
     to = target.shopper_id or target.more.customer_id
-    if to is None or to == said_by or not (source.more.discreet or target.shopper_id is None):
+    if to is None or to == said_by:
         return False
-    return source.more.discreet if said_by is None else to not in await customers.ids_of(tx, said_by)
+    if said_by is None:
+        return source.more.discreet
+    if target.shopper_id is not None and not source.more.discreet:
+        own = source.shopper_id is not None and said_by in await customers.profiled(tx, [said_by])
+        return own and to not in await customers.ids_of(tx, said_by)
+    return to not in await customers.ids_of(tx, said_by)
 
 
 async def _with_person(tx: Tx, head: Head, source: Head, *, by_hand_off: bool) -> Head:

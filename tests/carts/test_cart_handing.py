@@ -324,3 +324,26 @@ async def test_staff_elsewhere_have_no_cart_to_change(shop: Shop) -> None:
         await operator.put("/v1/carts/current/lines", {"lines": [{"sku": item.sku, "quantity": 1}]}),
     ):
         assert kind(answer) == (422, "no-cart-here")
+
+
+async def test_what_is_said_by_somebody_with_an_account_goes_to_no_other_shopper(shop: Shop) -> None:
+    anna, nobody, boris = (
+        await shop.shopper("app", known=True),
+        await shop.shopper("app"),
+        await shop.shopper(known=True),
+    )
+    item = await shop.item()
+    said = {"contact": {"name": "Анна Иванова", "phone": "+79000000101"}, "gift": {"wrap": True, "message": "Маме"}}
+
+    async def received(giver: Client, taker: Client) -> Any:
+        await put(giver, item, 1)
+        await giver.put("/v1/carts/current/checkout", said)
+        taken = await claim(taker, await asked(giver))
+        assert taken.status_code == 200, taken.text
+        return taken.json()["cart"]["checkout"]
+
+    goods_alone = await received(anna, boris)
+    assert (goods_alone["contact"], goods_alone["gift"]) == (None, {"wrap": True})
+    # Who has no account shows the code himself: it may well be his other screen.
+    from_nobody = await received(nobody, anna)
+    assert (from_nobody["contact"]["phone"], from_nobody["gift"]["message"]) == ("+79000000101", "Маме")
