@@ -58,7 +58,9 @@ async def test_the_same_phone_claims_and_puts_at_once(racing: Shop) -> None:
     for view in (await current(phone), await current(kiosk)):
         for line in view["lines"]:
             quantities[line["sku"]] = quantities.get(line["sku"], 0) + line["quantity"]
-    assert quantities == {one.sku: 1, two.sku: 2, late.sku: 7}
+    # 3 when the kiosk's four had come already before the phone said how many there shall be
+    assert quantities.pop(late.sku) in (3, 7)
+    assert quantities == {one.sku: 1, two.sku: 2}
 
 
 async def test_a_hand_off_races_with_the_order(racing: Shop) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from commerce import carts
-from commerce.infra.db import Database, Question, Tx
+from commerce.infra.db import PACKED_BYTES, Database, Question, Tx, forget_answers_naming
 from commerce.kernel.ids import uuid7
 from tests.support import Shop
 from tests.support_statements import count_statements
@@ -49,3 +49,33 @@ async def test_an_answer_is_encoded_once_and_its_replay_is_the_same_bytes(
     assert again.content == first.content == msgspec.json.encode(encoded[0])
     assert again.headers["etag"] == first.headers["etag"]
     assert again.headers["content-type"] == first.headers["content-type"] == "application/json"
+
+
+STORED = "SELECT answer, packed FROM infra.idempotency_keys WHERE key = :key"
+
+
+async def test_a_long_answer_is_stored_compressed_and_repeated_as_it_was(shop: Shop, db: Database) -> None:
+    first = await shop.item()
+    items = [first, *[await shop.item(product=first.product_id) for _ in range(11)]]
+    shopper, key = await shop.shopper(), str(uuid7())
+    lines = {"lines": [{"sku": item.sku, "quantity": 1} for item in items]}
+    answer = await shopper.put("/v1/carts/current/lines", lines, key=key)
+    assert answer.status_code == 200
+    assert len(answer.content) > PACKED_BYTES
+
+    async def stored(tx: Tx) -> tuple[str | None, bytes | None] | None:
+        row = await tx.first(STORED, key=key)
+        return (row.answer, row.packed) if row is not None else None
+
+    found = await db.read(stored)
+    assert found is not None
+    assert found[0] is None
+    assert found[1] is not None
+    assert len(found[1]) < len(answer.content) / 3
+    again = await shopper.put("/v1/carts/current/lines", lines, key=key)
+    assert again.content == answer.content
+    assert again.headers["etag"] == answer.headers["etag"]
+    assert await db.write(forget_answers_naming, ["nobody-is-called-so"]) == 0
+    assert await db.read(stored) == found
+    assert await db.write(forget_answers_naming, ["nobody-is-called-so", items[3].sku]) == 1
+    assert await db.read(stored) is None
