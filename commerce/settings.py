@@ -51,8 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A shopper's session on a till or kiosk ends, and a kiosk's basket is forgotten, when nobody has touched it for so long."""
     staff_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 300
     """The same for staff on a till or kiosk."""
-    reservation_seconds: int = 900
-    """How long a checkout or kiosk basket keeps what it reserved."""
     adjustment_approval_minor: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
     """An adjustment of stock by an associate that is worth more waits for a manager; minor units of `currency`."""
     count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -77,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests in a window from one address without a person or device: by a frontend's key, or without any."""
     limit_person: Annotated[int, msgspec.Meta(ge=1)] = 600
     """Of one shopper, anonymous or known."""
+    limit_anonymous: Annotated[int, msgspec.Meta(ge=1)] = 6000
+    """Of all shoppers of one address who have not signed in, so that tokens made in stock buy nothing."""
     limit_staff: Annotated[int, msgspec.Meta(ge=1)] = 3000
     """Of one member of staff, one till or kiosk."""
     limit_client: Annotated[int, msgspec.Meta(ge=1)] = 120_000

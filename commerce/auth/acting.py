@@ -9,12 +9,13 @@ from msgspec import structs
 
 from commerce.auth import tokens
 from commerce.auth.errors import UnknownSession
+from commerce.auth.keyring import ACTING_SECONDS
 from commerce.auth.schemas import OnBehalfToken
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 
-LIFE = timedelta(minutes=15)
+LIFE = timedelta(seconds=ACTING_SECONDS)
 
 
 async def act_for(tx: Tx, actor: Actor, *, customer: UUID, reason: str, secret_key: str) -> OnBehalfToken:

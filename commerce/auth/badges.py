@@ -125,7 +125,7 @@ async def settle_badge(tx: Tx, actor: Actor, *, code_hash: str, on_device: str) 
     member: UUID | None = await tx.scalar(OF_BADGE, code_hash=code_hash)
     if member is None:
         raise WrongBadge
-    await guesses.forget(tx, on_device)
+    await guesses.take_back(tx, on_device)
     return member
 
 

@@ -9,8 +9,9 @@ from uuid import UUID
 from msgspec import convert, structs
 
 from commerce.auth import tokens
-from commerce.auth.errors import CodeTaken, MayNotGrant, UnknownInvitation
-from commerce.auth.roles import must_hold
+from commerce.auth.errors import CodeTaken, MayNotGrant, UnknownInvitation, UnknownRoles
+from commerce.auth.permissions import grants
+from commerce.auth.roles import ROLES_OF, must_hold
 from commerce.auth.schemas import InvitationView, InviteStaff, RoleGrant
 from commerce.auth.service import Started, add_member, role_pairs, start_staff_session
 from commerce.infra import outbox
@@ -56,13 +57,36 @@ async def invite(tx: Tx, actor: Actor, *, invitation: UUID, command: InviteStaff
 
 
 ACCEPT = """
-SELECT id, login, name, roles FROM auth.invitations
+SELECT id, login, name, roles, created_by FROM auth.invitations
 WHERE token_hash = :token_hash AND state = 'pending' AND expires_at > :at FOR UPDATE
 """
 ACCEPTED = """
 UPDATE auth.invitations SET state = 'accepted', decided_at = :at, staff_id = :staff, name = ''
 WHERE id = :id AND state = 'pending' RETURNING id
 """
+
+
+GIVER = """
+SELECT p.kind, p.disabled_at IS NOT NULL OR c.revoked_at IS NOT NULL AS shut_out, c.scopes
+FROM auth.principals p LEFT JOIN auth.clients c ON c.id = p.id WHERE p.id = :by
+"""
+
+
+async def _must_stand(tx: Tx, by: UUID, pairs: set[tuple[str, str]]) -> None:
+    """Whether who has invited could still do so. Raises UnknownInvitation."""
+    giver = await tx.first(GIVER, by=by)
+    if giver is None:
+        return
+    if giver.shut_out:
+        raise UnknownInvitation
+    if giver.kind == "staff":
+        held = grants((row.permissions, row.location) for row in await tx.rows(ROLES_OF, id=by))
+    else:
+        held = {permission: tuple(locations) for permission, locations in (giver.scopes or {}).items()}
+    try:
+        await must_hold(tx, Actor(kind=giver.kind, subject=by, channel="", permissions=held), pairs, also="staff.write")
+    except (MayNotGrant, UnknownRoles) as beyond:
+        raise UnknownInvitation from beyond
 
 
 async def refuse_unknown(tx: Tx, *, token_hash: str) -> None:
@@ -75,7 +99,8 @@ async def refuse_unknown(tx: Tx, *, token_hash: str) -> None:
 async def accept(
     tx: Tx, actor: Actor, *, token_hash: str, password_hash: str, device_name: str | None, idle_seconds: int
 ) -> Started:
-    """Join the staff, and be signed in. Of two at once one does; the other finds no such invitation any more.
+    """Join the staff, and be signed in. Of two at once one does; the other finds no such invitation any more. It is worth what
+    its giver may still give.
 
     Raises UnknownInvitation, CodeTaken, NotAtThisStore on a device of another store.
     """
@@ -83,6 +108,7 @@ async def accept(
     if row is None:
         raise UnknownInvitation
     pairs = role_pairs(convert(row.roles, list[RoleGrant]))
+    await _must_stand(tx, row.created_by, pairs)
     member = await add_member(tx, actor, login=row.login, name=row.name, password_hash=password_hash, pairs=pairs)
     await tx.flush()
     await tx.one(ACCEPTED, id=row.id, staff=member.id, at=tx.at)

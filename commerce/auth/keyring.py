@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 REFRESH_SECONDS = 2.0
 STALE_SECONDS = 5.0
+ACTING_SECONDS = 15 * 60
+"""The longest life of a token with which staff act for a customer: what ends it is remembered so long."""
 UNKNOWN_KEY_SECONDS = 0.2
 """Unknown keys cause one reading of the list in this time, however many are tried."""
 REMEMBERED_TOKENS = 10_000
@@ -71,6 +73,8 @@ UNION ALL
 SELECT 'disabled', p.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM auth.principals p WHERE p.disabled_at > :since
 UNION ALL
 SELECT 'disabled', d.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM auth.devices d WHERE d.revoked_at > :since
+UNION ALL
+SELECT 'disabled', c.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM auth.clients c WHERE c.revoked_at > :since
 """
 
 
@@ -136,7 +140,7 @@ class KeyRing:
     def __init__(self, db: Database, *, secret_key: str, token_seconds: int) -> None:
         self._db = db
         self._secret_key = secret_key
-        self._token_seconds = token_seconds
+        self._token_seconds = max(token_seconds, ACTING_SECONDS)
         self._keys = Keys({}, frozenset(), frozenset(), {}, frozenset())
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()

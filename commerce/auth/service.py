@@ -398,14 +398,15 @@ async def sign_out_everywhere(tx: Tx, actor: Actor, *, principals: Sequence[UUID
 
 FRESH = """
 SELECT EXISTS (
-    SELECT 1 FROM auth.sessions WHERE id = CAST(:session AS uuid) AND proof = 'code' AND created_at > :since AND revoked_at IS NULL
+    SELECT 1 FROM auth.sessions
+    WHERE id = CAST(:session AS uuid) AND proof = ANY(CAST(:proofs AS text[])) AND created_at > :since AND revoked_at IS NULL
 )
 """
 
 
-async def proved_lately(tx: Tx, actor: Actor) -> bool:
-    """Whether the caller's session began by a one-time code less than ten minutes ago."""
-    return bool(await tx.scalar(FRESH, session=actor.session, since=tx.at - FRESH_PROOF))
+async def proved_lately(tx: Tx, actor: Actor, *, by: Sequence[str] = ("code",)) -> bool:
+    """Whether the caller's session began less than ten minutes ago by a one-time code, or by what else will do."""
+    return bool(await tx.scalar(FRESH, session=actor.session, proofs=list(by), since=tx.at - FRESH_PROOF))
 
 
 # --- channels, devices ---

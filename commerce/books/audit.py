@@ -613,7 +613,7 @@ STRAYS = [
         WHERE NOT EXISTS (
             SELECT 1 FROM infra.outbox e WHERE e.aggregate = 'customer' AND e.aggregate_id = p.id AND e.version = 1
               AND e.type IN ('customer.signed_up', 'customer.guest_noted')
-        ) OR p.guest = EXISTS (
+        ) OR NOT p.guest AND NOT EXISTS (
             SELECT 1 FROM infra.outbox e WHERE e.aggregate = 'customer' AND e.aggregate_id = p.id AND e.type = 'customer.signed_up'
         )
         """,

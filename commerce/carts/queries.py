@@ -108,11 +108,12 @@ class Reading(Struct, frozen=True):
 WITH_LINES = Reading(_with_lines(PRESENT), _with_lines(AT_DEVICE), _with_lines(BY_ID))
 HEAD = Reading(_head(PRESENT), _head(AT_DEVICE), _head(BY_ID))
 LIST = """
-SELECT c.id, c.version, c.channel, c.created_at, c.changed_at, c.parked_at, c.label, c.customer_id, c.named_by, c.device_id,
+SELECT c.id, c.version, c.channel, c.created_at, c.changed_at, c.parked_at, c.label, c.customer_id, c.named_by,
+       c.device_id,
        (SELECT count(*) FROM carts.lines l WHERE l.cart_id = c.id) AS line_count
 FROM carts.carts c
 WHERE c.state = 'open' AND (c.shopper_id = ANY(CAST(:people AS uuid[])) OR c.device_id = CAST(:device AS uuid))
-ORDER BY c.parked_at IS NOT NULL, c.changed_at DESC, c.id LIMIT 200
+ORDER BY c.parked_at IS NOT NULL, c.shopper_id IS DISTINCT FROM CAST(:person AS uuid), c.changed_at DESC, c.id LIMIT 200
 """
 
 
@@ -158,10 +159,10 @@ async def _own(tx: Tx, actor: Actor, ask: Reading, cart: UUID | None) -> Sequenc
     return rows
 
 
-async def read_unless(tx: Tx, actor: Actor, *, cart: str, currency: str, known: str | None) -> CartView | None:
-    """`read`; None when the cart is still of the ETag that is `known`, by a statement that reads nothing but the version."""
-    if known is not None and names(known, (await watched(tx, actor, cart=cart)).entity_tag):
-        return None
+async def read_unless(tx: Tx, actor: Actor, *, cart: str, currency: str, known: str | None) -> CartView | Watched:
+    """`read`; the version alone when the ETag of the cart is among those `known`, by a statement that reads nothing else."""
+    if known is not None and names(known, (present := await watched(tx, actor, cart=cart)).entity_tag):
+        return present
     return await read(tx, actor, cart=cart, currency=currency)
 
 
@@ -191,18 +192,19 @@ async def own_carts(tx: Tx, actor: Actor) -> CartList:
     people = [me.owner] if me.person is not None else []
     if me.person is not None and actor.known:
         people = await customers.ids_of(tx, me.person)
-    rows = await tx.rows(LIST, people=people, device=me.device)
+    rows = await tx.rows(LIST, people=people, person=me.person, device=me.device)
     named = sorted({row.customer_id for row in rows if row.customer_id is not None})
     first_names = await customers.first_names(tx, named) if named else {}
-    return CartList(items=[_summary(row, actor, first_names) for row in rows])
+    return CartList(items=[_summary(row, actor, first_names, first=n == 0) for n, row in enumerate(rows)])
 
 
-def _summary(row: Row, actor: Actor, first_names: dict[UUID, str | None]) -> CartSummary:
+def _summary(row: Row, actor: Actor, first_names: dict[UUID, str | None], *, first: bool) -> CartSummary:
+    """Of merged profiles several may be open and not parked: `current` is the caller's own, else the last changed."""
     customer = None
     if row.customer_id is not None:
         customer = named_customer(actor, row.customer_id, row.named_by, first_names.get(row.customer_id))
     return CartSummary(
-        id=row.id, version=row.version, current=row.parked_at is None, owner="device" if row.device_id else "shopper",
+        id=row.id, version=row.version, current=first and row.parked_at is None, owner="device" if row.device_id else "shopper",
         label=row.label, customer=customer, line_count=row.line_count, created_at=row.created_at,
         changed_at=row.changed_at, parked_at=row.parked_at,
     )  # fmt: skip

@@ -147,7 +147,7 @@ class NameCustomer(auth.Confidential, frozen=True, kw_only=True, forbid_unknown_
     access token that he has given by a pass or code from his phone."""
 
     customer: UUID | None = None
-    loyalty_card: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+$")] | None = None
+    loyalty_card: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[ -~]+$")] | None = None
     token: Token | None = None
 
 

@@ -666,7 +666,15 @@ def changed(tx: Tx, actor: Actor, head: Head, variant_ids: list[UUID], announce:
     outbox.record(
         tx, actor, CartChanged(aggregate_id=head.id, version=head.version, variant_ids=variant_ids, **whose_is(head))
     )
+    note_staff(tx, actor, CartChanged.type, head, variant_ids)
     tell(tx, head.owner, announce)
+
+
+def note_staff(tx: Tx, actor: Actor, action: str, head: Head, variant_ids: list[UUID]) -> None:
+    """Staff who work on a basket of their device, or on a customer's cart that they have joined, are on the record; who acts for a
+    customer is by `outbox.record`."""
+    if actor.kind == "staff" and actor.on_behalf_of is None:
+        outbox.audit(tx, actor, action, "cart", head.id, after={"version": head.version, "variants": variant_ids})
 
 
 def tell(tx: Tx, owner: UUID, announce: Announce | None) -> None:

@@ -35,10 +35,8 @@ class OneCriterion(Unprocessable):
     code = "one-criterion"
     title = "Say what to look for"
     title_ru = "Укажите, кого искать"
-    detail = (
-        "Give exactly one of `email`, `phone`, `loyalty_card`, `name`, or `external_id` together with its `system`."
-    )
-    detail_ru = "Укажите ровно одно: `email`, `phone`, `loyalty_card`, `name` или `external_id` вместе с `system`."
+    detail = "Give exactly one of `email`, `phone`, `loyalty_card`, `device`, `name`, `order`, or `external_id` together with its `system`."
+    detail_ru = "Укажите ровно одно: `email`, `phone`, `loyalty_card`, `device`, `name`, `order` или `external_id` вместе с `system`."
 
 
 class BadIdentifier(Unprocessable):
@@ -115,6 +113,16 @@ class FreshCodeRequired(Forbidden):
         "Whoever takes a contact away shuts its owner out: sign in by a one-time code and do it within ten minutes."
     )
     detail_ru = "Удаление контакта закрывает вход его владельцу: войдите по одноразовому коду и повторите в течение десяти минут."
+
+
+class FreshProofRequired(Forbidden):
+    code = "fresh-proof-required"
+    title = "Sign in again first"
+    title_ru = "Сначала войдите ещё раз"
+    detail = (
+        "A contact opens the account: its owner signs in by a code or his password, and adds it within ten minutes."
+    )
+    detail_ru = "Контакт открывает вход в аккаунт: войдите по коду или паролю и добавьте его в течение десяти минут."
 
 
 class OwnerOnly(Forbidden):

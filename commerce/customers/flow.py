@@ -31,9 +31,9 @@ async def ask_code(
 async def add_contact(
     db: Database, settings: Settings, delivery: Post, actor: Actor, *, command: AddContact
 ) -> auth.CodeSent:
-    """Send a code to a further contact of the caller's. Raises as `ask_code`, and UnknownCustomer."""
+    """Send a code to a further contact of the caller's. Raises as `ask_code`, and UnknownCustomer, FreshProofRequired."""
     kind, value = identifiers.only_one(email_text=command.email, phone_text=command.phone)
-    profile = await db.read(queries.own_profile, actor)
+    profile = await db.read(queries.freshly_proven, actor)
     return await _send(
         db, settings, delivery, actor, kind=kind, value=value, purpose="verify", language=profile.language
     )

@@ -9,7 +9,8 @@ from uuid import UUID
 from msgspec import Struct, convert
 
 from commerce import auth
-from commerce.customers.errors import UnknownCustomer
+from commerce.customers import identifiers
+from commerce.customers.errors import FreshProofRequired, UnknownCustomer
 from commerce.customers.schemas import Contact, CustomerView, IdentifierView, Preferences, ProfileView
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -108,8 +109,8 @@ async def contacts(tx: Tx, person: UUID) -> Contact:
 
 
 async def verified_holder(tx: Tx, *, kind: str, value: str) -> UUID | None:
-    """Whose a verified e-mail or phone is, as the winner of any merge; None when nobody has proved it. One statement."""
-    return await holder(tx, kind=kind, value=value)
+    """Whose a verified e-mail, phone or card is, as the winner of any merge; None when nobody has proved it. One statement."""
+    return await holder(tx, kind=kind, value=identifiers.card(value) if kind == "loyalty_card" else value)
 
 
 async def winner(tx: Tx, person: UUID) -> UUID:
@@ -165,6 +166,15 @@ async def own_principals(tx: Tx, actor: Actor) -> list[UUID]:
 async def own_profile(tx: Tx, actor: Actor) -> ProfileView:
     """The caller's profile. Raises UnknownCustomer."""
     return profile_view(await profile_row(tx, actor.person))
+
+
+async def freshly_proven(tx: Tx, actor: Actor) -> ProfileView:
+    """The caller's profile, when he has just come in by a code or his password: what he adds now opens the account from then on, and a
+    stolen token must not. Raises UnknownCustomer, FreshProofRequired."""
+    profile = await own_profile(tx, actor)
+    if not await auth.proved_lately(tx, actor, by=("code", "password")):
+        raise FreshProofRequired
+    return profile
 
 
 async def holder(tx: Tx, *, kind: str, value: str, system: str = "") -> UUID | None:

@@ -21,6 +21,7 @@ from commerce.customers.errors import (
     BadPreferences,
     EmptyTouch,
     FreshCodeRequired,
+    FreshProofRequired,
     GuestCannotWin,
     IdentifierElsewhere,
     IdentifierTaken,
@@ -268,7 +269,14 @@ async def list_my_identifiers(db: NamedDependency[Database], actor: NamedDepende
     cache_control=SECRET,
     opt=SENSITIVE,
     responses=problems(
-        UnknownCustomer, OneIdentifier, BadEmail, BadPhone, auth.TooManyCodes, auth.TooManyAttempts, DeliveryFailed
+        UnknownCustomer,
+        FreshProofRequired,
+        OneIdentifier,
+        BadEmail,
+        BadPhone,
+        auth.TooManyCodes,
+        auth.TooManyAttempts,
+        DeliveryFailed,
     ),
 )
 async def add_my_contact(
@@ -278,7 +286,8 @@ async def add_my_contact(
     actor: NamedDependency[Actor],
     data: JSONBody[AddContact],
 ) -> auth.CodeSent:
-    """Begin to add an e-mail or a phone: a code is sent to it. Nothing changes before it is verified."""
+    """Begin to add an e-mail or a phone, within ten minutes of signing in by a code or the password: a code is sent to it. Nothing
+    changes before it is verified."""
     return await flow.add_contact(db, settings, delivery, actor, command=data)
 
 

@@ -11,7 +11,10 @@ from typing import Any, ClassVar
 from commerce.kernel.errors import Forbidden
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-REQUEST_HEADERS = b"Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id"
+REQUEST_HEADERS = (
+    b"Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id,"
+    b" Approval-Badge, Approval-Login, Approval-Pin"
+)
 ANSWER_HEADERS = (
     b"ETag, Location, Link, Retry-After, X-Request-Id, Idempotency-Key, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset,"
     b" RateLimit-Policy, WWW-Authenticate"

@@ -70,10 +70,12 @@ class UnknownAddress(NotFound):
 
 class SignInRequired(Unauthenticated):
     code = "sign-in-required"
-    title = "Credentials are missing"
+    title = "Credentials are missing or no longer good"
     title_ru = "Нужен вход"
-    detail = "Send `Authorization: Bearer` with a publishable key, a device key or an access token."
-    detail_ru = "Передайте `Authorization: Bearer` с публичным ключом, ключом устройства или токеном доступа."
+    detail = "Send `Authorization: Bearer` with a key or an access token that is good now: neither expired nor revoked."
+    detail_ru = (
+        "Передайте `Authorization: Bearer` с действующим ключом или токеном доступа: не истёкшим и не отозванным."
+    )
 
 
 class NotAllowed(Forbidden):
@@ -115,7 +117,7 @@ class BodyTooLarge(Problem):
 
 STATUS_CODES: dict[int, tuple[str, str, str]] = {
     400: ("bad-request", "Bad request", "Некорректный запрос"),
-    401: ("sign-in-required", "Credentials are missing", "Нужен вход"),
+    401: ("sign-in-required", "Credentials are missing or no longer good", "Нужен вход"),
     403: ("not-allowed", "Not allowed", "Недостаточно прав"),
     404: ("unknown-address", "No such address", "Нет такого адреса"),
     405: ("method-not-allowed", "Method not allowed", "Метод не поддерживается"),
@@ -434,6 +436,11 @@ def seen_of(tag: RequiredIfMatch = None) -> Seen:
     return Seen(version, marks[0] if marks else None)
 
 
+def seen_if_said(tag: IfMatchHeader = None) -> Seen:
+    """The state in If-Match, where a change does without: any when absent. Raises StaleTag when it does not parse."""
+    return ANY if tag is None else seen_of(tag)
+
+
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
     """`ETag` of every answer whose view has a `version`, and the bytes of an answer that was encoded to be stored. A coroutine,
     because Litestar runs a plain hook in a thread."""
@@ -475,6 +482,8 @@ REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
+NAMELESS = (b"server", b"commerce")
+"""Else the server below would say what software it is."""
 NO_STORE = (b"cache-control", b"no-store")
 SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schema")
 """Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
@@ -534,7 +543,7 @@ class Api(Litestar):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF, NAMELESS]
                 if not scope["path"].startswith(SHOWN_TO_ALL) and not any(
                     n.lower() == b"cache-control" for n, _ in headers
                 ):
@@ -600,6 +609,7 @@ __all__ = [
     "once_of",
     "problems",
     "resolve_in_turn",
+    "seen_if_said",
     "seen_of",
     "writes",
 ]

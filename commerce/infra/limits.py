@@ -84,6 +84,7 @@ class Limits:
         self.seconds = settings.limit_window_seconds
         self.address = policy("address", settings.limit_address)
         self.person = policy("person", settings.limit_person)
+        self.anonymous = policy("anonymous", settings.limit_anonymous)
         self.staff = policy("staff", settings.limit_staff)
         self.client = policy("client", settings.limit_client)
         self.server = policy("server", settings.limit_server)
@@ -115,6 +116,10 @@ class Limits:
         else:
             one = self.take(self.address, self.address_of(scope), now)
         found = one
+        if kind == "shopper" and not actor.known and actor.device is None:
+            other = self.take(self.anonymous, self.address_of(scope), now)
+            if other[1] < found[1]:
+                found = other
         if actor.client is not None and not actor.permissions:
             other = self.take(self.client, actor.client, now)
             if other[1] < found[1]:

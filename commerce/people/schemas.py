@@ -9,8 +9,11 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from commerce import carts, conversations, customers, orders, returns
-from commerce.kernel.text import NO_NUL, Reason
+from commerce.kernel.text import NO_NUL
 
+EraseReason = Literal["customer_asked", "authority_asked", "made_in_error", "other"]
+MoveReason = Literal["merged_in_error", "wrong_customer", "customer_asked", "other"]
+"""Codes, not words: what is recorded and published with them is never forgotten."""
 OrderNumber = Annotated[
     str, Meta(min_length=1, max_length=32, pattern=NO_NUL, description="4821-3059-1768, with any dashes and spaces")
 ]
@@ -75,7 +78,7 @@ class PersonExport(Struct, frozen=True, kw_only=True):
 class EraseCustomer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why a customer is erased."""
 
-    reason: Reason
+    reason: EraseReason
 
 
 class ErasedView(Struct, frozen=True, kw_only=True):
@@ -117,7 +120,7 @@ class MoveRecords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     to: UUID
     """The customer whose they are."""
-    reason: Reason
+    reason: MoveReason
     orders: Annotated[tuple[OrderNumber, ...], Meta(max_length=100)] = ()
     addresses: Records = ()
     identifiers: Records = ()

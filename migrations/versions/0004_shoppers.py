@@ -1,5 +1,8 @@
 """shoppers and their identifiers
 
+Until now nobody had proved an e-mail or a phone, and from now on only what is proved opens an account. So accounts without a verified
+contact become guests, whose sessions end: whoever proves the contact by a code gets what was ordered with it.
+
 Revision ID: 0004
 Revises: 0003
 """
@@ -14,6 +17,32 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+
+UNPROVED_BECOME_GUESTS = """
+WITH unproved AS (
+    UPDATE customers.profiles p SET guest = true
+    WHERE p.erased_at IS NULL AND p.merged_into IS NULL AND NOT EXISTS (
+        WITH RECURSIVE family AS (
+            SELECT p.id UNION SELECT m.id FROM family f JOIN customers.profiles m ON m.merged_into = f.id
+        )
+        SELECT 1 FROM customers.identifiers i JOIN family f ON f.id = i.profile_id
+        WHERE i.kind IN ('email', 'phone') AND i.verified_at IS NOT NULL
+    ) RETURNING id
+)
+UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = 'unproved'
+FROM unproved WHERE s.principal_id = unproved.id AND s.revoked_at IS NULL
+"""
+NAMED_BY_OTHERS = """
+UPDATE customers.identifiers SET system = 'unknown' WHERE kind = 'external' AND system = ''
+"""
+ONE_OF_A_VALUE = """
+DELETE FROM customers.identifiers WHERE kind = 'device' OR id IN (
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY kind, value ORDER BY verified_at NULLS LAST, created_at, id) AS n
+        FROM customers.identifiers
+    ) held WHERE n > 1
+)
+"""
 
 
 def upgrade() -> None:
@@ -77,6 +106,9 @@ def upgrade() -> None:
     op.drop_constraint(op.f("ck_identifiers_kind_known"), "identifiers", schema="customers", type_="check")
     op.drop_index("ix_identifiers_profile_id", table_name="identifiers", schema="customers")
     op.add_column("identifiers", sa.Column("system", sa.Text(), server_default="", nullable=False), schema="customers")
+    op.execute(NAMED_BY_OTHERS)
+    op.execute("UPDATE customers.identifiers SET verified_at = created_at WHERE kind IN ('loyalty_card', 'external')")
+    op.execute(UNPROVED_BECOME_GUESTS)
     op.create_check_constraint(
         op.f("ck_identifiers_kind_known"), "identifiers",
         "kind IN ('email', 'phone', 'loyalty_card', 'device', 'external')", schema="customers",
@@ -134,6 +166,8 @@ def downgrade() -> None:
     )
     op.drop_constraint(op.f("ck_identifiers_system_of_external"), "identifiers", schema="customers", type_="check")
     op.drop_constraint(op.f("ck_identifiers_kind_known"), "identifiers", schema="customers", type_="check")
+    # the earlier form knows a value once, whoever says it of himself
+    op.execute(ONE_OF_A_VALUE)
     op.drop_column("identifiers", "system", schema="customers")
     op.create_check_constraint(
         op.f("ck_identifiers_kind_known"), "identifiers", "kind IN ('email', 'phone', 'loyalty_card', 'external')",

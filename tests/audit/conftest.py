@@ -197,10 +197,10 @@ async def remember(shop: Shop) -> None:
         assert cancelled.status_code == 200, cancelled.text
     taken = await admin.put(f"/v1/customers/{stays.actor.subject}/consents", {"items": [consent | {"granted": False}]})
     assert taken.status_code == 200, taken.text
-    erased = await admin.post(f"/v1/customers/{gone.actor.subject}/erase", {"reason": "Asked"})
+    erased = await admin.post(f"/v1/customers/{gone.actor.subject}/erase", {"reason": "customer_asked"})
     assert erased.status_code == 200, erased.text
     mine = await place(stays, store, (item, 1))
-    records = {"to": str(other.actor.subject), "orders": [mine["number"]], "reason": "It is his"}
+    records = {"to": str(other.actor.subject), "orders": [mine["number"]], "reason": "merged_in_error"}
     moved = await admin.post(f"/v1/customers/{stays.actor.subject}/records", records)
     assert moved.status_code == 200, moved.text
     assert (await admin.put("/v1/retention/touches", {"days": 700})).status_code == 200

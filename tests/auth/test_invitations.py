@@ -111,3 +111,26 @@ async def test_nobody_invites_to_more_than_he_holds(shop: Shop) -> None:
     assert (await everywhere.get(f"{PATH}?limit=1&cursor={page['next_cursor']}")).json()["items"][0]["id"] == beyond[
         "id"
     ]
+
+
+async def test_an_invitation_is_worth_what_its_giver_may_still_give(shop: Shop) -> None:
+    """Who is shut out, or may less now, leaves no door open behind him."""
+    store, client, admin = await shop.store(), await shop.client(), await shop.staff("admin")
+    dismissed, demoted = await shop.staff("admin", store.code), await shop.staff("admin", store.code)
+    logins = {
+        one.actor.subject: (await row_of(shop, staff, id=one.actor.subject)).login for one in (dismissed, demoted)
+    }
+    before = await count(shop, staff)
+    first = (await dismissed.post(PATH, asked(store.code))).json()
+    second = (await demoted.post(PATH, asked(store.code))).json()
+    path = f"/v1/staff/{logins[demoted.actor.subject]}/roles"
+    less = {"roles": [{"role": "store_manager", "locations": [store.code]}]}
+    assert (await admin.put(path, less)).status_code == 200
+    assert (await admin.post(f"/v1/staff/{logins[dismissed.actor.subject]}/revoke")).status_code == 200
+    for made in (first, second):
+        answer = await accept(client, made["token"])
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-invitation")
+        assert (await row_of(shop, invitations, id=UUID(made["id"]))).state == "pending"
+    assert await count(shop, staff) == before
+    assert (await admin.put(path, {"roles": [{"role": "admin", "locations": [store.code]}]})).status_code == 200
+    assert (await accept(client, second["token"])).status_code == 201

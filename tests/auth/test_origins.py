@@ -31,6 +31,9 @@ async def test_a_preflight_is_let_through_for_origins_that_some_client_lists(sho
         assert {"authorization", "idempotency-key", "if-match"} <= set(
             answer.headers["access-control-allow-headers"].lower().split(", ")
         )
+        assert {"approval-badge", "approval-login", "approval-pin"} <= set(
+            answer.headers["access-control-allow-headers"].lower().split(", ")
+        ), "a till in a browser asks for approval, too"
         assert answer.headers["access-control-max-age"] == "600"
         assert "Origin" in answer.headers["vary"]
         assert "access-control-allow-credentials" not in answer.headers

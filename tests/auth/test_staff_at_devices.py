@@ -131,6 +131,19 @@ async def test_unknown_badges_are_counted_by_device(shop: Shop) -> None:
     assert await shown(await shop.device("till", store.code), badge=code) == (201, "")
 
 
+async def test_ones_own_badge_buys_no_guesses_at_those_of_others(shop: Shop) -> None:
+    store = await shop.store()
+    till, login = await shop.device("till", store.code), await with_pin(shop, "associate", store.code)
+    own = await badge_of(shop, login)
+    for n in range(9):
+        assert await shown(till, badge=f"nobodys-{n}") == (401, "/problems/wrong-badge")
+    assert await shown(till, badge=own) == (201, "")
+    assert await shown(till, badge="nobodys-9") == (401, "/problems/wrong-badge")
+    assert await shown(till, badge="nobodys-10") == (429, "/problems/too-many-attempts")
+    clock.travel(timedelta(minutes=15, seconds=1))
+    assert await shown(till, badge=own) == (201, "")
+
+
 async def test_a_password_opens_a_till_only_before_there_is_anything_better(shop: Shop) -> None:
     store, client = await shop.store(), await shop.client()
     till, login = await shop.device("till", store.code), await colleague(shop, "associate", store.code)

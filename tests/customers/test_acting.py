@@ -9,6 +9,7 @@ import pytest
 
 from commerce import auth
 from commerce.auth import tokens
+from commerce.auth.tables import clients
 from commerce.infra.tables import audit_records, outbox
 from commerce.kernel.ids import uuid7
 from commerce.orders.tables import orders
@@ -90,6 +91,29 @@ async def test_the_token_ends_by_itself_and_with_the_session(shop: Shop) -> None
     )
 
 
+async def test_what_ended_the_token_is_remembered_as_long_as_the_token_lives(shop: Shop) -> None:
+    customer = await shop.shopper(known=True)
+    login, client = await colleague(shop, "call_center", "*"), await shop.client("call_center")
+    signed = (await client.post("/v1/auth/staff/sign-in", {"login": login, "password": PASSWORD})).json()
+    agent = Client(shop.http, signed["access_token"])
+    acts = await acting(shop, agent, customer.actor.subject)
+    assert (await agent.post("/v1/auth/sign-out")).status_code == 204
+    clock.travel(timedelta(minutes=14))
+    ring = auth.KeyRing(shop.db, secret_key=shop.settings.secret_key, token_seconds=shop.settings.access_token_seconds)
+    assert await ring.actor(acts.token) is None
+    clock.back_to_present()
+    await refused(acts, path="/v1/me")
+
+
+async def test_a_server_that_is_shut_out_acts_for_nobody(shop: Shop) -> None:
+    server, customer = await shop.server({"customers.act": ["*"]}), await shop.shopper(known=True)
+    acts = await acting(shop, server, customer.actor.subject)
+    assert (await acts.get("/v1/me")).status_code == 200
+    code = (await row_of(shop, clients, id=server.actor.subject)).code
+    assert (await (await shop.staff("admin")).post(f"/v1/clients/{code}/revoke")).status_code == 200
+    await refused(acts, path="/v1/me")
+
+
 async def test_only_who_may_for_whom_there_is_with_a_reason(shop: Shop) -> None:
     customer = await shop.shopper(known=True)
     path = f"/v1/customers/{customer.actor.subject}/acting"
@@ -112,6 +136,7 @@ async def test_what_is_the_customers_alone_stays_his(shop: Shop) -> None:
     answer = await acts.post("/v1/auth/passes")
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-allowed")
     for method, path, body in (
+        ("GET", "/v1/me/export", None),
         ("PUT", "/v1/me/password", {"new_password": "klyukva-fonar-7"}),
         ("DELETE", "/v1/me/password", None),
         ("POST", "/v1/me/identifiers", {"email": "agent@example.com"}),

@@ -384,3 +384,23 @@ async def test_a_verified_contact_goes_only_after_a_fresh_code(shop: Shop, audit
     assert email in [one["id"] for one in (await old.get("/v1/me/identifiers")).json()["items"]]
     clock.back_to_present()
     assert (await me.delete(f"/v1/me/identifiers/{email}")).status_code == 200
+
+
+async def test_a_contact_is_added_only_by_who_has_just_proved_who_he_is(shop: Shop, audited: None) -> None:
+    """Else a stolen token adds a thief's telephone, comes in by its code, and shuts the owner out."""
+    mail, phone = fresh_email(), fresh_phone()
+    me, kiosk = (
+        await shop.signed_up(email=mail, password=PASSWORD),
+        await shop.device("kiosk", (await shop.store()).code),
+    )
+    passed = (await me.post("/v1/auth/passes")).json()["code"]
+    at_kiosk = shop.bearer(await kiosk.post("/v1/auth/passes/claim", {"code": passed}))
+    assert refusal(await at_kiosk.post("/v1/me/identifiers", {"phone": phone})) == (403, "fresh-proof-required")
+    clock.travel(timedelta(minutes=11))
+    old = shop._issue(me.actor)
+    assert refusal(await old.post("/v1/me/identifiers", {"phone": phone})) == (403, "fresh-proof-required")
+    assert await rows_of(shop, challenges, principal_id=me.actor.subject, purpose="verify") == []
+    client = await shop.client()
+    fresh = shop.bearer(await client.post("/v1/auth/sign-in", {"email": mail, "password": PASSWORD}))
+    challenge, code = await shop.code_for(fresh, verify=True, phone=phone)
+    assert (await fresh.post(VERIFY, {"challenge_id": challenge, "code": code})).json()["phone"] == phone

@@ -132,3 +132,52 @@ def test_migrations_go_up_match_the_tables_go_down_and_up_again(scratch: str) ->
         assert aside.submit(asyncio.run, schemas()).result() == set()
         aside.submit(command.upgrade, config, "head").result()
         assert aside.submit(asyncio.run, schemas()).result() == SCHEMAS
+
+
+LEGACY = """
+INSERT INTO auth.channels (code, name, created_at) VALUES ('site', '{}', now());
+INSERT INTO auth.principals (id, kind, created_at) SELECT i, 'shopper', now() FROM unnest(ARRAY[
+    '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002']::uuid[]) i;
+INSERT INTO customers.profiles (id, name, language, created_at) SELECT id, 'Anna', 'ru', now() FROM auth.principals;
+INSERT INTO auth.sessions (id, principal_id, channel, known, created_at, refreshed_at, expires_at)
+    SELECT id, id, 'site', true, now(), now(), now() + interval '90 days' FROM auth.principals;
+INSERT INTO customers.identifiers (id, profile_id, kind, value, verified_at, created_at) VALUES
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000001', 'email', 'anna@example.com', NULL, now()),
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000002', 'phone', '+79000000002', now(), now());
+"""
+CLAIMED_TWICE = """
+INSERT INTO customers.identifiers (id, profile_id, kind, value, verified_at, created_at) VALUES
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000002', 'email', 'anna@example.com', now(), now()),
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000002', 'device', 'installation-1', now(), now());
+"""
+PEOPLE = """
+SELECT right(p.id::text, 1) AS id, p.guest, s.revoked_reason FROM customers.profiles p JOIN auth.sessions s ON s.id = p.id ORDER BY p.id
+"""
+HELD = "SELECT right(profile_id::text, 1) AS id, kind FROM customers.identifiers ORDER BY kind"
+
+
+def test_accounts_that_nobody_has_proved_become_guests_and_the_way_back_is_open(scratch: str) -> None:
+    """Only a proved contact opens an account since 0004: one without could never be opened again, nor its orders be found."""
+    config = Config(toml_file=str(ROOT / "pyproject.toml"))
+    config.stdout = io.StringIO()
+
+    async def run(statement: str) -> list[tuple[object, ...]]:
+        connection = await asyncpg.connect(scratch)
+        rows = await connection.fetch(statement) if statement.lstrip().startswith("SELECT") else None
+        if rows is None:
+            await connection.execute(statement)
+        await connection.close()
+        return [tuple(row) for row in rows or ()]
+
+    with ThreadPoolExecutor(1) as aside:
+
+        def ask(statement: str) -> list[tuple[object, ...]]:
+            return aside.submit(asyncio.run, run(statement)).result()
+
+        aside.submit(command.upgrade, config, "0003").result()
+        ask(LEGACY)
+        aside.submit(command.upgrade, config, "0004").result()
+        assert ask(PEOPLE) == [("1", True, "unproved"), ("2", False, None)]
+        ask(CLAIMED_TWICE)
+        aside.submit(command.downgrade, config, "0003").result()
+        assert ask(HELD) == [("2", "email"), ("2", "phone")], "of two who say the same, who has proved it"

@@ -118,6 +118,15 @@ async def test_shoppers_count_for_the_client_they_came_through(shop: Shop, setti
         assert [(await person.get(CATEGORIES)).status_code for person in people] == [200, 429]
 
 
+async def test_tokens_of_nobody_are_counted_together_by_address(shop: Shop, settings: Settings) -> None:
+    """Whoever has gathered anonymous tokens has no more of the shop than his address; who has signed in is counted by himself."""
+    async with process(low(settings, limit_anonymous=2)) as http:
+        people = [through(http, await shop.shopper()) for _ in range(3)]
+        assert [(await person.get(CATEGORIES)).status_code for person in people] == [200, 200, 429]
+        assert (await people[0].get(CATEGORIES)).json()["limit"] == 2
+        assert (await through(http, await shop.shopper(known=True)).get(CATEGORIES)).status_code == 200
+
+
 async def test_two_processes_share_a_limit_through_valkey(
     shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,8 +135,13 @@ async def test_after_an_erasure_nothing_personal_is_anywhere_and_the_books_stay(
     before = await rows(shop, kept, n=number), await rows(shop, paper, n=number)
     assert len(await everywhere(shop, *life.words)) >= 12
     where = f"/v1/customers/{life.old.actor.subject}/erase"
-    assert problem(await (await shop.staff("call_center")).post(where, {"reason": "asked"})) == (403, "not-allowed")
-    erased = await life.staff.post(where, {"reason": "Letter of 2026-11-20"})
+    assert problem(await (await shop.staff("call_center")).post(where, {"reason": "customer_asked"})) == (
+        403,
+        "not-allowed",
+    )
+    in_words = await life.staff.post(where, {"reason": "Анна Петрова просила"})
+    assert problem(in_words) == (400, "bad-input"), "it would stay in the records for ever"
+    erased = await life.staff.post(where, {"reason": "authority_asked"})
     assert erased.status_code == 200, erased.text
     assert erased.json()["customer"] == str(life.me.actor.subject)
     await told(shop)
@@ -148,8 +153,8 @@ async def test_after_an_erasure_nothing_personal_is_anywhere_and_the_books_stay(
     )  # fmt: skip
     assert profiles == [{"birthday": None, "preferred_store": None, "preferences": {}}]
     (record,) = await records(shop, "customer.erased", life.me.actor.subject)
-    assert (record.subject, record.reason) == (life.staff.actor.subject, "Letter of 2026-11-20")
-    again = await life.staff.post(where, {"reason": "Once more"})
+    assert (record.subject, record.reason) == (life.staff.actor.subject, "authority_asked")
+    again = await life.staff.post(where, {"reason": "customer_asked"})
     assert (again.status_code, again.json()) == (200, erased.json())
     assert len(await records(shop, "customer.erased", life.me.actor.subject)) == 1
     for one in (life.me, life.old):
@@ -193,7 +198,7 @@ async def test_an_open_order_comes_first(shop: Shop, audited: None) -> None:
     await merged(shop, old.actor.subject, me.actor.subject)
     for answer in (
         await me.post("/v1/me/erase"),
-        await admin.post(f"/v1/customers/{me.actor.subject}/erase", {"reason": "asked"}),
+        await admin.post(f"/v1/customers/{me.actor.subject}/erase", {"reason": "customer_asked"}),
     ):
         assert problem(answer) == (409, "open-orders")
         assert (answer.json()["orders"], answer.json()["returns"]) == ([order["number"]], [])

@@ -22,7 +22,7 @@ async def again(shop: Shop, *people: Client) -> list[Client]:
 
 async def moved(shop: Shop, one: Client, other: Client, **named: Any) -> Any:
     staff = await shop.staff("admin")
-    body = {"to": str(other.actor.subject), "reason": "Ordered while they were one", **named}
+    body = {"to": str(other.actor.subject), "reason": "merged_in_error", **named}
     return await staff.post(f"/v1/customers/{one.actor.subject}/records", body)
 
 
@@ -66,7 +66,7 @@ async def test_an_order_with_its_return_an_address_and_an_identifier_become_anot
         number=order["number"],
     )
     assert event["payload"]["customer_id"] == str(daughter.actor.subject)
-    assert event["actor"]["reason"] == "Ordered while they were one"
+    assert event["actor"]["reason"] == "merged_in_error"
     (record,) = await records(shop, "customer.records_moved", mother.actor.subject)
     assert record.after["customer"] == str(daughter.actor.subject)
     told_of = await rows(shop, "SELECT person_id FROM conversations.conversations WHERE number = :n", n=talk["number"])
@@ -120,5 +120,5 @@ async def test_all_of_them_or_none(shop: Shop, audited: None) -> None:
     assert (await one.get("/v1/me/identifiers")).json()["items"] == [mail]
     manager = await shop.staff("call_center", store.code)
     where = f"/v1/customers/{one.actor.subject}/records"
-    body = {"to": str(other.actor.subject), "reason": "x", "orders": [order["number"]]}
+    body = {"to": str(other.actor.subject), "reason": "other", "orders": [order["number"]]}
     assert problem(await manager.post(where, body)) == (403, "not-allowed")
