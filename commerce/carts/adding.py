@@ -105,7 +105,7 @@ async def take_line(
     if taken.head.shopper_id != actor.person and taken.head.shopper_id not in await customers.ids_of(tx, actor.person):
         raise NotYourCart(cart=str(taken.head.id))
     kept = [one for one in taken.before if one.sku != sku]
-    goods = await goods_by_id(tx, [one.variant_id for one in kept])
+    goods = await goods_by_id(tx, {one.variant_id: one.quantity for one in kept})
     changed(tx, actor, taken.head, [line.variant_id], announce)
     view = await shown(tx, actor, taken.head, kept, goods, currency=currency)
     return TakenLine(line=line, cart=view)
@@ -167,4 +167,5 @@ def _both(goods: Goods, rest: Goods | None) -> Goods:
         goods.quotes | rest.quotes,
         goods.totals | rest.totals,
         goods.announced | rest.announced,
+        goods.exact,
     )

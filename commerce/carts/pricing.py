@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import accumulate
 from typing import Literal
@@ -21,6 +21,8 @@ Band = Literal["in_stock", "few", "sold_out", "expected"]
 """`few`: five units or less in all locations together. `expected`: none there, and it can wait for what is announced."""
 INSTEAD = 5
 """Other variants that a message names."""
+PLENTY = tuple(FEW_UNITS * 10**scale + 1 for scale in range(7))
+"""The least that is not `few`, in steps, by the quantity scale: nobody need count beyond it, nor beyond what is wanted."""
 
 
 class Coming(Struct, frozen=True):
@@ -38,6 +40,13 @@ class Goods(Struct, frozen=True):
     totals: dict[UUID, int]
     announced: dict[UUID, list[stock.Expected]]
     """What is still to come of variants that may wait, the soonest first."""
+    exact: bool = False
+    """Whether lines tell how many there are even when there are plenty."""
+
+    def available(self, variant: catalog.Variant, quantity: int) -> int:
+        """What a line of so many tells: how many there are, unless it is enough to know that there are enough."""
+        total = self.totals.get(variant.id, 0)
+        return total if self.exact else min(total, max(quantity, PLENTY[variant.quantity_scale]))
 
     def refusal(self, variant: catalog.Variant) -> str | None:
         """Why a variant cannot be bought; None when it can."""
@@ -87,17 +96,24 @@ async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
     waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
     if not bundles and not waiting:
         quotes, totals = await tx.together(prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at))
-        return Goods(tx.at, found, quotes, totals, {})
+        return Goods(tx.at, found, quotes, totals, {}, tx.show_quantities)
     return await _outlook(tx, found, await prices.listed(tx, ids, at=tx.at), waiting, bundles)
 
 
-async def goods_by_id(tx: Tx, ids: Sequence[UUID]) -> Goods:
-    """What is known about the variants of these ids, each named once: one statement, none for none; two where there are bundles or
-    something may be waited for. Unknown ids are absent, and cost two statements more."""
-    if not ids:
+async def goods_by_id(tx: Tx, wanted: Mapping[UUID, int]) -> Goods:
+    """What is known about the variants of these ids, of each of which so many are wanted: one statement, none for none; two where
+    there are bundles or something may be waited for. Unknown ids are absent, and cost two statements more.
+
+    `totals` are counted as far as lines of so many tell them."""
+    if not wanted:
         return NO_GOODS
+    ids = list(wanted)
+    limits = None
+    if not tx.show_quantities:
+        scales = catalog.scales_known(tx, ids)
+        limits = [max(quantity, PLENTY[scales.get(id_, -1)]) for id_, quantity in wanted.items()]
     found, quotes, totals = await tx.together(
-        catalog.asking(tx, ids), prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at)
+        catalog.asking(tx, ids), prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at, enough=limits)
     )
     if found is None:
         return await goods_of(tx, (await catalog.variants(tx, ids)).values())
@@ -109,7 +125,7 @@ async def goods_by_id(tx: Tx, ids: Sequence[UUID]) -> Goods:
         if variant.when_out != "deny" and variant.may_wait(tx.at):
             waiting.append(variant.id)
     if not bundles and not waiting:
-        return Goods(tx.at, found, quotes, totals, {})
+        return Goods(tx.at, found, quotes, totals, {}, tx.show_quantities)
     return await _outlook(tx, found, quotes, waiting, bundles)
 
 
@@ -121,7 +137,7 @@ async def _outlook(
     announced: dict[UUID, list[stock.Expected]] = {}
     for plan in plans:
         announced.setdefault(plan.variant_id, []).append(plan)
-    return Goods(tx.at, found, quotes, totals, announced)
+    return Goods(tx.at, found, quotes, totals, announced, tx.show_quantities)
 
 
 class Nearby(Struct, frozen=True):
@@ -207,7 +223,7 @@ async def _instead(tx: Tx, goods: Goods, out: Sequence[UUID]) -> dict[UUID, list
 def offer_of(goods: Goods, variant: catalog.Variant, quantity: int) -> Offer:
     """How so many of a variant can be bought, for rooms that show it outside a cart."""
     quote = goods.quotes.get(variant.id)
-    available = goods.totals.get(variant.id, 0)
+    available = goods.available(variant, quantity)
     coming = goods.comes(variant.id, quantity - available) if quantity > available else None
     return Offer(
         price=Money(quote.amount, quote.currency) if quote is not None else None,
@@ -246,11 +262,13 @@ class Drawings:
     def draw(self, cart: UUID, goods: Goods, lines: Sequence[CartLine]) -> list[Drawn]:
         """The lines of a cart, for which nothing is announced or near."""
         before = self._carts.pop(cart, NOTHING_DRAWN)
-        at, variants, quotes, totals = goods.at, goods.variants, goods.quotes, goods.totals
+        at, variants, quotes, totals, exact = goods.at, goods.variants, goods.quotes, goods.totals, goods.exact
         drawn = []
         for line in lines:
             variant_id = line.variant_id
             variant, quote, available = variants[variant_id], quotes.get(variant_id), totals.get(variant_id, 0)
+            if available > PLENTY[variant.quantity_scale] and not exact:
+                available = goods.available(variant, line.quantity)
             refusal: str | None = catalog.refusal_of(variant, at)
             amount, currency = (quote.amount, quote.currency) if quote is not None else (None, None)
             if quote is None and refusal is None:
@@ -294,7 +312,7 @@ def _line_view(goods: Goods, line: CartLine, near: Nearby) -> CartLineView:
     variant = goods.variants[line.variant_id]
     quote = goods.quotes.get(line.variant_id)
     refusal = goods.refusal(variant)
-    available = goods.totals.get(line.variant_id, 0)
+    available = goods.available(variant, line.quantity)
     missing = line.quantity - available
     coming = goods.comes(line.variant_id, missing) if missing > 0 else None
     price = seen = total = None

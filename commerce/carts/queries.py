@@ -173,7 +173,7 @@ async def read(tx: Tx, actor: Actor, *, cart: str, currency: str) -> CartView:
         return empty_view(currency, at_device=mine(actor).person is None)
     head = head_of(rows[0])
     lines = [line_of(row) for row in rows if row.variant_id is not None]
-    goods = await goods_by_id(tx, [line.variant_id for line in lines])
+    goods = await goods_by_id(tx, {line.variant_id: line.quantity for line in lines})
     return await shown(tx, actor, head, lines, goods, currency=currency)
 
 

@@ -268,7 +268,7 @@ async def remove(
     if taken is None:
         return empty_view(currency, at_device=mine(actor).person is None)
     kept = [line for line in taken.before if line.sku != sku]
-    variants, goods = await goods_in(tx, taken.before, [sku])
+    variants, goods = await goods_in(tx, taken.before, {sku: 0})
     _refuse_unknown(variants, [sku])
     changed(tx, actor, taken.head, [variants[sku].id], announce)
     return await shown(tx, actor, taken.head, kept, goods, currency=currency)
@@ -455,12 +455,18 @@ async def _put(
     return await shown(tx, actor, taken.head, after, goods, currency=currency)
 
 
+NO_SKUS: Mapping[str, int] = {}
+
+
 async def goods_in(
-    tx: Tx, lines: Sequence[CartLine], skus: Iterable[str] = ()
+    tx: Tx, lines: Sequence[CartLine], skus: Mapping[str, int] = NO_SKUS
 ) -> tuple[dict[str, catalog.Variant], Goods]:
-    """The variants of the SKUs, and what is known about these and about those of the lines: one statement, two while nobody here has
-    read a SKU before."""
+    """The variants of the SKUs, of which so many are wanted, and what is known about these and about those of the lines: one statement,
+    two while nobody here has read a SKU before. Lines of one SKU may become one: what they hold together is wanted."""
     ids = {line.sku: line.variant_id for line in lines}
+    wanted: dict[UUID, int] = {}
+    for line in lines:
+        wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
     for sku in skus:
         if sku not in ids:
             known = catalog.id_known(tx, sku)
@@ -468,7 +474,9 @@ async def goods_in(
                 variants = await catalog.by_skus(tx, list({*ids, *skus}))
                 return variants, await goods_of(tx, variants.values())
             ids[sku] = known
-    goods = await goods_by_id(tx, list(ids.values()))
+    for sku, quantity in skus.items():
+        wanted[ids[sku]] = max(quantity, wanted.get(ids[sku], 0))
+    goods = await goods_by_id(tx, wanted)
     return {sku: goods.variants[ids[sku]] for sku in skus if ids[sku] in goods.variants}, goods
 
 

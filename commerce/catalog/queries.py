@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -121,6 +121,11 @@ def asking(tx: Tx, ids: Sequence[UUID]) -> Question[dict[UUID, Variant] | None]:
 def id_known(tx: Tx, sku: str) -> UUID | None:
     """The id of a variant that this process has read before: a SKU never moves to another. No statement."""
     return remembered.of(tx).ids.get(sku)
+
+
+def scales_known(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The quantity scales of those variants that this process has read before: a SKU never changes its unit. No statement."""
+    return {id_: one.quantity_scale for id_, (_, one) in remembered.of(tx).named(ids).items()}
 
 
 async def of_products(tx: Tx, products: Sequence[UUID]) -> list[Variant]:

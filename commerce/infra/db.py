@@ -183,10 +183,30 @@ class Tx:
     A statement is a Core expression over the rooms' tables, or constant SQL with `:names`.
     """
 
-    __slots__ = ("_after_commit", "_before_commit", "_connection", "_deferred", "_queue", "at", "memory", "reads_only")
+    __slots__ = (
+        "_after_commit",
+        "_before_commit",
+        "_connection",
+        "_deferred",
+        "_queue",
+        "at",
+        "memory",
+        "reads_only",
+        "show_quantities",
+    )
 
-    def __init__(self, connection: Connection, at: datetime, memory: dict[str, Any], *, reads_only: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        at: datetime,
+        memory: dict[str, Any],
+        *,
+        reads_only: bool,
+        show_quantities: bool = False,
+    ) -> None:
         self._connection = connection
+        self.show_quantities = show_quantities
+        """Whether this installation tells shoppers how many units there are (SHOW_QUANTITIES)."""
         self.at = at
         self.memory = memory
         """What rooms remember of this database in this process, under their names. Only for what the statement that uses it proves
@@ -441,12 +461,15 @@ DELETE FROM infra.idempotency_keys WHERE principal = :principal AND operation = 
 class Database:
     """The pools of one process. Open with `Database.open`, close with `close`."""
 
-    def __init__(self, writer: Pool, reader: Pool, browser: Pool, clock: Clock) -> None:
+    def __init__(
+        self, writer: Pool, reader: Pool, browser: Pool, clock: Clock, *, show_quantities: bool = False
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._browser = browser
         self.clock = clock
         self.memory: dict[str, Any] = {}
+        self._show_quantities = show_quantities
 
     @classmethod
     def open(
@@ -462,12 +485,17 @@ class Database:
             browser = Pool(
                 settings.reader_url, settings, size=settings.read_connections, name=f"{name}-browse", read_only=True
             )
-        return cls(writer, reader, browser, clock)
+        return cls(writer, reader, browser, clock, show_quantities=settings.show_quantities)
 
     async def close(self) -> None:
         """Close every pool."""
         for pool in {id(pool): pool for pool in (self._writer, self._reader, self._browser)}.values():
             await pool.close()
+
+    def _tx(self, connection: Connection, *, reads_only: bool) -> Tx:
+        return Tx(
+            connection, self.clock(), self.memory, reads_only=reads_only, show_quantities=self._show_quantities
+        )  # fmt: skip
 
     async def write(self, work: Callable[Concatenate[Tx, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb in one transaction and commit. Again on deadlock, at most three times. Raises Busy."""
@@ -519,7 +547,7 @@ class Database:
         async with self._writer.connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            tx = Tx(connection, self.clock(), self.memory, reads_only=False)
+            tx = self._tx(connection, reads_only=False)
             try:
                 if once is not None:
                     stored = await _claim(tx, once)
@@ -570,7 +598,7 @@ class Database:
     ) -> R:
         try:
             async with pool.connection() as connection:
-                return await work(Tx(connection, self.clock(), self.memory, reads_only=True), *args, **kwargs)
+                return await work(self._tx(connection, reads_only=True), *args, **kwargs)
         except FAILURES as error:
             raise busy_or(error) from error
 
@@ -583,7 +611,7 @@ class Database:
                 self._writer.connection() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                return await work(Tx(connection, self.clock(), self.memory, reads_only=True), *args, **kwargs)
+                return await work(self._tx(connection, reads_only=True), *args, **kwargs)
         except FAILURES as error:
             raise busy_or(error) from error
 

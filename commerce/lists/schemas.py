@@ -107,7 +107,8 @@ class ListLineView(Struct, frozen=True, kw_only=True):
     availability: Literal["in_stock", "few", "sold_out", "expected"]
     """`few`: five units or less in all locations together. `expected`: none there, and the line can wait for what is announced."""
     available: int
-    """Steps that can be sold now, in all locations together; bundles that are whole at one location."""
+    """Steps that can be sold now, in all locations together; bundles that are whole at one location. Exact when there are fewer than the
+    line asks for, or few; otherwise counted up to where that is known, unless the installation shows quantities."""
     expected_on: date | None
     maximum_per_order: int | None
     added_at: datetime

@@ -57,6 +57,17 @@ FROM unnest(CAST(:variant_ids AS uuid[])) AS w(id) JOIN ({LEVELS}) AS everywhere
 """  # noqa: S608
 """The join has the levels looked up by their variant: for `= ANY` the planner walks the whole primary key of a chain of few variants."""
 TOTALS_IN_ROW = f"SELECT array_agg(q.variant_id) AS counted, array_agg(q.total) AS totals FROM ({TOTALS}) AS q"  # noqa: S608
+COUNTED_IN_ROW = f"""
+SELECT array_agg(w.id) AS counted, array_agg(coalesce(
+    (
+        SELECT w.enough FROM (
+            SELECT sum(here.ats) OVER (ROWS UNBOUNDED PRECEDING) AS so_far FROM ({LEVELS} WHERE l.variant_id = w.id) AS here
+        ) AS counting WHERE counting.so_far >= w.enough LIMIT 1
+    ), (SELECT CAST(sum(here.ats) AS bigint) FROM ({LEVELS} WHERE l.variant_id = w.id) AS here)
+)) AS totals
+FROM unnest(CAST(:variant_ids AS uuid[]), CAST(:enough AS bigint[])) AS w(id, enough)
+"""  # noqa: S608
+"""What is promisable at a location is never negative, so a sum that has reached what is enough stays there: no level after it is read."""
 HISTORY: dict[WhichClock, str] = {
     clock: f"""
 WITH of_variant AS {"MATERIALIZED" if clock == "recorded" else "NOT MATERIALIZED"} (
@@ -189,13 +200,24 @@ async def totals(
     return {variant_id: total for variant_id, total in rows}  # noqa: C416, a record is no pair for dict()
 
 
-def counting(variant_ids: Sequence[UUID], *, at: datetime) -> Question[dict[UUID, int]]:
-    """The question that `totals` answers of variants that are no bundles, to be asked together with another."""
-    return Question(TOTALS_IN_ROW, 2, {"variant_ids": list(variant_ids), "at": at}, _counting)
+def counting(
+    variant_ids: Sequence[UUID], *, at: datetime, enough: Sequence[int] | None = None
+) -> Question[dict[UUID, int]]:
+    """The question that `totals` answers of variants that are no bundles, to be asked together with another.
+
+    With `enough`, a number above zero for each of them in their order, counting stops there: the answer is the total, or `enough` when
+    that is less.
+    """
+    values = {"variant_ids": list(variant_ids), "at": at}
+    if enough is None:
+        return Question(TOTALS_IN_ROW, 2, values, _counting)
+    return Question(COUNTED_IN_ROW, 2, values | {"enough": list(enough)}, _counting)
 
 
-def _counting(ids: list[UUID] | None, totals: list[int]) -> dict[UUID, int]:
-    return {} if ids is None else dict(zip(ids, totals, strict=True))
+def _counting(ids: list[UUID] | None, totals: list[int | None]) -> dict[UUID, int]:
+    if ids is None:
+        return {}
+    return {variant_id: total for variant_id, total in zip(ids, totals, strict=True) if total is not None}
 
 
 OUTLOOK = f"""

@@ -115,7 +115,7 @@ async def test_a_line_is_answered_with_the_priced_cart(shop: Shop) -> None:
         "total": {"amount": 259_800, "currency": "RUB"},
         "sellable": True,
         "availability": "in_stock",
-        "available": 7,
+        "available": 6,
         "expected_on": None,
         "maximum_per_order": None,
         "added_at": "2026-03-01T12:00:00Z",
