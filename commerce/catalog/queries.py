@@ -45,10 +45,12 @@ OF_PRODUCTS = VARIANT + " WHERE v.product_id = ANY(CAST(:products AS uuid[])) OR
 STAMPED = f"""
     SELECT s.id, s.stamp, f.variant
     FROM (
-        SELECT v.id, xidsend(v.xmin) || xidsend(p.xmin) || xidsend(c.xmin) || xidsend(r.xmin) AS stamp,
+        SELECT v.id, v.written_by || xidsend(p.xmin) || xidsend(c.xmin) || xidsend(r.xmin) AS stamp,
                substr(CAST(:stamps AS bytea), 16 * CAST(w.n AS int) - 15, 16) AS known
         FROM %s WITH ORDINALITY AS w(name, n)
-        JOIN catalog.variants v ON %s = w.name
+        CROSS JOIN LATERAL (
+            SELECT v.id, v.product_id, v.return_policy, xidsend(v.xmin) AS written_by FROM catalog.variants v WHERE %s = w.name OFFSET 0
+        ) v
         JOIN catalog.products p ON p.id = v.product_id
         JOIN catalog.categories c ON c.id = p.category_id
         JOIN catalog.return_policies r ON r.code = v.return_policy
@@ -57,7 +59,8 @@ STAMPED = f"""
         SELECT to_json(whole) AS variant FROM ({VARIANT} WHERE v.id = s.id AND s.stamp <> s.known) AS whole OFFSET 0
     ) f ON true
 """  # noqa: S608
-"""Whole rows of those variants only that are not `known` by their present stamp: by which transactions each of its rows was written."""
+"""Whole rows of those variants only that are not `known` by their present stamp: by which transactions each of its rows was written. The
+variants are looked up one by one: of a small catalog the planner would read them all."""
 VARIANTS = STAMPED % ("unnest(CAST(:names AS uuid[]))", "v.id")
 BY_SKUS = STAMPED % ("unnest(CAST(:names AS text[]))", "v.sku")
 ASKED = f"""

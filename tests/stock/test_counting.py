@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,26 +17,27 @@ from commerce.stock import queries
 from tests.stock.shelves import checkout, demand, fresh
 from tests.support import Item, Shop, Store, clock
 
+KeepBack = Callable[[Store, Item, int], Awaitable[None]]
 
-async def keep_back(db: Database, store: Store, item: Item, quantity: int) -> None:
-    async def work(tx: Tx) -> None:
+
+@pytest.fixture
+async def keep_back(db: Database) -> AsyncIterator[KeepBack]:
+    """Sets the safety stock of a level, until the end of the test."""
+    changed: list[tuple[Store, Item]] = []
+
+    async def work(tx: Tx, store: Store, item: Item, quantity: int) -> None:
         await tx.execute(
             "UPDATE stock.levels SET safety_stock = :quantity WHERE location_id = :store AND variant_id = :item",
             quantity=quantity, store=store.id, item=item.id,
         )  # fmt: skip
 
-    await db.write(work)
+    async def keep(store: Store, item: Item, quantity: int) -> None:
+        changed.append((store, item))
+        await db.write(work, store, item, quantity)
 
-
-@pytest.fixture
-async def no_safety(db: Database) -> AsyncIterator[None]:
-    """No level keeps anything back after the test."""
-    yield
-
-    async def work(tx: Tx) -> None:
-        await tx.execute("UPDATE stock.levels SET safety_stock = 0 WHERE safety_stock > 0")
-
-    await db.write(work)
+    yield keep
+    for store, item in changed:
+        await db.write(work, store, item, 0)
 
 
 async def count(tx: Tx, ids: list[UUID], enough: list[int] | None) -> dict[UUID, int]:
@@ -45,7 +46,7 @@ async def count(tx: Tx, ids: list[UUID], enough: list[int] | None) -> dict[UUID,
     return found
 
 
-async def random_levels(db: Database, shop: Shop, drawn: random.Random) -> list[Item]:
+async def random_levels(db: Database, shop: Shop, keep_back: KeepBack, drawn: random.Random) -> list[Item]:
     """Items at random stores: some keep more back than there is, some are reserved until a moment ago, some for an hour."""
     stores = [await shop.store() for _ in range(5)]
     items = [await shop.item() for _ in range(8)]
@@ -60,16 +61,15 @@ async def random_levels(db: Database, shop: Shop, drawn: random.Random) -> list[
                     cause=fresh(), expires_at=soon,
                 )  # fmt: skip
             if drawn.random() < 0.5:
-                await keep_back(db, store, item, drawn.choice((1, 2, 4, 50)))
+                await keep_back(store, item, drawn.choice((1, 2, 4, 50)))
     clock.travel(timedelta(minutes=5))
     return items
 
 
-@pytest.mark.usefixtures("no_safety")
 @pytest.mark.parametrize("seed", range(3))
-async def test_it_is_the_total_or_what_is_enough(db: Database, shop: Shop, seed: int) -> None:
+async def test_it_is_the_total_or_what_is_enough(db: Database, shop: Shop, keep_back: KeepBack, seed: int) -> None:
     drawn = random.Random(seed)
-    items = await random_levels(db, shop, drawn)
+    items = await random_levels(db, shop, keep_back, drawn)
     ids = [item.id for item in items]
     levels = await db.read(stock.levels, variant_ids=ids)
     assert any(level.reserved and level.ats > level.available - level.safety_stock for level in levels)
