@@ -51,7 +51,7 @@ check: $(READY) ## Check format, lint, types, layers and the OpenAPI snapshot, w
 	$(BIN)/lint-imports
 	$(BIN)/commerce openapi --check
 
-demo: $(READY) ## Tell the story through HTTP on a temporary shop [CHAPTER=story|stock] [FAST=1]
+demo: $(READY) ## Tell the story through HTTP on a temporary shop [CHAPTER=story|stock|people] [FAST=1]
 	@exec $(BIN)/commerce demo $(call option,--chapter,$(CHAPTER)) $(call switch,--fast,$(FAST))
 
 replay: $(READY) ## Replay a real retailer's invoices FILE=online-retail.csv.xz [ALL=1] [DATA=.replay]

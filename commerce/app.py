@@ -34,6 +34,7 @@ from commerce.infra.http import (
     if_match_of,
     once_of,
     resolve_in_turn,
+    seen_if_said,
     seen_of,
 )
 from commerce.infra.limits import Limits
@@ -137,6 +138,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
             "approved": Provide(auth.approved_of),
             "if_match": Provide(if_match_of, sync_to_thread=False),
             "seen": Provide(seen_of, sync_to_thread=False),
+            "seen_if_said": Provide(seen_if_said, sync_to_thread=False),
         },
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=Documentation(

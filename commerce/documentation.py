@@ -70,9 +70,9 @@ variant's unit (pieces when it has none); lists in pages: pass `next_cursor` as 
 """
 
 TAGS = {
-    "shop": "What a customer sees and does in any channel: catalog, prices, availability, cart, orders, returns.",
-    "store": "What staff and devices do in one place: pickups, sales, returns, stock, transfers, counts. Limited to their locations.",
-    "back office": "Of the whole chain: products, prices, locations, staff, devices; stock, plans, sourcing; the feed of events.",
+    "shop": "What a customer sees and does in any channel: catalog, availability, cart, lists, orders, returns, himself, inquiries.",
+    "store": "What staff and devices do in their places: pickups, sales, returns, stock, transfers, counts; customers and conversations.",
+    "back office": "Of the whole chain: products, prices, locations, staff, roles, clients, devices; stock, sourcing; records and events.",
     "auth": "Tokens: anonymous shoppers, customers, staff at tills and elsewhere; pairing of devices; sessions and signing out.",
     "system": "For whoever keeps the application running.",
 }

@@ -51,8 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A shopper's session on a till or kiosk ends, and a kiosk's basket is forgotten, when nobody has touched it for so long."""
     staff_idle_seconds: Annotated[int, msgspec.Meta(gt=0)] = 300
     """The same for staff on a till or kiosk."""
-    reservation_seconds: int = 900
-    """How long a checkout or kiosk basket keeps what it reserved."""
     adjustment_approval_minor: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
     """An adjustment of stock by an associate that is worth more waits for a manager; minor units of `currency`."""
     count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0

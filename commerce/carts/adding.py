@@ -13,7 +13,7 @@ from msgspec import Struct
 from commerce import catalog, customers
 from commerce.carts import queries
 from commerce.carts.errors import NotInCart, NotYourCart
-from commerce.carts.pricing import Goods, goods_of
+from commerce.carts.pricing import Goods, goods_by_id, goods_of
 from commerce.carts.schemas import MAX_LINES, MAX_QUANTITY, Added, AddedLine, AddPolicy, CartLine, CartView
 from commerce.carts.service import Announce, Taken, changed, place, queue_lines, refuse_stale, take_out
 from commerce.carts.views import shown
@@ -105,8 +105,7 @@ async def take_line(
     if taken.head.shopper_id != actor.person and taken.head.shopper_id not in await customers.ids_of(tx, actor.person):
         raise NotYourCart(cart=str(taken.head.id))
     kept = [one for one in taken.before if one.sku != sku]
-    variants = await catalog.variants(tx, [one.variant_id for one in kept]) if kept else {}
-    goods = await goods_of(tx, variants.values())
+    goods = await goods_by_id(tx, [one.variant_id for one in kept])
     changed(tx, actor, taken.head, [line.variant_id], announce)
     view = await shown(tx, actor, taken.head, kept, goods, currency=currency)
     return TakenLine(line=line, cart=view)

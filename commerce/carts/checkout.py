@@ -21,6 +21,7 @@ from commerce.carts.schemas import (
     CartView,
     Checkout,
     Chosen,
+    Gift,
     Head,
     PutCheckout,
     PutWish,
@@ -29,6 +30,7 @@ from commerce.carts.schemas import (
 from commerce.carts.service import (
     Announce,
     goods_in,
+    note_staff,
     place,
     queue_lines,
     refuse_stale,
@@ -183,6 +185,23 @@ def tells(checkout: Checkout, lines: Sequence[CartLine]) -> bool:
     return says_something(checkout) or any(_tells(line) for line in lines)
 
 
+def impersonal(checkout: Checkout) -> Checkout:
+    """The same without what it says of a person."""
+    gift = msgspec.structs.replace(checkout.gift, message=None) if checkout.gift is not None else None
+    return Checkout(fulfillment=_elsewhere(checkout.fulfillment), gift=gift if gift != Gift() else None)
+
+
+def impersonal_line(line: CartLine) -> CartLine:
+    """The same of a line."""
+    kept = impersonal(Checkout(fulfillment=line.wish, gift=line.gift))
+    return msgspec.structs.replace(line, wish=kept.fulfillment, gift=kept.gift)
+
+
+def _elsewhere(wish: Chosen | None) -> Chosen | None:
+    """Nothing of a delivery whose address is gone."""
+    return wish if wish is None or wish.method != "deliver" else None
+
+
 def joined(own: Checkout, incoming: Checkout) -> Checkout:
     """What both say; where the own says nothing, what comes in says."""
     return Checkout(
@@ -196,4 +215,5 @@ def _tell_changed(tx: Tx, actor: Actor, head: Head, variants: list[UUID], announ
         tx, actor,
         CartCheckoutChanged(aggregate_id=head.id, version=head.version, variant_ids=variants, **whose_is(head)),
     )  # fmt: skip
+    note_staff(tx, actor, CartCheckoutChanged.type, head, variants)
     tell(tx, head.owner, announce)

@@ -12,8 +12,8 @@ class UnknownCart(NotFound):
     code = "unknown-cart"
     title = "No such cart"
     title_ru = "Нет такой корзины"
-    detail = "There is no cart {cart} of yours. Your open cart is always at /v1/carts/current."
-    detail_ru = "У вас нет корзины {cart}. Открытая корзина всегда доступна по адресу /v1/carts/current."
+    detail = "There is no cart {cart} of yours. The first thing put into /v1/carts/current makes one."
+    detail_ru = "У вас нет корзины {cart}. Она появится, как только что-нибудь положат в /v1/carts/current."
     members_schema: ClassVar[dict[str, Any]] = {"cart": str}
 
 

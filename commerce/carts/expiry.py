@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from commerce import auth, customers
-from commerce.carts.events import AbandonedLine, CartAbandoned, CartExpired
-from commerce.carts.service import Announce, close_all, whose
+from commerce.carts.baskets import IMPERSONAL_LINE
+from commerce.carts.events import AbandonedLine, CartAbandoned, CartExpired, CartNamed
+from commerce.carts.service import Announce, close_all, tell, whose
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import system
@@ -16,7 +17,7 @@ from commerce.kernel.actor import system
 CHUNK = 500
 IDLE_DEVICES = """
 SELECT DISTINCT device_id FROM carts.carts
-WHERE state = 'open' AND device_id IS NOT NULL AND parked_at IS NULL AND changed_at < :before
+WHERE state = 'open' AND device_id IS NOT NULL AND changed_at < :before
 """
 LOCK_IDLE_BASKETS = """
 SELECT id FROM carts.carts
@@ -24,6 +25,22 @@ WHERE state = 'open' AND device_id IS NOT NULL AND changed_at < :before
   AND (CAST(:kiosks AS uuid[]) IS NULL OR (device_id = ANY(CAST(:kiosks AS uuid[])) AND parked_at IS NULL))
 ORDER BY id LIMIT :chunk FOR NO KEY UPDATE SKIP LOCKED
 """
+FORGET_PARKED = f"""
+WITH parked AS MATERIALIZED (
+    SELECT c.id FROM carts.carts c
+    WHERE c.state = 'open' AND c.parked_at IS NOT NULL AND c.device_id = ANY(CAST(:kiosks AS uuid[])) AND c.changed_at < :before
+      AND (c.customer_id IS NOT NULL OR c.discreet OR c.checkout ?| ARRAY['contact', 'recipient', 'note']
+           OR c.checkout -> 'gift' ? 'message' OR c.checkout -> 'fulfillment' ->> 'method' = 'deliver'
+           OR EXISTS (SELECT FROM carts.lines l WHERE l.cart_id = c.id AND (l.wish ->> 'method' = 'deliver' OR l.gift ? 'message')))
+    ORDER BY c.id LIMIT :chunk FOR NO KEY UPDATE SKIP LOCKED
+), impersonal AS (
+    UPDATE carts.lines l SET {IMPERSONAL_LINE} FROM parked WHERE l.cart_id = parked.id AND (l.wish IS NOT NULL OR l.gift IS NOT NULL)
+)
+UPDATE carts.carts c SET customer_id = NULL, named_by = NULL, discreet = false, version = version + 1, checkout = nullif(
+    CASE WHEN checkout -> 'fulfillment' ->> 'method' = 'deliver' THEN checkout - 'fulfillment' ELSE checkout END
+    - ARRAY['contact', 'recipient', 'note'] #- ARRAY['gift', 'message'], '{{}}')
+FROM parked WHERE c.id = parked.id RETURNING c.id, c.version, c.shopper_id, c.device_id, c.customer_id
+"""  # noqa: S608
 LOCK_ABANDONED = """
 SELECT id, version, shopper_id, device_id, customer_id,
        coalesce(checkout -> 'contact' ->> 'email', checkout -> 'contact' ->> 'phone') IS NOT NULL AS reachable
@@ -45,12 +62,28 @@ async def expire_kiosk_baskets(tx: Tx, *, idle: timedelta, announce: Announce | 
     """Close the baskets at hand of kiosks that nobody has touched for so long, with all that they say of anybody; how many, at most a
     chunk. The next at the screen finds nothing."""
     before = tx.at - idle
-    devices = [row.device_id for row in await tx.rows(IDLE_DEVICES, before=before)]
-    kiosks = await auth.kiosks_among(tx, devices) if devices else set()
+    kiosks = await _idle_kiosks(tx, before)
     if not kiosks:
         return 0
-    rows = await tx.rows(LOCK_IDLE_BASKETS, before=before, kiosks=sorted(kiosks), chunk=CHUNK)
+    rows = await tx.rows(LOCK_IDLE_BASKETS, before=before, kiosks=kiosks, chunk=CHUNK)
     return await _expire(tx, [row.id for row in rows], announce)
+
+
+async def forget_at_kiosks(tx: Tx, *, idle: timedelta, announce: Announce | None = None) -> int:
+    """Forget who is named on the parked baskets of kiosks that nobody has touched for so long, and what they say of anybody; the goods
+    and the label stay. How many, at most a chunk."""
+    before = tx.at - idle
+    kiosks = await _idle_kiosks(tx, before)
+    rows = await tx.rows(FORGET_PARKED, before=before, kiosks=kiosks, chunk=CHUNK) if kiosks else []
+    for row in rows:
+        outbox.record(tx, system(), CartNamed(aggregate_id=row.id, version=row.version, **whose(row)))
+        tell(tx, row.device_id, announce)
+    return len(rows)
+
+
+async def _idle_kiosks(tx: Tx, before: datetime) -> list[UUID]:
+    devices = [row.device_id for row in await tx.rows(IDLE_DEVICES, before=before)]
+    return sorted(await auth.kiosks_among(tx, devices)) if devices else []
 
 
 async def expire_baskets(tx: Tx, *, idle: timedelta, announce: Announce | None = None) -> int:

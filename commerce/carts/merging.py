@@ -10,7 +10,7 @@ import msgspec
 
 from commerce import auth, customers
 from commerce.carts.baskets import COUNT, MOST_OPEN
-from commerce.carts.checkout import joined, keep, tells
+from commerce.carts.checkout import impersonal, impersonal_line, joined, keep, tells
 from commerce.carts.errors import CartChoice, CartClosed, NotAnonymous, TooManyCarts, UnknownCart
 from commerce.carts.events import CartMerged, CartParked
 from commerce.carts.pricing import Goods
@@ -147,17 +147,20 @@ async def bring(
 ) -> Brought:
     """Bring the lines and the checkout of a locked open cart into the caller's current one, and close it.
 
-    On a device, what comes from a shopper's own cart is used and not shown (`discreet`), and the basket is his.
+    On a device, what comes from a shopper's own cart is used and not shown (`discreet`), and the basket is his. What is said of one
+    person does not come to another by way of a device.
     """
     named = {"skus": [line.sku for line in incoming], "everything": False}
     target = await take_out_of_current(tx, actor, named, create=True)
     assert target is not None  # noqa: S101
+    own, theirs = target.head.more.checkout or NO_CHECKOUT, source.more.checkout or NO_CHECKOUT
+    if tells(theirs, incoming) and await _is_of_another(tx, target.head, source):
+        theirs, incoming = impersonal(theirs), [impersonal_line(line) for line in incoming]
     _, goods = await goods_in(tx, [*incoming, *target.before])
     after, happened = _merged(goods, target.before, incoming, policy)
     taken = {line.sku for line in incoming}
     queue_lines(tx, target.head.id, [line for line in after if line.sku in taken])
     head = await _with_person(tx, target.head, source, by_hand_off=by_hand_off)
-    own, theirs = head.more.checkout or NO_CHECKOUT, source.more.checkout or NO_CHECKOUT
     from_phone = head.shopper_id is None and (source.shopper_id is not None or source.more.discreet)
     discreet = head.shopper_id is None and (head.more.discreet or (from_phone and tells(theirs, incoming)))
     if joined(own, theirs) != own or discreet != head.more.discreet:
@@ -171,6 +174,22 @@ async def bring(
         ),
     )  # fmt: skip
     return Brought(await shown(tx, actor, head, after, goods, currency=currency), happened)
+
+
+async def _is_of_another(tx: Tx, target: Head, source: Head) -> bool:
+    """Whether what the source says of a person is nobody's business in the target: what is said of somebody with an account goes to no
+    other shopper, the screen of a device that it came to from a phone hands it back to that person alone, and a basket that somebody is
+    named on takes in nothing of another. Two statements at most."""
+    said_by = source.shopper_id or source.more.customer_id
+    to = target.shopper_id or target.more.customer_id
+    if to is None or to == said_by:
+        return False
+    if said_by is None:
+        return source.more.discreet
+    if target.shopper_id is not None and not source.more.discreet:
+        own = source.shopper_id is not None and said_by in await customers.profiled(tx, [said_by])
+        return own and to not in await customers.ids_of(tx, said_by)
+    return to not in await customers.ids_of(tx, said_by)
 
 
 async def _with_person(tx: Tx, head: Head, source: Head, *, by_hand_off: bool) -> Head:
@@ -194,7 +213,7 @@ async def _set_aside(
     tx: Tx, actor: Actor, source: Head, incoming: Sequence[CartLine], currency: str, announce: Announce | None
 ) -> MergeView:
     """The other cart becomes the caller's, and lies beside his current one."""
-    if await tx.scalar(COUNT, person=actor.person, device=None) >= MOST_OPEN:
+    if await tx.scalar(COUNT, people=[actor.person], device=None) >= MOST_OPEN:
         raise TooManyCarts(most=MOST_OPEN)
     row = await tx.one(SET_ASIDE, cart=source.id, person=actor.person, at=tx.at)
     outbox.record(tx, actor, CartParked(aggregate_id=row.id, version=row.version, **whose(row)))

@@ -8,7 +8,8 @@ from itertools import accumulate
 from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from commerce import catalog, fulfillment, locations, prices, stock
 from commerce.carts.schemas import CartLine, CartLineView, CartMessage, Checkout, Chosen
@@ -85,10 +86,38 @@ async def goods_of(tx: Tx, variants: Iterable[catalog.Variant]) -> Goods:
     bundles = bundles_of(found.values())
     waiting = [variant.id for variant in found.values() if variant.may_wait(tx.at)]
     if not bundles and not waiting:
-        quotes, totals = await tx.both(prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at))
+        quotes, totals = await tx.together(prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at))
         return Goods(tx.at, found, quotes, totals, {})
-    quotes = await prices.listed(tx, ids, at=tx.at)
-    totals, plans = await stock.outlook(tx, ids, waiting, bundles)
+    return await _outlook(tx, found, await prices.listed(tx, ids, at=tx.at), waiting, bundles)
+
+
+async def goods_by_id(tx: Tx, ids: Sequence[UUID]) -> Goods:
+    """What is known about the variants of these ids, each named once: one statement, none for none; two where there are bundles or
+    something may be waited for. Unknown ids are absent, and cost two statements more."""
+    if not ids:
+        return NO_GOODS
+    found, quotes, totals = await tx.together(
+        catalog.asking(tx, ids), prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at)
+    )
+    if found is None:
+        return await goods_of(tx, (await catalog.variants(tx, ids)).values())
+    bundles: dict[UUID, tuple[stock.Part, ...]] = {}
+    waiting = []
+    for variant in found.values():
+        if variant.components:
+            bundles |= bundles_of([variant])
+        if variant.when_out != "deny" and variant.may_wait(tx.at):
+            waiting.append(variant.id)
+    if not bundles and not waiting:
+        return Goods(tx.at, found, quotes, totals, {})
+    return await _outlook(tx, found, quotes, waiting, bundles)
+
+
+async def _outlook(
+    tx: Tx, found: dict[UUID, catalog.Variant], quotes: dict[UUID, prices.ListPrice], waiting: Sequence[UUID],
+    bundles: dict[UUID, tuple[stock.Part, ...]],
+) -> Goods:  # fmt: skip
+    totals, plans = await stock.outlook(tx, list(found), waiting, bundles)
     announced: dict[UUID, list[stock.Expected]] = {}
     for plan in plans:
         announced.setdefault(plan.variant_id, []).append(plan)
@@ -119,14 +148,15 @@ async def nearby(tx: Tx, goods: Goods, lines: Sequence[CartLine], checkout: Chec
     ids = [
         (line, wish.location_id)
         for line in lines
-        if (wish := wish_of(line, checkout)) is not None and wish.location_id is not None
+        if (checkout is not None or line.wish is not None)
+        and (wish := wish_of(line, checkout)) is not None and wish.location_id is not None
         and goods.refusal(goods.variants[line.variant_id]) is None
     ]  # fmt: skip
     at_store: dict[UUID, int] = {}
     location: dict[UUID, str] = {}
     near: dict[UUID, list[fulfillment.Near]] = {}
-    bundles = bundles_of(goods.variants.values())
     if ids:
+        bundles = bundles_of(goods.variants.values())
         levels = await stock.levels(
             tx, variant_ids=[line.variant_id for line, _ in ids], location_ids=sorted({where for _, where in ids}),
             bundles={line.variant_id: bundles[line.variant_id] for line, _ in ids if line.variant_id in bundles},
@@ -144,16 +174,15 @@ async def nearby(tx: Tx, goods: Goods, lines: Sequence[CartLine], checkout: Chec
                 at_store[lack.variant_id] = ats.get((lack.variant_id, lack.location_id), 0)
                 location[lack.variant_id] = places[lack.location_id].code
                 near[lack.variant_id] = stores
-    out = [line.variant_id for line in lines if _sold_out(goods, line)]
+    totals = goods.totals
+    out = [line.variant_id for line in lines if totals.get(line.variant_id, 0) <= 0 and _lacking(goods, line)]
     instead = await _instead(tx, goods, out) if out else {}
     return Nearby(at_store, location, near, instead) if near or instead else NOTHING_NEAR
 
 
-def _sold_out(goods: Goods, line: CartLine) -> bool:
+def _lacking(goods: Goods, line: CartLine) -> bool:
     return (
-        goods.totals.get(line.variant_id, 0) <= 0
-        and goods.refusal(goods.variants[line.variant_id]) is None
-        and goods.comes(line.variant_id, line.quantity) is None
+        goods.refusal(goods.variants[line.variant_id]) is None and goods.comes(line.variant_id, line.quantity) is None
     )
 
 
@@ -187,6 +216,73 @@ def offer_of(goods: Goods, variant: catalog.Variant, quantity: int) -> Offer:
         available=available,
         expected_on=coming.on if coming is not None else None,
     )
+
+
+class Drawn(Struct, frozen=True):
+    """A line as it was shown, and all that it was made of."""
+
+    line: CartLine
+    variant: catalog.Variant
+    amount: int | None
+    currency: str | None
+    available: int
+    refusal: str | None
+    view: CartLineView
+    json: Raw
+    counts: int
+    """What it adds to the subtotal."""
+
+
+class Drawings:
+    """Lines as this process showed them last, by cart: what shows a line that is made of the same again need not draw it anew.
+
+    It is the outcome of a computation by its inputs, each of which was read by the very request that asks; nothing here can be old.
+    """
+
+    def __init__(self) -> None:
+        self._carts: dict[UUID, dict[UUID, Drawn]] = {}
+        self._lines = 0
+
+    def draw(self, cart: UUID, goods: Goods, lines: Sequence[CartLine]) -> list[Drawn]:
+        """The lines of a cart, for which nothing is announced or near."""
+        before = self._carts.pop(cart, NOTHING_DRAWN)
+        at, variants, quotes, totals = goods.at, goods.variants, goods.quotes, goods.totals
+        drawn = []
+        for line in lines:
+            variant_id = line.variant_id
+            variant, quote, available = variants[variant_id], quotes.get(variant_id), totals.get(variant_id, 0)
+            refusal: str | None = catalog.refusal_of(variant, at)
+            amount, currency = (quote.amount, quote.currency) if quote is not None else (None, None)
+            if quote is None and refusal is None:
+                refusal = "no_price"
+            one = before.get(variant_id)
+            if (
+                one is None or one.variant is not variant or one.amount != amount or one.available != available
+                or one.refusal != refusal or one.currency != currency or one.line != line
+            ):  # fmt: skip
+                view = _line_view(goods, line, NOTHING_NEAR)
+                counts = view.total.amount if view.sellable and view.total is not None else 0
+                json = Raw(msgspec.json.encode(view))
+                one = Drawn(line, variant, amount, currency, available, refusal, view, json, counts)
+            drawn.append(one)
+        self._carts[cart] = {line.variant_id: one for line, one in zip(lines, drawn, strict=True)}
+        self._lines += len(drawn) - len(before)
+        while self._lines > MOST_DRAWN:
+            self._lines -= len(self._carts.pop(next(iter(self._carts))))
+        return drawn
+
+
+NOTHING_DRAWN: dict[UUID, Drawn] = {}
+MOST_DRAWN = 20_000
+"""Lines, some 50 MB; beyond, the cart that was shown longest ago goes."""
+
+
+def drawings_of(tx: Tx) -> Drawings:
+    """What this process has shown of the transaction's database."""
+    found: Drawings | None = tx.memory.get("carts")
+    if found is None:
+        found = tx.memory["carts"] = Drawings()
+    return found
 
 
 def lines_of(goods: Goods, lines: Sequence[CartLine], near: Nearby = NOTHING_NEAR) -> list[CartLineView]:

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from commerce import catalog, customers
+from commerce import customers
 from commerce.carts.errors import NoCartHere, UnknownCart
-from commerce.carts.pricing import goods_of
+from commerce.carts.pricing import goods_by_id
 from commerce.carts.schemas import (
     NO_MORE,
     CartLine,
@@ -57,6 +57,7 @@ def mine(actor: Actor) -> Mine:
 
 LINE = """l.variant_id, l.sku, l.quantity, l.unit_price_seen, l.added_at, l.added_channel, l.added_device,
        l.changed_at AS line_changed_at, l.added_by, l.wish, l.gift"""
+"""What stands first in a row that has a line."""
 LIVE_GUESTS = "carts.guests g WHERE g.cart_id = c.id AND g.ended_at IS NULL AND g.until_at > CAST(:at AS timestamptz)"
 MORE = f"""
 CASE WHEN c.device_id IS NULL AND c.checkout IS NULL AND c.parked_at IS NULL AND NOT EXISTS (SELECT FROM {LIVE_GUESTS})
@@ -85,7 +86,7 @@ def _with_lines(which: str) -> str:
 WITH cart AS MATERIALIZED (
     SELECT c.id, c.version, c.state, c.shopper_id, {MORE} FROM carts.carts c WHERE {which} {LAST}
 )
-SELECT cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, {LINE}
+SELECT {LINE}, cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more
 FROM cart LEFT JOIN carts.lines l ON l.cart_id = cart.id ORDER BY l.added_at, l.sku
 """  # noqa: S608
 
@@ -107,11 +108,12 @@ class Reading(Struct, frozen=True):
 WITH_LINES = Reading(_with_lines(PRESENT), _with_lines(AT_DEVICE), _with_lines(BY_ID))
 HEAD = Reading(_head(PRESENT), _head(AT_DEVICE), _head(BY_ID))
 LIST = """
-SELECT c.id, c.version, c.channel, c.created_at, c.changed_at, c.parked_at, c.label, c.customer_id, c.named_by, c.device_id,
+SELECT c.id, c.version, c.channel, c.created_at, c.changed_at, c.parked_at, c.label, c.customer_id, c.named_by,
+       c.device_id,
        (SELECT count(*) FROM carts.lines l WHERE l.cart_id = c.id) AS line_count
 FROM carts.carts c
 WHERE c.state = 'open' AND (c.shopper_id = ANY(CAST(:people AS uuid[])) OR c.device_id = CAST(:device AS uuid))
-ORDER BY c.parked_at IS NOT NULL, c.changed_at DESC, c.id LIMIT 200
+ORDER BY c.parked_at IS NOT NULL, c.shopper_id IS DISTINCT FROM CAST(:person AS uuid), c.changed_at DESC, c.id LIMIT 200
 """
 
 
@@ -121,20 +123,13 @@ def id_of(cart: str) -> UUID | None:
 
 
 def line_of(row: Row) -> CartLine:
-    """A line from a row of LINE."""
+    """A line from a row that begins with LINE. By place, as a cart may have hundreds of them."""
+    variant_id, sku, quantity, seen, added_at, channel, device, changed_at, by, wish, gift = row[:11]
     return CartLine(
-        variant_id=row.variant_id,
-        sku=row.sku,
-        quantity=row.quantity,
-        unit_price_seen=row.unit_price_seen,
-        added_at=row.added_at,
-        added_channel=row.added_channel,
-        added_device=row.added_device,
-        changed_at=row.line_changed_at,
-        added_by=row.added_by,
-        wish=msgspec.convert(row.wish, Chosen) if row.wish else None,
-        gift=msgspec.convert(row.gift, Gift) if row.gift else None,
-    )
+        variant_id=variant_id, sku=sku, quantity=quantity, unit_price_seen=seen, added_at=added_at, added_channel=channel,
+        added_device=device, changed_at=changed_at, added_by=by,
+        wish=msgspec.convert(wish, Chosen) if wish else None, gift=msgspec.convert(gift, Gift) if gift else None,
+    )  # fmt: skip
 
 
 def more_of(value: object) -> More:
@@ -164,10 +159,10 @@ async def _own(tx: Tx, actor: Actor, ask: Reading, cart: UUID | None) -> Sequenc
     return rows
 
 
-async def read_unless(tx: Tx, actor: Actor, *, cart: str, currency: str, known: str | None) -> CartView | None:
-    """`read`; None when the cart is still of the ETag that is `known`, by a statement that reads nothing but the version."""
-    if known is not None and names(known, (await watched(tx, actor, cart=cart)).entity_tag):
-        return None
+async def read_unless(tx: Tx, actor: Actor, *, cart: str, currency: str, known: str | None) -> CartView | Watched:
+    """`read`; the version alone when the ETag of the cart is among those `known`, by a statement that reads nothing else."""
+    if known is not None and names(known, (present := await watched(tx, actor, cart=cart)).entity_tag):
+        return present
     return await read(tx, actor, cart=cart, currency=currency)
 
 
@@ -178,8 +173,8 @@ async def read(tx: Tx, actor: Actor, *, cart: str, currency: str) -> CartView:
         return empty_view(currency, at_device=mine(actor).person is None)
     head = head_of(rows[0])
     lines = [line_of(row) for row in rows if row.variant_id is not None]
-    variants = await catalog.variants(tx, [line.variant_id for line in lines]) if lines else {}
-    return await shown(tx, actor, head, lines, await goods_of(tx, variants.values()), currency=currency)
+    goods = await goods_by_id(tx, [line.variant_id for line in lines])
+    return await shown(tx, actor, head, lines, goods, currency=currency)
 
 
 async def watched(tx: Tx, actor: Actor, *, cart: str) -> Watched:
@@ -197,18 +192,19 @@ async def own_carts(tx: Tx, actor: Actor) -> CartList:
     people = [me.owner] if me.person is not None else []
     if me.person is not None and actor.known:
         people = await customers.ids_of(tx, me.person)
-    rows = await tx.rows(LIST, people=people, device=me.device)
+    rows = await tx.rows(LIST, people=people, person=me.person, device=me.device)
     named = sorted({row.customer_id for row in rows if row.customer_id is not None})
     first_names = await customers.first_names(tx, named) if named else {}
-    return CartList(items=[_summary(row, actor, first_names) for row in rows])
+    return CartList(items=[_summary(row, actor, first_names, first=n == 0) for n, row in enumerate(rows)])
 
 
-def _summary(row: Row, actor: Actor, first_names: dict[UUID, str | None]) -> CartSummary:
+def _summary(row: Row, actor: Actor, first_names: dict[UUID, str | None], *, first: bool) -> CartSummary:
+    """Of merged profiles several may be open and not parked: `current` is the caller's own, else the last changed."""
     customer = None
     if row.customer_id is not None:
         customer = named_customer(actor, row.customer_id, row.named_by, first_names.get(row.customer_id))
     return CartSummary(
-        id=row.id, version=row.version, current=row.parked_at is None, owner="device" if row.device_id else "shopper",
+        id=row.id, version=row.version, current=first and row.parked_at is None, owner="device" if row.device_id else "shopper",
         label=row.label, customer=customer, line_count=row.line_count, created_at=row.created_at,
         changed_at=row.changed_at, parked_at=row.parked_at,
     )  # fmt: skip

@@ -60,6 +60,7 @@ from commerce.carts.schemas import (
     PutLine,
     PutLines,
     PutWish,
+    Watched,
 )
 from commerce.catalog import UnknownSku
 from commerce.infra.db import Database, Once
@@ -110,10 +111,7 @@ async def read_cart(
 ) -> Response[CartView]:
     """The caller's open cart (`current`; a device's active basket), or one of his carts by id, priced now. Empty with version 0 when he
     has none. A device's basket says only the first name of its customer."""
-    return answer(
-        await db.read(queries.read_unless, actor, cart=cart, currency=settings.currency, known=if_none_match),
-        if_none_match,
-    )
+    return answer(await db.read(queries.read_unless, actor, cart=cart, currency=settings.currency, known=if_none_match))
 
 
 @put(
@@ -121,9 +119,7 @@ async def read_cart(
     operation_id="put_cart_line",
     tags=["shop"],
     guards=[auth.basket_holder],
-    responses=writes(
-        VersionRequired, StaleTag, UnknownSku, UnknownCart, CartClosed, StaleCart, NotSellable, OverMaximum, CartFull
-    ),
+    responses=writes(*ANY_CHANGE, UnknownSku, NotSellable, OverMaximum, CartFull),
 )
 async def put_cart_line(
     db: NamedDependency[Database],
@@ -157,12 +153,8 @@ async def put_cart_line(
     tags=["shop"],
     guards=[auth.basket_holder],
     responses=writes(
-        VersionRequired,
-        StaleTag,
+        *ANY_CHANGE,
         UnknownSku,
-        UnknownCart,
-        CartClosed,
-        StaleCart,
         NotSellable,
         OverMaximum,
         CartFull,
@@ -652,10 +644,10 @@ async def follow_cart(
     )
 
 
-def answer(cart: CartView | None, known: str | None) -> Response[CartView]:
-    """The cart, or that it is the one that the caller knows."""
-    if cart is None:
-        return Response(None, status_code=304, headers={"ETag": known or ""})  # type: ignore[arg-type]
+def answer(cart: CartView | Watched) -> Response[CartView]:
+    """The cart, or that it is one that the caller knows."""
+    if isinstance(cart, Watched):
+        return Response(None, status_code=304, headers={"ETag": f'"{cart.entity_tag}"'})  # type: ignore[arg-type]
     return Response(cart)
 
 

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from commerce import auth, fulfillment
 from commerce.kernel.money import Money
@@ -146,7 +147,7 @@ class NameCustomer(auth.Confidential, frozen=True, kw_only=True, forbid_unknown_
     access token that he has given by a pass or code from his phone."""
 
     customer: UUID | None = None
-    loyalty_card: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+$")] | None = None
+    loyalty_card: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[ -~]+$")] | None = None
     token: Token | None = None
 
 
@@ -374,7 +375,7 @@ class CheckoutView(Struct, frozen=True, kw_only=True):
     hidden: list[Literal["contact", "recipient", "note", "address", "gift_message"]] = []
 
 
-class CartView(Struct, frozen=True, kw_only=True):
+class CartView(Struct, frozen=True, kw_only=True, dict=True):
     """A cart, priced now. `subtotal` counts the lines that can be sold; `version` 0 without an id: nothing was put yet."""
 
     id: UUID | None
@@ -399,6 +400,20 @@ class CartView(Struct, frozen=True, kw_only=True):
     def entity_tag(self) -> str:
         """Of the cart and its version: two that follow each other under `current` never share one."""
         return f"{self.version}.{mark_of(self.id)}" if self.id is not None else "0"
+
+    def with_lines(self, encoded: list[Raw]) -> CartView:
+        """The same, for which the lines are encoded already."""
+        self.__dict__["encoded_lines"] = encoded
+        return self
+
+    def encoded(self) -> bytes:
+        """As JSON: what `msgspec.json.encode` says, without encoding again the lines that are."""
+        lines = self.__dict__.get("encoded_lines")
+        if lines is None:
+            return msgspec.json.encode(self)
+        whole = {name: getattr(self, name) for name in self.__struct_fields__}
+        whole["lines"] = lines
+        return msgspec.json.encode(whole)
 
 
 class MergedLine(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from commerce.carts.errors import (
     UnknownCart,
 )
 from commerce.carts.events import CartChanged, CartExpired, CartOrdered
-from commerce.carts.pricing import NO_GOODS, Goods, goods_of
+from commerce.carts.pricing import NO_GOODS, Goods, goods_by_id, goods_of
 from commerce.carts.queries import (
     AT_DEVICE,
     BY_ID,
@@ -85,22 +85,55 @@ BUMP_ONE = f"""
     WHERE c.id = CAST(:cart AS uuid) AND c.state = 'open' AND {HELD}
     RETURNING c.id, c.version, c.state, c.shopper_id, {MORE}
 """  # noqa: S608
+ALL_LINES = f"""
+SELECT {LINE}, cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more,
+       coalesce(seen.version, 0) AS seen_version, false AS gone
+FROM cart
+LEFT JOIN carts.carts seen ON seen.id = cart.id
+LEFT JOIN carts.lines l ON l.cart_id = cart.id
+ORDER BY l.added_at, l.sku
+"""  # noqa: S608
 NAMED = "(CAST(:everything AS boolean) OR l.sku = ANY(CAST(:skus AS text[])))"
 TAKE_OUT = f"""
 , gone AS (
     DELETE FROM carts.lines l USING cart WHERE l.cart_id = cart.id AND {NAMED} RETURNING l.variant_id
 )
-SELECT cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, coalesce(seen.version, 0) AS seen_version,
-       {LINE}, gone.variant_id IS NOT NULL AS gone
+SELECT {LINE}, cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more,
+       coalesce(seen.version, 0) AS seen_version, gone.variant_id IS NOT NULL AS gone
 FROM cart
 LEFT JOIN carts.carts seen ON seen.id = cart.id
 LEFT JOIN carts.lines l ON l.cart_id = cart.id
 LEFT JOIN gone ON gone.variant_id = l.variant_id
 ORDER BY l.added_at, l.sku
 """  # noqa: S608
-CHANGE_CURRENT = f"WITH cart AS ({_bump_current('shopper_id')}){TAKE_OUT}"
-CHANGE_BASKET = f"WITH cart AS ({_bump_current('device_id')}){TAKE_OUT}"
-CHANGE_ONE = f"WITH cart AS ({BUMP_ONE}){TAKE_OUT}"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The same change of a person's current cart, of a device's, and of one by id."""
+
+    person: str
+    device: str
+    one: str
+
+
+def _change(then: str) -> Change:
+    return Change(
+        person=f"WITH cart AS ({_bump_current('shopper_id')}){then}",
+        device=f"WITH cart AS ({_bump_current('device_id')}){then}",
+        one=f"WITH cart AS ({BUMP_ONE}){then}",
+    )
+
+
+TAKING_OUT, LEAVING_ALL = _change(TAKE_OUT), _change(ALL_LINES)
+SET_LINES = """
+UPDATE carts.lines l SET quantity = w.quantity, unit_price_seen = w.seen, changed_at = CAST(:at AS timestamptz)
+FROM unnest(CAST(:variants AS uuid[]), CAST(:quantities AS int[]), CAST(:seen AS bigint[])) AS w(variant_id, quantity, seen)
+WHERE l.cart_id = CAST(:cart AS uuid) AND l.variant_id = w.variant_id
+"""
+DROP_LINES = """
+DELETE FROM carts.lines l USING unnest(CAST(:variants AS uuid[])) AS w(variant_id)
+WHERE l.cart_id = CAST(:cart AS uuid) AND l.variant_id = w.variant_id
+"""
 TAKE_OUT_AGAIN = f"""
 WITH gone AS (
     DELETE FROM carts.lines l WHERE l.cart_id = :cart AND {NAMED} RETURNING l.variant_id
@@ -120,7 +153,7 @@ def _locking(which: str) -> str:
 WITH cart AS MATERIALIZED (
     SELECT c.id, c.version, c.state, c.shopper_id, {MORE} FROM carts.carts c WHERE {which} {LAST} FOR NO KEY UPDATE
 )
-SELECT cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, seen.version AS seen_version, {LINE}
+SELECT {LINE}, cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more, seen.version AS seen_version
 FROM cart
 LEFT JOIN carts.carts seen ON seen.id = cart.id
 LEFT JOIN carts.lines l ON l.cart_id = cart.id
@@ -235,7 +268,7 @@ async def remove(
     if taken is None:
         return empty_view(currency, at_device=mine(actor).person is None)
     kept = [line for line in taken.before if line.sku != sku]
-    variants, goods = await goods_in(tx, kept, [sku])
+    variants, goods = await goods_in(tx, taken.before, [sku])
     _refuse_unknown(variants, [sku])
     changed(tx, actor, taken.head, [variants[sku].id], announce)
     return await shown(tx, actor, taken.head, kept, goods, currency=currency)
@@ -399,30 +432,44 @@ async def _put(
     tx: Tx, actor: Actor, *, cart: str, puts: Mapping[str, int], seen: Seen, currency: str,
     announce: Announce | None,
 ) -> CartView:  # fmt: skip
-    """Set quantities. Four statements for any number of lines: cart, catalog, prices, stock."""
-    taken = await take_out(tx, actor, cart=cart, skus=list(puts), create=any(puts.values()))
+    """Set quantities. Two statements for any number of lines: the cart, and what is known about its goods; the lines are written
+    just before the commit, those that are there in their place."""
+    taken = await take_out(tx, actor, cart=cart, create=any(puts.values()))
     await refuse_stale(tx, actor, taken, seen, currency)
     if taken is None:
         return empty_view(currency, at_device=mine(actor).person is None)
     kept = [line for line in taken.before if line.sku not in puts]
-    variants, goods = await goods_in(tx, kept, puts)
+    variants, goods = await goods_in(tx, taken.before, puts)
     _refuse_unknown(variants, puts)
     _check(goods, variants, puts)
-    lines = _put_lines(tx, actor, goods, variants, puts, {line.sku: line for line in taken.before})
+    before = {line.sku: line for line in taken.before if line.sku in puts}
+    lines = _put_lines(tx, actor, goods, variants, puts, before)
     if len(kept) + len(lines) > MAX_LINES:
         raise CartFull(maximum=MAX_LINES, lines=len(kept) + len(lines))
-    queue_lines(tx, taken.head.id, lines)
+    _write_lines(tx, taken.head.id, lines, before)
     changed(tx, actor, taken.head, [variants[sku].id for sku in puts], announce)
-    return await shown(tx, actor, taken.head, sorted([*kept, *lines], key=place), goods, currency=currency)
+    now = {line.sku: line for line in lines}
+    after = [now.pop(line.sku, line) for line in taken.before if line.sku not in puts or line.sku in now]
+    if now:
+        after = sorted([*after, *now.values()], key=place)
+    return await shown(tx, actor, taken.head, after, goods, currency=currency)
 
 
 async def goods_in(
     tx: Tx, lines: Sequence[CartLine], skus: Iterable[str] = ()
 ) -> tuple[dict[str, catalog.Variant], Goods]:
-    """The variants of the lines and of the SKUs, and what is known about them: three statements."""
-    wanted = {line.sku for line in lines}.union(skus)
-    variants = await catalog.by_skus(tx, list(wanted)) if wanted else {}
-    return variants, await goods_of(tx, variants.values())
+    """The variants of the SKUs, and what is known about these and about those of the lines: one statement, two while nobody here has
+    read a SKU before."""
+    ids = {line.sku: line.variant_id for line in lines}
+    for sku in skus:
+        if sku not in ids:
+            known = catalog.id_known(tx, sku)
+            if known is None:
+                variants = await catalog.by_skus(tx, list({*ids, *skus}))
+                return variants, await goods_of(tx, variants.values())
+            ids[sku] = known
+    goods = await goods_by_id(tx, list(ids.values()))
+    return {sku: goods.variants[ids[sku]] for sku in skus if ids[sku] in goods.variants}, goods
 
 
 def _refuse_unknown(variants: Mapping[str, catalog.Variant], skus: Iterable[str]) -> None:
@@ -467,7 +514,7 @@ async def take_out(
     everything: bool = False,
     create: bool = False,
 ) -> Taken | None:
-    """Lock the caller's cart, count its version up, read its lines and delete the named ones: one statement.
+    """Lock the caller's cart, count its version up, read its lines and delete the named ones, if any: one statement.
 
     None when `current` is asked for, there is none and none is to be made. One more statement when another transaction
     changed the cart while this one waited. Raises UnknownCart, CartClosed, NoCartHere.
@@ -485,7 +532,8 @@ async def take_out(
 async def take_out_of_current(tx: Tx, actor: Actor, named: dict[str, Any], *, create: bool) -> Taken | None:
     """`take_out` of the cart at hand. Merged profiles are asked for only when the caller has no open cart of his own."""
     me = mine(actor)
-    change = CHANGE_CURRENT if me.person is not None else CHANGE_BASKET
+    ways = TAKING_OUT if named["skus"] or named["everything"] else LEAVING_ALL
+    change = ways.person if me.person is not None else ways.device
     own = partial(tx.rows, change, new_id=uuid7(), channel=actor.channel, at=tx.at, create=create, **named)
     owner = me.owner
     rows = await own(owner=owner)
@@ -521,7 +569,8 @@ async def _take_out_of_one(
     tx: Tx, actor: Actor, me: Mine, cart: UUID, people: list[UUID], named: dict[str, Any]
 ) -> tuple[Sequence[Row], list[UUID]]:
     held: dict[str, Any] = {"cart": cart, "device": me.device, "caller": me.caller, "at": tx.at}
-    rows = await tx.rows(CHANGE_ONE, people=people, **held, **named)
+    change = TAKING_OUT.one if named["skus"] or named["everything"] else LEAVING_ALL.one
+    rows = await tx.rows(change, people=people, **held, **named)
     if rows:
         return rows, people
     if me.person is not None and actor.known:
@@ -529,7 +578,7 @@ async def _take_out_of_one(
     found = await tx.first(f"SELECT c.state FROM carts.carts c WHERE {BY_ID}", people=people, **held)  # noqa: S608
     if found is None:
         raise UnknownCart(cart=str(cart))
-    rows = await tx.rows(CHANGE_ONE, people=people, **held, **named)
+    rows = await tx.rows(change, people=people, **held, **named)
     if not rows:
         raise CartClosed(cart=str(cart), state=found.state)
     return rows, people
@@ -591,6 +640,21 @@ def _put_lines(
     return lines
 
 
+def _write_lines(tx: Tx, cart: UUID, lines: Sequence[CartLine], before: Mapping[str, CartLine]) -> None:
+    """Write the lines of a put over those that were there, just before the commit: a line that only changes keeps its row, so that
+    nothing is looked up or locked for it elsewhere."""
+    left = dict(before)
+    again = [line for line in lines if left.pop(line.sku, None) is not None]
+    if again:
+        tx.defer(
+            SET_LINES, cart=cart, variants=[line.variant_id for line in again], quantities=[line.quantity for line in again],
+            seen=[line.unit_price_seen for line in again], at=tx.at,
+        )  # fmt: skip
+    if left:
+        tx.defer(DROP_LINES, cart=cart, variants=[line.variant_id for line in left.values()])
+    queue_lines(tx, cart, [line for line in lines if line.sku not in before])
+
+
 def queue_lines(tx: Tx, cart: UUID, lines: Sequence[CartLine]) -> None:
     """Write lines, just before the commit."""
     for line in lines:
@@ -602,7 +666,15 @@ def changed(tx: Tx, actor: Actor, head: Head, variant_ids: list[UUID], announce:
     outbox.record(
         tx, actor, CartChanged(aggregate_id=head.id, version=head.version, variant_ids=variant_ids, **whose_is(head))
     )
+    note_staff(tx, actor, CartChanged.type, head, variant_ids)
     tell(tx, head.owner, announce)
+
+
+def note_staff(tx: Tx, actor: Actor, action: str, head: Head, variant_ids: list[UUID]) -> None:
+    """Staff who work on a basket of their device, or on a customer's cart that they have joined, are on the record; who acts for a
+    customer is by `outbox.record`."""
+    if actor.kind == "staff" and actor.on_behalf_of is None:
+        outbox.audit(tx, actor, action, "cart", head.id, after={"version": head.version, "variants": variant_ids})
 
 
 def tell(tx: Tx, owner: UUID, announce: Announce | None) -> None:

@@ -97,6 +97,7 @@ lines = Table(
     metadata,
     LineColumns,
     CheckConstraint("quantity > 0", name="quantity"),
+    postgresql_with={"fillfactor": "85"},
     schema="carts",
 )
 """One variant in a cart, with when, where and at which price it was last put.

@@ -13,9 +13,11 @@ BASKET_HOURS = 24
 
 
 async def expire_kiosk_baskets(db: Database, aids: Aids) -> None:
-    """Clear the screens of kiosks that were left."""
+    """Clear the screens of kiosks that were left, and what is personal in the baskets parked there."""
     idle = timedelta(seconds=aids.settings.kiosk_idle_seconds)
     while await db.write(expiry.expire_kiosk_baskets, idle=idle, announce=aids.announce) == expiry.CHUNK:
+        pass
+    while await db.write(expiry.forget_at_kiosks, idle=idle, announce=aids.announce) == expiry.CHUNK:
         pass
 
 

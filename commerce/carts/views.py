@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from commerce import auth, customers
-from commerce.carts.pricing import Goods, lines_of, nearby
+from commerce.carts.pricing import NOTHING_NEAR, Goods, drawings_of, lines_of, nearby
 from commerce.carts.schemas import (
     NO_MORE,
     CartContact,
@@ -33,8 +33,10 @@ async def shown(
 ) -> CartView:
     """The priced view of a cart. No statement but for what is near a line that is short, a customer's name and guests' names."""
     near = await nearby(tx, goods, lines, head.more.checkout)
-    views = lines_of(goods, lines, near)
     more = head.more
+    if more is NO_MORE and near is NOTHING_NEAR and not goods.announced:
+        return _plain(tx, head, lines, goods, currency)
+    views = lines_of(goods, lines, near)
     customer: NamedCustomer | None = None
     guests: list[GuestView] = []
     checkout: CheckoutView | None = None
@@ -50,6 +52,19 @@ async def shown(
         item_count=sum(view.quantity if view.quantity_unit is None else 1 for view in views),
         messages=[message for view in views for message in view.messages],
     )  # fmt: skip
+
+
+def _plain(tx: Tx, head: Head, lines: Sequence[CartLine], goods: Goods, currency: str) -> CartView:
+    """The view of a cart that has nothing but its lines: those that are as they were shown last are not drawn again."""
+    drawn = drawings_of(tx).draw(head.id, goods, lines)
+    views = [one.view for one in drawn]
+    return CartView(
+        id=head.id, version=head.version, state=head.state, owner="shopper" if head.shopper_id else "device",
+        parked_at=None, label=None, customer=None, checkout=None, guests=[], lines=views,
+        subtotal=Money(sum([one.counts for one in drawn]), currency),
+        item_count=sum([view.quantity if view.quantity_unit is None else 1 for view in views]),
+        messages=[message for view in views if view.messages for message in view.messages],
+    ).with_lines([one.json for one in drawn])  # fmt: skip
 
 
 def empty_view(currency: str, *, at_device: bool) -> CartView:

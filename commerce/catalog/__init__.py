@@ -8,10 +8,12 @@ from commerce.catalog.barcodes import unit_code, unit_on_label
 from commerce.catalog.errors import BadProduct, UnknownCategory, UnknownProduct, UnknownSku, WholeChainOnly
 from commerce.catalog.lookup import Article, articles
 from commerce.catalog.queries import (
+    asking,
     by_sku,
     by_skus,
     category_paths,
     check_categories,
+    id_known,
     of_products,
     return_policies,
     tracking_of,
@@ -60,10 +62,12 @@ __all__ = [
     "VariantInput",
     "WholeChainOnly",
     "articles",
+    "asking",
     "by_sku",
     "by_skus",
     "category_paths",
     "check_categories",
+    "id_known",
     "of_products",
     "refusal_of",
     "return_policies",

@@ -24,7 +24,7 @@ from commerce.catalog.schemas import (
     VariantView,
     refusal_of,
 )
-from commerce.infra.db import Row, Tx
+from commerce.infra.db import Question, Row, Tx
 from commerce.kernel.actor import Actor
 
 VARIANT = """
@@ -60,6 +60,11 @@ STAMPED = f"""
 """Whole rows of those variants only that are not `known` by their present stamp: by which transactions each of its rows was written."""
 VARIANTS = STAMPED % ("unnest(CAST(:names AS uuid[]))", "v.id")
 BY_SKUS = STAMPED % ("unnest(CAST(:names AS text[]))", "v.sku")
+ASKED = f"""
+    SELECT count(*) AS found, string_agg(a.stamp, '') FILTER (WHERE a.variant IS NOT NULL) AS stamps,
+           json_agg(a.variant) FILTER (WHERE a.variant IS NOT NULL) AS variants
+    FROM ({VARIANTS.replace(":names", ":variant_ids")}) AS a
+"""  # noqa: S608
 VARIANTS_IN = """
     SELECT v.id FROM catalog.variants v
     JOIN catalog.products p ON p.id = v.product_id
@@ -91,6 +96,31 @@ async def variants(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Variant]:
     names = list(dict.fromkeys(ids))
     known = remembered.of(tx)
     return {v.id: v for v in await _stamped(tx, VARIANTS, known, names, names)}
+
+
+def asking(tx: Tx, ids: Sequence[UUID]) -> Question[dict[UUID, Variant] | None]:
+    """The question that `variants` answers, of ids that each are named once, to be asked together with others. None when there
+    is no variant of one of them."""
+    known = remembered.of(tx)
+    before = known.named(ids)
+
+    def read(found: int, stamps: bytes | None, rows: list[dict[str, Any]] | None) -> dict[UUID, Variant] | None:
+        if found != len(ids):
+            return None
+        fresh = {}
+        for n, values in enumerate(rows or ()):
+            one = variant_of(values)
+            fresh[one.id] = one
+            if stamps is not None and tx.reads_only and not one.components:
+                known.keep(stamps[16 * n : 16 * n + 16], one)
+        return {id_: fresh[id_] if id_ in fresh else before[id_][1] for id_ in ids}
+
+    return Question(ASKED, 3, {"variant_ids": list(ids), "stamps": known.stamps(before, ids)}, read)
+
+
+def id_known(tx: Tx, sku: str) -> UUID | None:
+    """The id of a variant that this process has read before: a SKU never moves to another. No statement."""
+    return remembered.of(tx).ids.get(sku)
 
 
 async def of_products(tx: Tx, products: Sequence[UUID]) -> list[Variant]:

@@ -37,7 +37,7 @@ from commerce.customers.families import lock_all as lock_families
 from commerce.customers.families import view_of as customer_view
 from commerce.customers.finding import find
 from commerce.customers.guests import note_guest
-from commerce.customers.identifiers import email, phone
+from commerce.customers.identifiers import card, email, phone
 from commerce.customers.merging import merge, unmerge
 from commerce.customers.proving import add as add_identifier
 from commerce.customers.queries import contacts, first_names, ids_of, verified_holder, winner
@@ -91,6 +91,7 @@ __all__ = [
     "UnmergeCustomer",
     "add_identifier",
     "addresses_of",
+    "card",
     "consented",
     "consents_before",
     "consents_of",

@@ -35,10 +35,8 @@ class OneCriterion(Unprocessable):
     code = "one-criterion"
     title = "Say what to look for"
     title_ru = "Укажите, кого искать"
-    detail = (
-        "Give exactly one of `email`, `phone`, `loyalty_card`, `name`, or `external_id` together with its `system`."
-    )
-    detail_ru = "Укажите ровно одно: `email`, `phone`, `loyalty_card`, `name` или `external_id` вместе с `system`."
+    detail = "Give exactly one of `email`, `phone`, `loyalty_card`, `device`, `name`, `order`, or `external_id` together with its `system`."
+    detail_ru = "Укажите ровно одно: `email`, `phone`, `loyalty_card`, `device`, `name`, `order` или `external_id` вместе с `system`."
 
 
 class BadIdentifier(Unprocessable):

@@ -33,15 +33,20 @@ async def find(
     email: str | None = None,
     phone: str | None = None,
     loyalty_card: str | None = None,
+    device: str | None = None,
     external: tuple[str, str] | None = None,
     name_prefix: str | None = None,
     limit: int = 20,
 ) -> list[CustomerView]:
-    """Customers by exactly one of e-mail, phone, loyalty card, (system, id) or the beginning of the name; each the winner of his merges.
+    """Customers by exactly one of e-mail, phone, loyalty card, device, (system, id) or the beginning of the name; each the winner of his
+    merges.
 
     Who has verified it comes first, then guests and others who only claim it. Raises OneCriterion, BadEmail, BadPhone.
     """
-    given = {"email": email, "phone": phone, "loyalty_card": loyalty_card, "external": external, "name": name_prefix}
+    given = {
+        "email": email, "phone": phone, "loyalty_card": loyalty_card, "device": device, "external": external,
+        "name": name_prefix,
+    }  # fmt: skip
     asked = [kind for kind, value in given.items() if value is not None]
     if len(asked) != 1:
         raise OneCriterion
@@ -49,7 +54,7 @@ async def find(
     if name_prefix is not None:
         found = await tx.rows(BY_NAME, start=name_prefix.strip(), last=LAST, limit=limit)
     else:
-        system, value = external or ("", email or phone or loyalty_card or "")
+        system, value = external or ("", email or phone or loyalty_card or device or "")
         system, value = identifiers.of_kind(kind=kind, value=value, system=system or None)
         found = await tx.rows(BY_IDENTIFIER, kind=kind, system=system, value=value, limit=limit)
     people = list(dict.fromkeys(row.id for row in found))

@@ -42,6 +42,11 @@ def phone(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def card(text: str) -> str:
+    """The number of a loyalty card as a scanner reads it: without the blanks that are printed between its groups."""
+    return "".join(text.split())
+
+
 def only_one(*, email_text: str | None, phone_text: str | None) -> tuple[Kind, str]:
     """The identifier of a command that names exactly one. Raises OneIdentifier, BadEmail, BadPhone."""
     if email_text is not None and phone_text is None:
@@ -52,7 +57,7 @@ def only_one(*, email_text: str | None, phone_text: str | None) -> tuple[Kind, s
 
 
 def of_kind(*, kind: str, value: str, system: str | None) -> tuple[str, str]:
-    """System and value of an identifier as kept: contacts in their one form, the rest without blanks around.
+    """System and value of an identifier as kept: contacts and cards in their one form, the rest without blanks around.
 
     Raises BadIdentifier, BadEmail, BadPhone.
     """
@@ -62,6 +67,7 @@ def of_kind(*, kind: str, value: str, system: str | None) -> tuple[str, str]:
         return "", email(value)
     if kind == "phone":
         return "", phone(value)
-    if not value.strip():
+    kept = card(value) if kind == "loyalty_card" else value.strip()
+    if not kept:
         raise BadIdentifier(kind=kind)
-    return system or "", value.strip()
+    return system or "", kept

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from commerce import auth
-from commerce.customers import identifiers, merging
+from commerce.customers import identifiers, merging, touches
 from commerce.customers.errors import (
     AlreadySignedUp,
     FreshCodeRequired,
@@ -91,6 +91,7 @@ async def sign_in_by_code(
     owner = await holder(tx, kind=proven.kind, value=proven.contact)
     if owner is not None:
         await _take(tx, actor, person=owner, holder_id=owner, proven=proven)
+        await touches.follow(tx, actor, person=owner)
         return await _start(tx, actor, owner, device_name, idle_seconds)
     if actor.known:
         raise AlreadySignedUp

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct, convert
 
 from commerce import auth
+from commerce.customers import identifiers
 from commerce.customers.errors import FreshProofRequired, UnknownCustomer
 from commerce.customers.schemas import Contact, CustomerView, IdentifierView, Preferences, ProfileView
 from commerce.infra.db import Tx
@@ -108,8 +109,8 @@ async def contacts(tx: Tx, person: UUID) -> Contact:
 
 
 async def verified_holder(tx: Tx, *, kind: str, value: str) -> UUID | None:
-    """Whose a verified e-mail or phone is, as the winner of any merge; None when nobody has proved it. One statement."""
-    return await holder(tx, kind=kind, value=value)
+    """Whose a verified e-mail, phone or card is, as the winner of any merge; None when nobody has proved it. One statement."""
+    return await holder(tx, kind=kind, value=identifiers.card(value) if kind == "loyalty_card" else value)
 
 
 async def winner(tx: Tx, person: UUID) -> UUID:

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, structs
 
 from commerce import auth, locations
-from commerce.customers import identifiers
+from commerce.customers import identifiers, touches
 from commerce.customers.errors import (
     AlreadySignedUp,
     BadBirthday,
@@ -95,6 +95,7 @@ async def sign_in(
 ) -> auth.Started:
     """A session of the person whose password this is, as the winner of any merge. Raises auth.WrongPassword, auth.TooManyAttempts."""
     owner = await auth.settle(tx, actor, proof=proof, verified=verified)
+    await touches.follow(tx, actor, person=person or owner)
     return await auth.start_session(
         tx,
         actor,

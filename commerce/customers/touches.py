@@ -62,6 +62,26 @@ async def touches_of(tx: Tx, ids: Sequence[UUID], *, until: datetime | None = No
     return Touches(first=first, last=last)
 
 
+FOLLOW = """
+WITH led AS MATERIALIZED (
+    SELECT id FROM customers.touches
+    WHERE shopper_id = :stranger AND NOT EXISTS (SELECT FROM customers.profiles WHERE id = :stranger)
+), person AS MATERIALIZED (
+    SELECT id FROM customers.profiles WHERE id = :person AND erased_at IS NULL AND EXISTS (SELECT FROM led) FOR SHARE
+)
+UPDATE customers.touches t SET shopper_id = person.id FROM led, person WHERE t.id = led.id
+"""
+
+
+async def follow(tx: Tx, actor: Actor, *, person: UUID) -> None:
+    """The anonymous shopper who signs in turns out to be a customer: what had brought him here, had brought the customer. One statement.
+
+    Who has a profile of his own, as guests have, keeps them: they count for whomever he is merged into.
+    """
+    if actor.kind == "shopper" and not actor.known and actor.subject != person:
+        await tx.execute(FOLLOW, person=person, stranger=actor.subject)
+
+
 async def forget_touches(tx: Tx, *, before: datetime, limit: int) -> int:
     """Forget a chunk of touches that are older; how many. What led to an order is kept with it."""
     return await tx.execute(FORGET, before=before, limit=limit)

@@ -29,7 +29,9 @@ HAVING count(published_no) <> coalesce(max(published_no), 0) OR coalesce(min(pub
 PUBLISHED_FIRST = """
 SELECT d.event_id, d.subscriber FROM infra.deliveries d JOIN infra.outbox o ON o.id = d.event_id WHERE o.published_no IS NULL
 """
-ANSWERED = "SELECT principal, operation, key, claimed_at FROM infra.idempotency_keys WHERE answer IS NULL"
+ANSWERED = (
+    "SELECT principal, operation, key, claimed_at FROM infra.idempotency_keys WHERE answer IS NULL AND packed IS NULL"
+)
 INVARIANTS = [
     Invariant(8, "published events are numbered from 1 without gaps", NUMBERED),
     Invariant(8, "only a published event is delivered", PUBLISHED_FIRST),

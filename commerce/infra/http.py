@@ -15,6 +15,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
@@ -22,7 +23,7 @@ from litestar.types import Message
 
 from commerce.infra import cors
 from commerce.infra.cors import OriginNotAllowed, SecretKeyInBrowser
-from commerce.infra.db import ANSWERED, InProgress, KeyReused, Once, busy_or
+from commerce.infra.db import ANSWERED, InProgress, KeyReused, Once, busy_or, encoded
 from commerce.infra.limits import Limits, TooManyRequests
 from commerce.infra.log import REQUEST
 from commerce.kernel.actor import Actor
@@ -69,10 +70,12 @@ class UnknownAddress(NotFound):
 
 class SignInRequired(Unauthenticated):
     code = "sign-in-required"
-    title = "Credentials are missing"
+    title = "Credentials are missing or no longer good"
     title_ru = "Нужен вход"
-    detail = "Send `Authorization: Bearer` with a publishable key, a device key or an access token."
-    detail_ru = "Передайте `Authorization: Bearer` с публичным ключом, ключом устройства или токеном доступа."
+    detail = "Send `Authorization: Bearer` with a key or an access token that is good now: neither expired nor revoked."
+    detail_ru = (
+        "Передайте `Authorization: Bearer` с действующим ключом или токеном доступа: не истёкшим и не отозванным."
+    )
 
 
 class NotAllowed(Forbidden):
@@ -114,7 +117,7 @@ class BodyTooLarge(Problem):
 
 STATUS_CODES: dict[int, tuple[str, str, str]] = {
     400: ("bad-request", "Bad request", "Некорректный запрос"),
-    401: ("sign-in-required", "Credentials are missing", "Нужен вход"),
+    401: ("sign-in-required", "Credentials are missing or no longer good", "Нужен вход"),
     403: ("not-allowed", "Not allowed", "Недостаточно прав"),
     404: ("unknown-address", "No such address", "Нет такого адреса"),
     405: ("method-not-allowed", "Method not allowed", "Метод не поддерживается"),
@@ -300,11 +303,44 @@ def writes(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
 
 def resolve_in_turn(app: Litestar) -> None:
     """Resolve the dependencies of a handler one after the other: ours are values at hand, and a task group for each request
-    costs more than all of them together."""
+    costs more than all of them together. Those that are the same for every request, and the caller, are put beside the
+    parameters as they are. Guards are asked without a copy of the handler for each, which none of ours looks at."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
-            for _, model in route.route_handler_map.values():
-                model.dependency_batches = [{dependency} for batch in model.dependency_batches for dependency in batch]
+            for handler, model in route.route_handler_map.values():
+                at_hand: dict[str, Any] = {}
+                asked, actor = [], False
+                for dependency in [dependency for batch in model.dependency_batches for dependency in batch]:
+                    provide = dependency.provide
+                    if provide.dependency is actor_of:
+                        actor = True
+                    elif provide.has_sync_callable and not provide.signature_model._fields:
+                        at_hand[dependency.key] = provide.dependency()
+                    else:
+                        asked.append({dependency})
+                model.dependency_batches = asked
+                if at_hand or actor:
+                    model.extractors = [*model.extractors, _put(at_hand, actor=actor)]
+                if hasattr(handler, "__dict__"):  # one of ours, not one that the framework makes for OPTIONS
+                    handler.__class__ = Guarded
+
+
+def _put(at_hand: dict[str, Any], *, actor: bool) -> Any:
+    async def put(output: dict[str, Any], connection: Any) -> None:
+        output.update(at_hand)
+        if actor:
+            output["actor"] = connection.scope["state"]["actor"]
+
+    return put
+
+
+class Guarded(HTTPRouteHandler):
+    """A handler that is shown to its guards itself."""
+
+    async def authorize_connection(self, connection: Any) -> None:
+        """Ask all guards in turn."""
+        for guard in self.resolve_guards():
+            await guard(connection, self)  # type: ignore[misc]
 
 
 def actor_of(request: Request[Any, Any, Any]) -> Actor:
@@ -400,6 +436,11 @@ def seen_of(tag: RequiredIfMatch = None) -> Seen:
     return Seen(version, marks[0] if marks else None)
 
 
+def seen_if_said(tag: IfMatchHeader = None) -> Seen:
+    """The state in If-Match, where a change does without: any when absent. Raises StaleTag when it does not parse."""
+    return ANY if tag is None else seen_of(tag)
+
+
 async def add_entity_tag(response: Response[Any]) -> Response[Any]:
     """`ETag` of every answer whose view has a `version`, and the bytes of an answer that was encoded to be stored. A coroutine,
     because Litestar runs a plain hook in a thread."""
@@ -410,6 +451,8 @@ async def add_entity_tag(response: Response[Any]) -> Response[Any]:
     answered = ANSWERED.get()
     if answered is not None and content is not None and answered[0] is content:
         response.content = answered[1]
+    elif hasattr(content, "encoded"):
+        response.content = encoded(content)
     return response
 
 
@@ -439,6 +482,8 @@ REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
 
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
+NAMELESS = (b"server", b"commerce")
+"""Else the server below would say what software it is."""
 NO_STORE = (b"cache-control", b"no-store")
 SHOWN_TO_ALL = ("/v1/catalog/", "/v1/prices/", "/v1/locations", "/docs", "/schema")
 """Answers that are the same for everybody; all others may hold what is one person's, and no cache keeps them."""
@@ -498,7 +543,7 @@ class Api(Litestar):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode()), NOSNIFF, NAMELESS]
                 if not scope["path"].startswith(SHOWN_TO_ALL) and not any(
                     n.lower() == b"cache-control" for n, _ in headers
                 ):
@@ -564,6 +609,7 @@ __all__ = [
     "once_of",
     "problems",
     "resolve_in_turn",
+    "seen_if_said",
     "seen_of",
     "writes",
 ]

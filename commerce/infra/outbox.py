@@ -161,7 +161,8 @@ async def forget_audit(tx: Tx, *, before: datetime, limit: int = 1000) -> int:
 
 
 async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID, str]]:
-    """Number up to a batch of committed events and make their delivery rows; (event, subscriber) pairs to send."""
+    """Number up to a batch of committed events and make their delivery rows; (event, subscriber) pairs to send, in
+    their order."""
     rows = await tx.rows(
         """
         WITH waiting AS MATERIALIZED (
@@ -183,7 +184,8 @@ async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID,
             WHERE EXISTS (SELECT FROM waiting) AND NOT EXISTS (SELECT FROM infra.subscribers k WHERE k.name = s.name)
             ON CONFLICT (name) DO NOTHING
         )
-        SELECT n.id AS event_id, m.subscriber FROM numbered n LEFT JOIN made m ON m.event_id = n.id
+        SELECT n.id AS event_id, m.subscriber
+        FROM numbered n JOIN waiting w ON w.id = n.id LEFT JOIN made m ON m.event_id = n.id ORDER BY w.n, m.subscriber
         """,
         batch=BATCH, at=tx.at, names=[s.name for s in subscribers], types=[s.event for s in subscribers],
     )  # fmt: skip

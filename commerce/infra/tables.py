@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -40,6 +41,7 @@ class IdempotencyKeyColumns(TypedColumns):
     key = Column(Text, nullable=False)
     hash = Column(Text, nullable=False)
     answer = Column(Text)  # JSON as it was answered; nobody but the same request reads it
+    packed = Column(LargeBinary)  # a long one, compressed, instead
     claimed_at = Column(DateTime(timezone=True), nullable=False)
 
 

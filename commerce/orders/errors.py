@@ -95,8 +95,8 @@ class CartChanged(Stale):
     code = "cart-changed"
     title = "The cart has changed"
     title_ru = "Корзина изменилась"
-    detail = "You saw version {seen} of the cart, it is at {version}. Show it again and let the customer confirm."
-    detail_ru = "Вы видели версию корзины {seen}, сейчас {version}. Покажите корзину снова и дождитесь подтверждения."
+    detail = "You saw version {seen}; this cart is at {version}, or is another one. Show it again and let the customer confirm."
+    detail_ru = "Вы видели версию {seen}, эта корзина в версии {version} или другая. Покажите её снова и дождитесь подтверждения."
     members_schema = {"seen": int, "version": int}
 
 

@@ -7,6 +7,7 @@ import asyncpg
 from commerce.infra.db import Database, InProgress, KeyReused, Once, constraint_of
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
+from commerce.kernel.tags import Seen
 from commerce.orders import sales, service
 from commerce.orders.errors import ExternalIdTaken
 from commerce.orders.schemas import BookSale, OrderView, PlaceOrder, SaleView
@@ -21,22 +22,20 @@ async def place(
     actor: Actor,
     *,
     command: PlaceOrder,
-    version: int | None,
+    seen: Seen,
     announce: service.Announce | None,
 ) -> OrderView:
     """Place an order off the shelf of its store; by plan, in a transaction of its own that holds no level yet, when the shelf is short and
     the customer takes it later too. Raises what `service.place` raises; what is short with the stores that have it and the date when
     this one could."""
     try:
-        return await db.write_once(
-            once, OrderView, service.place, actor, command=command, version=version, announce=announce
-        )
+        return await db.write_once(once, OrderView, service.place, actor, command=command, seen=seen, announce=announce)
     except service.ShelfShort as short:
         if command.pickup is None or not command.pickup.later:
             await db.read(service.explain, short=short)
             raise
     return await db.write_once(
-        once, OrderView, service.place_by_plan, actor, command=command, version=version, announce=announce
+        once, OrderView, service.place_by_plan, actor, command=command, seen=seen, announce=announce
     )
 
 

@@ -15,6 +15,7 @@ from commerce.infra.http import problems, writes
 from commerce.infra.live import Live
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
+from commerce.kernel.tags import Seen
 from commerce.kernel.text import NO_NUL, Code
 from commerce.orders import counter, flow, queries, rejections, reordering, service
 from commerce.orders.errors import (
@@ -93,12 +94,12 @@ async def place_order(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
-    if_match: NamedDependency[int | None],
+    seen_if_said: NamedDependency[Seen],
     live: NamedDependency[Live],
     data: JSONBody[PlaceOrder],
 ) -> OrderView:
     """Order what is in the open cart for collection in a store, paid there; the total is the one that the customer saw."""
-    return await flow.place(db, once, actor, command=data, version=if_match, announce=live.publish)
+    return await flow.place(db, once, actor, command=data, seen=seen_if_said, announce=live.publish)
 
 
 @get(

@@ -55,7 +55,8 @@ async def book(
     Dated, priced and taxed as of `occurred_at`, or of now when the till's clock is ahead of ours; a price charged that differs from
     the list's is a named adjustment (`charged_as`, else offline_price for a sale that comes late, else override for what staff
     charge below it, else shelf_price). Such an override needs `prices.override` at the store, the actor's own or the approver's; a
-    sale that comes late has happened, as has one that the till itself books. Neither missing stock nor a stopped sale refuses it.
+    sale that comes late has happened, as has one that the till itself books; the audit record names what staff sold so without leave.
+    Neither missing stock nor a stopped sale refuses it.
     Units with codes of their own must be named, and none may have left before.
     A second booking of the id fails on the order's unique `client_sale_id`: `flow.book_sale` answers the first then.
 
@@ -71,6 +72,7 @@ async def book(
     wanted = await _priced(tx, command, location, charged_as or ("offline_price" if late else "shelf_price"), happened)
     if actor.kind == "staff" and charged_as is None and not late:
         wanted = _overridden(actor, code, wanted)
+    unapproved = _unapproved(actor, code, wanted) if late else []
     language = await _language(tx, command.customer)
     register = await register_of(tx, actor, location)
     lines = draft(wanted, bought_location_id=location.id)
@@ -128,7 +130,8 @@ async def book(
     )  # fmt: skip
     outbox.audit(
         tx, actor, "sale.book", "order", order.id,
-        after={"sale": command.id, "total": order.total, "adjustment_total": order.adjustment_total},
+        after={"sale": command.id, "total": order.total, "adjustment_total": order.adjustment_total}
+        | ({"below_list": unapproved} if unapproved else {}),
     )  # fmt: skip
     return _view(order, command.id, receipt, already_booked=False)
 
@@ -248,6 +251,15 @@ async def _priced(
         raise UnknownArticles(lines=refused)
     _refuse_beyond_counting(command, wanted)
     return wanted
+
+
+def _unapproved(actor: Actor, code: str, wanted: Sequence[Wanted]) -> list[str]:
+    """SKUs that staff say to have sold offline below the list price of that moment without leave: booked, and named to whoever looks."""
+    if actor.kind != "staff" or actor.allowed("prices.override", code):
+        return []
+    return sorted(
+        {want.variant.sku for want in wanted if want.charged is not None and want.charged < want.price.amount}
+    )
 
 
 def _overridden(actor: Actor, code: str, wanted: Sequence[Wanted]) -> list[Wanted]:

@@ -17,6 +17,7 @@ from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
+from commerce.kernel.tags import ANY, Seen, mark_of
 from commerce.kernel.text import Language
 from commerce.locations import Location
 from commerce.orders import books, sources
@@ -100,18 +101,18 @@ async def place(
     actor: Actor,
     *,
     command: PlaceOrder,
-    version: int | None = None,
+    seen: Seen = ANY,
     charged: Charged | None = None,
     announce: Announce | None = None,
 ) -> OrderView:
-    """Order what is in the open cart for collection in a store, paid there, off that store's shelf. `version` is the cart's, from If-Match.
+    """Order what is in the open cart for collection in a store, paid there, off that store's shelf. `seen` is the cart's, from If-Match.
 
     Cart locked, lines priced from the list at this moment, goods committed at once, all in this transaction, whatever the
     number of lines. The goods are the last step before the commit, when the order is written: a level that everybody wants is locked
     no longer than that (decisions/0018). Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered,
     FulfillmentNotOffered, ContactNeeded, stock.InsufficientStock; what carts.lock_open raises.
     """
-    drafted = await _draft(tx, actor, command, version, charged)
+    drafted = await _draft(tx, actor, command, seen, charged)
     order, location = drafted.order, drafted.location
     pickup = _open(tx, actor, drafted, drafted.promise)
     await carts.close(tx, actor, drafted.cart_id, announce=announce)
@@ -150,7 +151,7 @@ async def place_by_plan(
     actor: Actor,
     *,
     command: PlaceOrder,
-    version: int | None = None,
+    seen: Seen = ANY,
     charged: Charged | None = None,
     announce: Announce | None = None,
 ) -> OrderView:
@@ -158,7 +159,7 @@ async def place_by_plan(
 
     Raises what `place` raises.
     """
-    drafted = await _draft(tx, actor, command, version, charged)
+    drafted = await _draft(tx, actor, command, seen, charged)
     order, location = drafted.order, drafted.location
     await carts.close(tx, actor, drafted.cart_id, announce=announce)
     owner_id = uuid7()
@@ -177,13 +178,13 @@ async def place_by_plan(
     return _placed_view(drafted, command, pickup)
 
 
-async def _draft(tx: Tx, actor: Actor, command: PlaceOrder, version: int | None, charged: Charged | None) -> Drafted:
+async def _draft(tx: Tx, actor: Actor, command: PlaceOrder, seen: Seen, charged: Charged | None) -> Drafted:
     cart = await carts.lock_open(tx, actor, cart=str(command.cart) if command.cart is not None else "current")
     if cart is None or not cart.lines:
         raise CartEmpty
-    for seen in (version, command.cart_version):
-        if seen is not None and seen != cart.version:
-            raise CartChanged(seen=seen, version=cart.version)
+    for state in (seen, Seen(command.cart_version)):
+        if not state.is_of(cart.version, mark_of(cart.id)):
+            raise CartChanged(seen=state.version, version=cart.version)
     store = store_of(command, cart)
     places = await locations.by_codes(tx, [code for code in {store, actor.location} if code])
     location, promise = pickup_at(places, store, tx.at)
@@ -241,6 +242,11 @@ def _open(
             lines=ordered_lines(order),
         ),
     )  # fmt: skip
+    if actor.kind != "shopper" and actor.on_behalf_of is None:
+        outbox.audit(
+            tx, actor, "order.placed", "order", order.id,
+            after={"cart": order.cart_id, "customer": order.customer_id, "total": order.total, "location": location.code},
+        )  # fmt: skip
     return pickup
 
 

@@ -50,6 +50,9 @@ Phone = Annotated[
     str, Meta(min_length=3, max_length=32, pattern=NO_NUL, description="+79000000101, or as dialled at home")
 ]
 Card = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL, description="Number of a loyalty card")]
+DeviceName = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="What the customer's own device calls itself")
+]
 ExternalId = Annotated[
     str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="What another system calls the customer")
 ]
@@ -75,17 +78,18 @@ async def find_customers(
     phone: FromQuery[Phone | None] = None,
     email: FromQuery[Email | None] = None,
     loyalty_card: FromQuery[Card | None] = None,
+    device: FromQuery[DeviceName | None] = None,
     system: FromQuery[System | None] = None,
     external_id: FromQuery[ExternalId | None] = None,
     name: FromQuery[NamePrefix | None] = None,
     order: FromQuery[OrderNumber | None] = None,
     limit: FromQuery[Most] = 20,
 ) -> Page[customers.CustomerView]:
-    """Find customers by exactly one of phone, e-mail, loyalty card, id of another system, how the name begins, order number; that somebody
-    looked is recorded. Who has verified it comes first, then guests and others who only claim it."""
+    """Find customers by exactly one of phone, e-mail, loyalty card, device, id of another system, how the name begins, order number; that
+    somebody looked is recorded. Who has verified it comes first, then guests and others who only claim it."""
     return await db.write(
-        service.find, actor, phone=phone, email=email, loyalty_card=loyalty_card, system=system, external_id=external_id,
-        name=name, order=order, limit=limit,
+        service.find, actor, phone=phone, email=email, loyalty_card=loyalty_card, device=device, system=system,
+        external_id=external_id, name=name, order=order, limit=limit,
     )  # fmt: skip
 
 

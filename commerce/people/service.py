@@ -37,6 +37,7 @@ async def find(
     phone: str | None,
     email: str | None,
     loyalty_card: str | None,
+    device: str | None,
     system: str | None,
     external_id: str | None,
     name: str | None,
@@ -51,7 +52,7 @@ async def find(
     if (system is None) != (external_id is None):
         raise customers.OneCriterion
     if order is not None:
-        if any(given is not None for given in (phone, email, loyalty_card, external_id, name)):
+        if any(given is not None for given in (phone, email, loyalty_card, device, external_id, name)):
             raise customers.OneCriterion
         return Page(items=await _who_ordered(tx, actor, order))
     external = None if system is None or external_id is None else (system, external_id)
@@ -62,6 +63,7 @@ async def find(
             email=email,
             phone=phone,
             loyalty_card=loyalty_card,
+            device=device,
             external=external,
             name_prefix=name,
             limit=limit,

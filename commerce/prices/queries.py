@@ -25,16 +25,15 @@ JOIN LATERAL (
 ) t ON true
 """
 LISTED = """
-SELECT w.variant_id, p.amount, p.currency, p.valid_from
-FROM unnest(CAST(:variants AS uuid[])) AS w(variant_id)
+SELECT w.variant_id, p.amount, p.currency
+FROM unnest(CAST(:variant_ids AS uuid[])) AS w(variant_id)
 JOIN LATERAL (
-    SELECT amount, currency, valid_from FROM prices.prices
+    SELECT amount, currency FROM prices.prices
     WHERE variant_id = w.variant_id AND valid_from <= :at ORDER BY valid_from DESC LIMIT 1
 ) p ON true
 """
 LISTED_IN_ROW = f"""
-SELECT array_agg(q.variant_id) AS priced, array_agg(q.amount) AS amounts, array_agg(q.currency) AS currencies,
-    array_agg(q.valid_from) AS valid_froms
+SELECT array_agg(q.variant_id) AS priced, array_agg(q.amount) AS amounts, array_agg(q.currency) AS currencies
 FROM ({LISTED}) AS q
 """  # noqa: S608
 HISTORY = """
@@ -50,24 +49,22 @@ async def listed(tx: Tx, variant_ids: Sequence[UUID], *, at: datetime) -> dict[U
     A variant without a price is absent.
     """
     return {
-        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from)
-        for variant_id, amount, currency, valid_from in await tx.rows(LISTED, variants=list(variant_ids), at=at)
+        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency)
+        for variant_id, amount, currency in await tx.rows(LISTED, variant_ids=list(variant_ids), at=at)
     }
 
 
 def listing(variant_ids: Sequence[UUID], *, at: datetime) -> Question[dict[UUID, ListPrice]]:
     """The question that `listed` answers, to be asked together with another."""
-    return Question(LISTED_IN_ROW, 4, {"variants": list(variant_ids), "at": at}, _listing)
+    return Question(LISTED_IN_ROW, 3, {"variant_ids": list(variant_ids), "at": at}, _listing)
 
 
-def _listing(
-    ids: list[UUID] | None, amounts: list[int], currencies: list[str], valid_froms: list[datetime]
-) -> dict[UUID, ListPrice]:
+def _listing(ids: list[UUID] | None, amounts: list[int], currencies: list[str]) -> dict[UUID, ListPrice]:
     if ids is None:
         return {}
     return {
-        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency, valid_from=valid_from)
-        for variant_id, amount, currency, valid_from in zip(ids, amounts, currencies, valid_froms, strict=True)
+        variant_id: ListPrice(variant_id=variant_id, amount=amount, currency=currency)
+        for variant_id, amount, currency in zip(ids, amounts, currencies, strict=True)
     }
 
 

@@ -22,12 +22,12 @@ class ListPrice(Struct, frozen=True, kw_only=True):
     variant_id: UUID
     amount: int
     currency: str
-    valid_from: datetime
 
 
 class Price(ListPrice, frozen=True, kw_only=True):
-    """A list price with the rate of the tax that it contains where the sale takes place."""
+    """A list price with the rate of the tax that it contains where the sale takes place, and since when it is in force."""
 
+    valid_from: datetime
     tax_basis_points: int
 
 

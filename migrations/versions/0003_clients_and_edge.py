@@ -39,6 +39,9 @@ INDEXES = {
 
 
 def upgrade() -> None:
+    op.add_column("idempotency_keys", sa.Column("packed", sa.LargeBinary(), nullable=True), schema="infra")
+    # it is compressed already
+    op.execute("ALTER TABLE infra.idempotency_keys ALTER COLUMN packed SET STORAGE EXTERNAL")
     op.create_table(
         "client_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -110,6 +113,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # the earlier form cannot read them: a repetition of such a request is then done anew, as after a day
+    op.execute("DELETE FROM infra.idempotency_keys WHERE packed IS NOT NULL")
+    op.drop_column("idempotency_keys", "packed", schema="infra")
     op.execute("DROP TRIGGER audit_records_kept ON infra.audit_records")
     op.execute("DROP TRIGGER audit_records_append_only ON infra.audit_records")
     op.execute("DROP FUNCTION infra.refuse_change()")

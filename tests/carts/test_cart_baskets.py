@@ -253,3 +253,78 @@ async def test_the_open_cart_of_a_merged_profile_is_merged_by_its_id(shop: Shop)
     merged = (await winner.post("/v1/carts/merge", {"cart": his["id"], "policy": "sum"})).json()
     assert {line["sku"]: line["quantity"] for line in merged["cart"]["lines"]} == {item.sku: 1, other.sku: 2}
     assert (await winner.get(f"/v1/carts/{his['id']}")).json()["state"] == "merged"
+
+
+async def test_of_merged_profiles_one_cart_is_at_hand_and_any_other_is_resumed(shop: Shop) -> None:
+    winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
+    item, other, third = [await shop.item() for _ in range(3)]
+    hers, his = await put(winner, item, 1), await put(loser, other, 2)
+    await shop.merge(loser, winner)
+
+    async def listed() -> list[tuple[str, bool]]:
+        return [(one["id"], one["current"]) for one in (await winner.get("/v1/carts")).json()["items"]]
+
+    assert await listed() == [(hers["id"], True), (his["id"], False)]
+    resumed = (await winner.post(f"/v1/carts/{his['id']}/resume")).json()
+    assert await current(winner) == resumed
+    assert (resumed["id"], [line["sku"] for line in resumed["lines"]]) == (his["id"], [other.sku])
+    assert await listed() == [(his["id"], True), (hers["id"], False)]
+    assert (await put(winner, third, 1))["id"] == his["id"]
+    opened = (await winner.post("/v1/carts", {})).json()
+    assert (await current(winner))["id"] == opened["id"]
+    assert [is_current for _, is_current in await listed()] == [True, False, False]
+    again = (await winner.post(f"/v1/carts/{hers['id']}/resume")).json()
+    assert (await current(winner))["id"] == again["id"] == hers["id"]
+
+
+async def test_another_name_on_a_basket_forgets_what_came_from_a_phone(shop: Shop) -> None:
+    store = await shop.store()
+    kiosk, item = await shop.device("kiosk", store.code), await shop.item(price=100)
+    await shop.stock(store, item, 9)
+    anna, (boris, card) = await shop.shopper("app", known=True), await with_card(shop, "Борис Белов")
+    said = {
+        "contact": {"name": "Анна Иванова", "phone": "+79000000101"}, "note": "Код 1234",
+        "fulfillment": {"method": "collect", "location": store.code},
+    }  # fmt: skip
+    wish = {
+        "fulfillment": {"method": "deliver", "address": {"country": "RU", "city": "Казань", "street": "Баумана, 7"}},
+        "gift": {"wrap": True, "message": "Мамочке"},
+    }
+
+    async def handed_over() -> Any:
+        basket = await put(anna, item, 1)
+        assert (await anna.put("/v1/carts/current/checkout", said)).status_code == 200
+        assert (await anna.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", wish)).status_code == 200
+        code = (await anna.post(f"/v1/carts/{basket['id']}/hand-off", {"mode": "move"})).json()["code"]
+        moved = (await kiosk.post("/v1/carts/claim", {"code": code})).json()["cart"]
+        assert moved["checkout"]["discreet"] is True
+        return moved
+
+    basket = await handed_over()
+    named = await kiosk.put("/v1/carts/current/customer", {"loyalty_card": card})
+    assert named.json()["customer"] == {"first_name": "Борис", "named_by": "card", "id": None}
+    assert named.json()["checkout"] == {
+        "fulfillment": {"method": "collect", "location": store.code}, "contact": None, "recipient": None, "note": None,
+        "gift": None, "discreet": False, "hidden": [],
+    }  # fmt: skip
+    assert (named.json()["lines"][0]["fulfillment"], named.json()["lines"][0]["gift"]) == (None, {"wrap": True})
+    assert await current(kiosk) == named.json()
+    placed = await ordered(shop, kiosk, store, basket, contact={"name": "Борис", "phone": "+79000000109"})
+    mine = (await boris.get(f"/v1/orders/{placed.json()['number']}")).text
+    assert all(secret not in mine for secret in ("Иванова", "0101", "1234", "Мамочке"))
+
+    await handed_over()
+    unnamed = await kiosk.delete("/v1/carts/current/customer")
+    assert (unnamed.json()["customer"], unnamed.json()["checkout"]["contact"]) == (None, None)
+    assert (await kiosk.delete("/v1/carts/current")).status_code == 200
+
+    # Her own card says nothing new: what she has said stays.
+    async def give_card(tx: Tx) -> None:
+        await tx.execute(
+            "UPDATE customers.identifiers SET profile_id = :id WHERE value = :card", id=anna.actor.subject, card=card
+        )
+
+    await shop.db.write(give_card)
+    await handed_over()
+    hers = await kiosk.put("/v1/carts/current/customer", {"loyalty_card": f"{card[:4]} {card[4:]}"})
+    assert hers.json()["checkout"]["hidden"] == ["contact", "note", "address", "gift_message"]

@@ -76,6 +76,46 @@ async def test_a_kiosk_that_was_left_forgets(shop: Shop) -> None:
         assert (await device.get("/v1/carts")).json()["items"] == []
 
 
+async def test_what_is_parked_at_a_kiosk_keeps_the_goods_and_no_person(shop: Shop) -> None:
+    store = await shop.store()
+    kiosk, till = await shop.device("kiosk", store.code), await shop.device("till", store.code)
+    _, card = await with_card(shop)
+    item, other = await shop.item(), await shop.item()
+    said = {
+        "contact": {"name": "Анна Иванова", "phone": "+79000000101"}, "note": "Код 1234", "gift": {"wrap": True, "message": "Маме"},
+        "fulfillment": {"method": "collect", "location": store.code},
+    }  # fmt: skip
+    address = {"country": "RU", "city": "Казань", "street": "Баумана, 7"}
+    wish = {"fulfillment": {"method": "deliver", "address": address}, "gift": {"message": "Тебе"}}
+    baskets = []
+    for device in (kiosk, till):
+        await put(device, item, 1)
+        basket = await put(device, other, 2)
+        await device.put("/v1/carts/current/customer", {"loyalty_card": card})
+        await device.put("/v1/carts/current/checkout", said)
+        await device.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", wish)
+        baskets.append((await device.post(f"/v1/carts/{basket['id']}/park", {"label": "red"})).json())
+    at_kiosk, at_till = baskets
+    screens = Screens(shop, kiosk_idle_seconds=60)
+    clock.travel(timedelta(seconds=61))
+    for _ in range(2):
+        await tasks.expire_kiosk_baskets(shop.db, screens.aids)
+        left = (await kiosk.get(f"/v1/carts/{at_kiosk['id']}")).json()
+        assert (left["version"], left["label"], left["customer"], left["parked_at"]) == (
+            at_kiosk["version"] + 1, "red", None, at_kiosk["parked_at"],
+        )  # fmt: skip
+        assert left["checkout"] == {
+            "fulfillment": {"method": "collect", "location": store.code}, "contact": None, "recipient": None, "note": None,
+            "gift": {"wrap": True}, "discreet": False, "hidden": [],
+        }  # fmt: skip
+        assert {line["sku"]: (line["quantity"], line["fulfillment"], line["gift"]) for line in left["lines"]} == {
+            item.sku: (1, None, None), other.sku: (2, None, None),
+        }  # fmt: skip
+        assert (await till.get(f"/v1/carts/{at_till['id']}")).json() == at_till
+    assert (await events_of(shop, at_kiosk["id"]))[-1] == ("cart.named", left["version"])
+    assert topic(kiosk.actor.subject) in screens.told
+
+
 async def test_anonymous_carts_expire_and_known_ones_wait(shop: Shop) -> None:
     anonymous, known, fresh = await shop.shopper(), await shop.shopper(known=True), await shop.shopper()
     item = await shop.item()

@@ -11,6 +11,8 @@ import pytest
 
 from commerce.carts import handing
 from commerce.infra.db import Tx
+from commerce.infra.tables import audit_records
+from tests.auth.support import row_of
 from tests.carts.test_cart_baskets import at_device, current, events_of, put
 from tests.orders.story import rub
 from tests.support import Client, Shop, clock
@@ -167,6 +169,17 @@ async def test_guessing_codes_has_an_end(shop: Shop) -> None:
     assert (await claim(phone, await asked(kiosk))).status_code == 200
 
 
+async def records_of(shop: Shop, target: str) -> list[tuple[str, UUID]]:
+    """Who did what to it, as the audit record has it."""
+
+    async def work(tx: Tx) -> Any:
+        return await tx.rows(
+            "SELECT action, subject FROM infra.audit_records WHERE target_id = :id ORDER BY id", id=target
+        )
+
+    return [(row.action, row.subject) for row in await shop.db.read(work)]
+
+
 async def test_an_associate_joins_and_adds(shop: Shop) -> None:
     store = await shop.store()
     till, anna = await shop.device("till", store.code), await shop.shopper("app", known=True)
@@ -188,8 +201,16 @@ async def test_an_associate_joins_and_adds(shop: Shop) -> None:
     assert shown == added.json()
     by = {line["sku"]: line["added_by"] for line in shown["lines"]}
     assert by == {hers.sku: None, size.sku: str(associate.actor.subject)}
+    record = await row_of(shop, audit_records, action="cart.changed", target_id=cart["id"])
+    assert (record.subject, record.location, record.after["version"]) == (associate.actor.subject, store.code, 4)
     assert (await current(associate))["id"] is None
     path = f"/v1/carts/{cart['id']}"
+    await associate.put(f"{path}/checkout", {"note": "Small bag"})
+    await associate.put(f"{path}/checkout", {"note": "Big bag"})
+    assert await records_of(shop, cart["id"]) == [
+        ("cart.joined", associate.actor.subject), ("cart.changed", associate.actor.subject),
+        ("cart.checkout_changed", associate.actor.subject), ("cart.checkout_changed", associate.actor.subject),
+    ]  # fmt: skip
     assert kind(await other.get(path)) == (404, "unknown-cart")
     for answer in (
         await associate.delete(path),
@@ -200,11 +221,12 @@ async def test_an_associate_joins_and_adds(shop: Shop) -> None:
         assert kind(answer) == (403, "not-your-cart")
     assert kind(await anna.delete(f"{path}/guests/{UUID(int=1)}")) == (404, "unknown-guest")
     ended = await anna.delete(f"{path}/guests/{guest['id']}")
-    assert (ended.json()["guests"], ended.json()["version"]) == ([], 5)
+    assert (ended.json()["guests"], ended.json()["version"]) == ([], 7)
     for answer in (await associate.get(path), await associate.put(f"{path}/lines/{size.sku}", {"quantity": 2})):
         assert kind(answer) == (404, "unknown-cart")
     assert [name for name, _ in await events_of(shop, cart["id"])] == [
-        "cart.changed", "cart.checkout_changed", "cart.joined", "cart.changed", "cart.left",
+        "cart.changed", "cart.checkout_changed", "cart.joined", "cart.changed", "cart.checkout_changed", "cart.checkout_changed",
+        "cart.left",
     ]  # fmt: skip
 
 
@@ -232,3 +254,96 @@ async def test_a_visit_ends_by_itself_and_with_the_cart(shop: Shop) -> None:
     }
     assert (await anna.post("/v1/orders", body)).status_code == 201
     assert kind(await other.get(path)) == (404, "unknown-cart")
+
+
+async def test_what_came_from_one_phone_does_not_go_to_another_by_way_of_a_kiosk(shop: Shop) -> None:
+    store, item, other = await shop.store(), await shop.item(), await shop.item()
+    kiosk, till = await shop.device("kiosk", store.code), await shop.device("till", store.code)
+    anna, stranger = await shop.shopper("app", known=True), await shop.shopper("app")
+    said = {"contact": {"name": "Анна Иванова", "phone": "+79000000101"}, "note": "Код 1234", "gift": {"wrap": True}}
+    wish = {
+        "fulfillment": {"method": "deliver", "address": {"country": "RU", "city": "Казань", "street": "Баумана, 7"}}
+    }
+
+    async def hers() -> None:
+        await put(anna, item, 1)
+        await anna.put("/v1/carts/current/checkout", said)
+        await anna.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", wish)
+
+    await hers()
+    assert (await claim(kiosk, await asked(anna))).status_code == 200
+    taken = await claim(stranger, await asked(kiosk))
+    assert taken.status_code == 200
+    for secret in ("Иванова", "0101", "1234", "Баумана"):
+        assert secret not in taken.text + (await stranger.get("/v1/carts/current")).text
+    assert [line["sku"] for line in taken.json()["cart"]["lines"]] == [item.sku]
+    assert taken.json()["cart"]["checkout"]["gift"] == {"wrap": True}
+
+    # To her own phone it comes back whole.
+    await hers()
+    await claim(kiosk, await asked(anna))
+    back = (await claim(anna, await asked(kiosk))).json()["cart"]
+    assert (back["checkout"]["contact"]["phone"], back["checkout"]["note"]) == ("+79000000101", "Код 1234")
+    assert back["lines"][0]["fulfillment"]["address"]["city"] == "Казань"
+
+    # A basket that another is named on takes the goods alone.
+    await put(stranger, other, 1)
+    assert (await claim(till, await asked(stranger))).json()["cart"]["customer"]["named_by"] == "hand_off"
+    beside = (await claim(till, await asked(anna))).json()["cart"]
+    assert {line["sku"] for line in beside["lines"]} == {item.sku, other.sku}
+    assert (beside["checkout"]["contact"], beside["checkout"]["hidden"], beside["checkout"]["discreet"]) == (
+        None, [], False,
+    )  # fmt: skip
+
+
+async def test_baskets_that_are_given_up_or_ordered_at_a_till_are_in_the_record(shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item(price=100)
+    await shop.stock(store, item, 5)
+    till = await shop.device("till", store.code)
+    associate = await at_device(shop, till)
+    dropped = await put(till, item, 2)
+    assert (await associate.delete("/v1/carts/current")).status_code == 200
+    assert await records_of(shop, dropped["id"]) == [("cart.dropped", associate.actor.subject)]
+    await put(till, item, 1)
+    contact = {"name": "Анна", "phone": "+79000000101"}
+    body = {"expected_total": rub(100), "pickup": {"location": store.code}, "contact": contact}
+    order = (await associate.post("/v1/orders", body)).json()
+    assert await records_of(shop, order["id"]) == [("order.placed", associate.actor.subject)]
+
+    # A customer's own acts are in his timeline alone.
+    anna = await shop.shopper("app")
+    hers = await put(anna, item, 1)
+    own = (await anna.post("/v1/orders", body)).json()
+    assert await records_of(shop, own["id"]) + await records_of(shop, hers["id"]) == []
+
+
+async def test_staff_elsewhere_have_no_cart_to_change(shop: Shop) -> None:
+    operator, item = await shop.staff("call_center"), await shop.item()
+    for answer in (
+        await operator.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 1}),
+        await operator.put("/v1/carts/current/lines", {"lines": [{"sku": item.sku, "quantity": 1}]}),
+    ):
+        assert kind(answer) == (422, "no-cart-here")
+
+
+async def test_what_is_said_by_somebody_with_an_account_goes_to_no_other_shopper(shop: Shop) -> None:
+    anna, nobody, boris = (
+        await shop.shopper("app", known=True),
+        await shop.shopper("app"),
+        await shop.shopper(known=True),
+    )
+    item = await shop.item()
+    said = {"contact": {"name": "Анна Иванова", "phone": "+79000000101"}, "gift": {"wrap": True, "message": "Маме"}}
+
+    async def received(giver: Client, taker: Client) -> Any:
+        await put(giver, item, 1)
+        await giver.put("/v1/carts/current/checkout", said)
+        taken = await claim(taker, await asked(giver))
+        assert taken.status_code == 200, taken.text
+        return taken.json()["cart"]["checkout"]
+
+    goods_alone = await received(anna, boris)
+    assert (goods_alone["contact"], goods_alone["gift"]) == (None, {"wrap": True})
+    # Who has no account shows the code himself: it may well be his other screen.
+    from_nobody = await received(nobody, anna)
+    assert (from_nobody["contact"]["phone"], from_nobody["gift"]["message"]) == ("+79000000101", "Маме")

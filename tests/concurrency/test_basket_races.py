@@ -58,7 +58,9 @@ async def test_the_same_phone_claims_and_puts_at_once(racing: Shop) -> None:
     for view in (await current(phone), await current(kiosk)):
         for line in view["lines"]:
             quantities[line["sku"]] = quantities.get(line["sku"], 0) + line["quantity"]
-    assert quantities == {one.sku: 1, two.sku: 2, late.sku: 7}
+    # 3 when the kiosk's four had come already before the phone said how many there shall be
+    assert quantities.pop(late.sku) in (3, 7)
+    assert quantities == {one.sku: 1, two.sku: 2}
 
 
 async def test_a_hand_off_races_with_the_order(racing: Shop) -> None:
@@ -169,3 +171,63 @@ async def test_merging_aside_races_with_puts(racing: Shop) -> None:
         for entry in items:
             lines += len((await client.get(f"/v1/carts/{entry['id']}")).json()["lines"])
     assert lines == 2
+
+
+async def test_two_people_claim_each_others_carts_at_once(racing: Shop) -> None:
+    for _ in range(6):
+        one, other = await racing.shopper("app", known=True), await racing.shopper("site")
+        ones, others = await racing.item(), await racing.item()
+        await put(one, ones, 1)
+        await put(other, others, 2)
+        of_one, of_other = await code_of(one), await code_of(other)
+        answers = await asyncio.gather(
+            one.post("/v1/carts/claim", {"code": of_other}), other.post("/v1/carts/claim", {"code": of_one})
+        )
+        assert kinds(answers) in (["200", "200"], ["200", "409 cart-closed"])
+        # Whoever came second took what the first had gathered: nothing is lost, nothing is there twice.
+        views = [await current(one), await current(other)]
+        assert {line["sku"]: line["quantity"] for view in views for line in view["lines"]} == {
+            ones.sku: 1,
+            others.sku: 2,
+        }
+        assert sum(len(view["lines"]) for view in views) == 2
+
+
+async def test_carts_of_merged_profiles_are_resumed_at_once(racing: Shop) -> None:
+    winner, loser = await racing.shopper(known=True), await racing.shopper(known=True)
+    item = await racing.item()
+    carts = [(await put(client, item, 1)).json()["id"] for client in (winner, loser)]
+    await racing.merge(loser, winner)
+    for _ in range(4):
+        answers = await asyncio.gather(
+            *(client.post(f"/v1/carts/{cart}/resume") for client in (winner, loser) for cart in carts),
+            winner.post("/v1/carts", {}), put(winner, item, 2), loser.post("/v1/carts", {}),
+        )  # fmt: skip
+        assert set(kinds(answers)) <= {"200", "503 busy"}
+        listed = (await winner.get("/v1/carts")).json()["items"]
+        assert sum(one["current"] for one in listed) == 1
+        assert next(one["id"] for one in listed if one["current"]) == (await current(winner))["id"]
+        for one in listed:
+            assert await versions_of(racing.db, one["id"]) == list(range(1, one["version"] + 1))
+
+
+async def test_a_name_races_with_what_comes_from_a_phone(racing: Shop) -> None:
+    """Whichever comes first: another's basket never says whom the phone's owner wanted to be reached."""
+    store = await racing.store()
+    for _ in range(4):
+        kiosk, anna = await racing.device("kiosk", store.code), await racing.shopper("app", known=True)
+        boris = await racing.shopper("app", known=True)
+        item = await racing.item()
+        basket = (await put(kiosk, item, 1)).json()
+        await put(anna, item, 1)
+        said = {"contact": {"name": "Анна Иванова", "phone": "+79000000101"}}
+        assert (await anna.put("/v1/carts/current/checkout", said)).status_code == 200
+        code = await code_of(anna)
+        answers = await asyncio.gather(
+            kiosk.post("/v1/carts/claim", {"code": code}),
+            kiosk.put("/v1/carts/current/customer", {"token": boris.token}, headers={"If-Match": "*"}),
+        )
+        assert kinds(answers) == ["200", "200"]
+        view = await current(kiosk)
+        assert (view["id"], view["customer"]["named_by"]) == (basket["id"], "token")
+        assert view["checkout"] is None or not view["checkout"]["hidden"]

@@ -21,6 +21,7 @@ from commerce.infra import outbox
 from commerce.infra.db import Once, Tx
 from commerce.kernel.errors import Busy
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import ANY
 from commerce.orders import flow
 from commerce.stock.tasks import sweep_expired
 from tests.concurrency.steps import done, dying, tallies
@@ -92,7 +93,7 @@ class Buyer:
 
     async def place(self) -> str:
         view = await flow.place(
-            self.shop.db, self.once, self.client.actor, command=self.command, version=None, announce=None
+            self.shop.db, self.once, self.client.actor, command=self.command, seen=ANY, announce=None
         )
         return view.number
 

@@ -106,6 +106,16 @@ async def test_a_price_below_the_list_is_approved_by_pin_or_badge(shop: Shop, co
     assert await levels(shop, counter.item, counter.store) == (48, 0)
 
 
+async def below_list(shop: Shop, sale_id: str) -> Any:
+    async def work(tx: Tx) -> Any:
+        return await tx.one(
+            "SELECT after -> 'below_list' AS skus FROM infra.audit_records WHERE action = 'sale.book' AND after ->> 'sale' = :id",
+            id=sale_id,
+        )
+
+    return (await shop.db.read(work)).skus
+
+
 async def test_who_may_needs_nobody_and_facts_are_booked(shop: Shop, counter: Counter) -> None:
     manager = await at_device(shop, await shop.device("till", counter.store.code), counter.manager)
     own = await sell(manager, counter, sale(counter.item, 8_000))
@@ -117,6 +127,11 @@ async def test_who_may_needs_nobody_and_facts_are_booked(shop: Shop, counter: Co
     late = (clock() - timedelta(minutes=11)).isoformat()
     offline = await sell(counter.associate, counter, sale(counter.item, 8_000, occurred_at=late))
     assert await adjusted(shop, offline.json()["order_number"]) == [("offline_price", -2_000, None)]
+    # It is booked, and whoever reads the record sees what nobody allowed.
+    assert await below_list(shop, offline.json()["id"]) == [counter.item.sku]
+    hers = await sell(manager, counter, sale(counter.item, 8_000, occurred_at=late))
+    at_list = await sell(counter.associate, counter, sale(counter.item, 10_000, occurred_at=late))
+    assert [await below_list(shop, one.json()["id"]) for one in (hers, at_list, own)] == [None] * 3
 
 
 async def test_a_wrong_approval_leaves_nothing_done_and_is_counted(shop: Shop, counter: Counter) -> None:

@@ -12,7 +12,9 @@ from litestar import Litestar
 
 from commerce.documentation import EXAMPLES, TAGS
 from commerce.kernel.errors import Problem
-from tests.house.source import modules, operations, problems
+from commerce.settings import Settings
+from fixtures.demo.stage import chapters
+from tests.house.source import PACKAGE, modules, operations, problems
 from tests.support import Shop
 
 
@@ -94,6 +96,13 @@ def test_a_refusal_is_raised_with_the_members_that_it_promises() -> None:
                 continue
             given = {keyword.arg for keyword in raised.keywords} if isinstance(raised, ast.Call) else set()
             assert given - {"retry_after_seconds"} == set(kind.members_schema), f"{module.name}: {name}"
+
+
+def test_the_readme_names_every_setting_and_chapter() -> None:
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    settings = {field.name.upper() for field in msgspec.structs.fields(Settings)}
+    assert {name for name in settings if f"`{name}`" not in text} == set()
+    assert [name for name in chapters() if f"CHAPTER={name}" not in text] == []
 
 
 async def test_the_page_needs_no_network(shop: Shop) -> None:

@@ -119,8 +119,10 @@ async def test_what_is_another_customers_is_unknown(
         "another customer": await shop.shopper(known=True), "an anonymous shopper": await shop.shopper(),
         "a frontend": await shop.client(), "a kiosk": await shop.device("kiosk", annas.store.code),
     }  # fmt: skip
-    paths = [f"{start}/{value}" for (start, name), value in annas.named.items() if name in ("list", "number")]
-    paths = ["/v1/carts/current", "/v1/me/conversations", *(path for path in paths if "/conversations/" not in path)]
+    paths = ["/v1/me/conversations", "/v1/me/addresses"]
+    for (start, name), value in annas.named.items():
+        if name in ("cart", "list", "number") and not start.startswith("/v1/me/"):
+            paths.append(f"{start}/{value}")
     before = [(await annas.owner.get(path)).json() for path in paths]
     assert not [answer["type"] for answer in before if "type" in answer]
     asked = 0
@@ -399,7 +401,7 @@ async def test_answers_say_nothing_of_the_machine_and_are_kept_by_nobody(shop: S
     for answer in answers:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
-        assert not {"server", "x-powered-by"} & set(answer.headers)
+        assert (answer.headers["server"], answer.headers.get("x-powered-by")) == ("commerce", None)
         for word in ("Traceback", "asyncpg", "litestar", "/commerce/", "site-packages"):
             assert word not in answer.text, answer.text
 

@@ -143,6 +143,13 @@ async def test_the_cart_must_be_there_and_as_it_was_seen(shop: Shop) -> None:
     stale = await refused(shopper, order_body(store, 100), 412, "cart-changed", headers={"If-Match": '"7"'})
     assert (stale["seen"], stale["version"]) == (7, 1)
     await refused(shopper, order_body(store, 100, cart_version=9), 412, "cart-changed")
+    # Another cart of the same version and total is not the one that was seen.
+    first = (await shopper.get("/v1/carts/current")).headers["etag"]
+    await shopper.post("/v1/carts", {})
+    assert (await shopper.delete("/v1/carts/current")).status_code == 200
+    await put(shopper, (item, 1))
+    assert (await shopper.get("/v1/carts/current")).json()["version"] == 1
+    await refused(shopper, order_body(store, 100), 412, "cart-changed", headers={"If-Match": first})
     assert (await shopper.post("/v1/orders", order_body(store, 100), headers={"If-Match": '"1"'})).status_code == 201
     again = await shopper.post("/v1/orders", order_body(store, 100))
     assert again.json()["type"] == "/problems/cart-empty"

@@ -20,7 +20,7 @@ async def found(caller: Client, query: str) -> list[str]:
 async def test_by_phone_mail_card_external_id_and_order(shop: Shop, audited: None) -> None:
     store, item = await shop.store(), await shop.item()
     await shop.stock(store, item, 5)
-    email, phone, card, other = fresh_email(), fresh_phone(), unique("card"), unique("crm")
+    email, phone, card, other = fresh_email(), fresh_phone(), f"{unique('card')} 0417 5590", unique("crm")
     me = await signed_up(shop, email=email)
     known = str(me.actor.subject)
     challenge, code = await shop.code_for(me, verify=True, phone=phone)
@@ -28,12 +28,17 @@ async def test_by_phone_mail_card_external_id_and_order(shop: Shop, audited: Non
     assert added.status_code == 200, added.text
 
     operator = await shop.staff("call_center", channel="call_center")
-    for held in ({"kind": "loyalty_card", "value": card}, {"kind": "external", "system": "crm", "value": other}):
+    tablet = unique("tablet")
+    for held in (
+        {"kind": "loyalty_card", "value": card}, {"kind": "external", "system": "crm", "value": other},
+        {"kind": "device", "value": tablet},
+    ):  # fmt: skip
         assert (await operator.post(f"/v1/customers/{known}/identifiers", held)).status_code == 201
     order = await place(me, store, (item, 1))
     queries = [
-        f"email={email.upper()}", f"phone=%2B{phone[1:]}", f"phone=8{phone[2:]}", f"loyalty_card={card}", f"system=crm&external_id={other}",
-        f"order={order['number']}", f"order={order['number'].replace('-', '')}",
+        f"email={email.upper()}", f"phone=%2B{phone[1:]}", f"phone=8{phone[2:]}",
+        f"loyalty_card={card}", f"loyalty_card={card.replace(' ', '')}", f"system=crm&external_id={other}",
+        f"device={tablet}", f"order={order['number']}", f"order={order['number'].replace('-', '')}",
     ]  # fmt: skip
     for query in queries:
         assert await found(operator, query) == [known], query
@@ -42,6 +47,8 @@ async def test_by_phone_mail_card_external_id_and_order(shop: Shop, audited: Non
         (operator.actor.subject, query.partition("=")[0].replace("system", "external")) for query in queries
     ]
     assert await found(operator, f"email={fresh_email()}") == []
+    for both in (f"device={tablet}&name=A", f"device={tablet}&order={order['number']}"):
+        assert problem(await operator.get(f"/v1/customers?{both}")) == (422, "one-criterion")
     assert problem(await operator.get("/v1/customers?order=4821-3059-1769")) == (404, "unknown-order")
 
 

@@ -8,7 +8,7 @@ from commerce import customers
 from commerce.customers.touches import KEPT
 from commerce.infra.db import Tx
 from tests.orders.story import place
-from tests.people.story import merged, problem, rows, signed_up, told
+from tests.people.story import PASSWORD, fresh_email, fresh_phone, merged, problem, rows, signed_up, told
 from tests.support import Shop, clock
 
 
@@ -95,3 +95,28 @@ async def test_what_a_merged_profile_came_by_counts(shop: Shop, audited: None) -
     await told(shop)
     kept = (await operator.get(f"/v1/orders/{order['number']}/touches")).json()
     assert (kept["first"]["source"], kept["last"]["source"]) == ("first of all", "later")
+
+
+async def test_what_brought_an_anonymous_shopper_had_brought_the_customer(shop: Shop, audited: None) -> None:
+    phone = fresh_phone()
+    me = await signed_up(shop, phone=phone, password=PASSWORD)
+    by_code, by_password, guest = [await shop.shopper("app") for _ in range(3)]
+    for stranger, campaign in ((by_code, "winter"), (by_password, "spring"), (guest, "summer")):
+        await stranger.post("/v1/touches", {"campaign": campaign})
+        clock.travel(timedelta(minutes=1))
+    guest_id = guest.actor.subject
+    await shop.db.write(customers.note_guest, shop.system, person=guest_id, name="Гость", email=fresh_email())
+    assert (await signed_up(shop, asker=by_code, phone=phone)).actor.subject == me.actor.subject
+    wrong = await by_password.post("/v1/auth/sign-in", {"phone": phone, "password": "not-this-one-333"})
+    assert wrong.status_code == 401
+    assert (await shop.db.read(customers.touches_of, [by_password.actor.subject])).first is not None
+    for stranger in (by_password, guest):
+        signed = await stranger.post("/v1/auth/sign-in", {"phone": phone, "password": PASSWORD})
+        assert signed.json()["subject"] == str(me.actor.subject)
+    led = await shop.db.read(customers.touches_of, [me.actor.subject])
+    assert led.first is not None
+    assert led.last is not None
+    assert (led.first.campaign, led.last.campaign) == ("winter", "spring"), "a guest keeps his own"
+    for stranger, count in ((by_code, 0), (by_password, 0), (guest, 1)):
+        kept = await rows(shop, "SELECT id FROM customers.touches WHERE shopper_id = :s", s=stranger.actor.subject)
+        assert len(kept) == count

@@ -30,6 +30,7 @@ from commerce.fulfillment.sourcing import Options
 from commerce.infra.db import Row
 from commerce.infra.outbox import Periodic
 from commerce.kernel.ids import uuid7
+from commerce.kernel.tags import ANY
 from commerce.orders import counter, flow, rejections
 from commerce.orders import service as ordering
 from commerce.orders.schemas import (
@@ -414,7 +415,7 @@ class Acts:
         self.s.say(f"place {place}: {wanted}{' later' if later else ''}")
         once = self.s.once(shopper, "place_order")
         placed = await self.s.send(
-            lambda: flow.place(self.s.db, once, shopper, command=command, version=None, announce=None),
+            lambda: flow.place(self.s.db, once, shopper, command=command, seen=ANY, announce=None),
             ["insufficient-stock"],
             "place",
         )

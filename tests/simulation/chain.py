@@ -88,16 +88,24 @@ async def _run(base: str, statement: str) -> None:
         await connection.close()
 
 
+def sku(item: int) -> str:
+    """Of an item of the chain, which has a database of its own: lines of a cart put at one moment stand in the order of their SKUs, and
+    a seed is a run."""
+    return f"ITEM-{item:02d}"
+
+
 async def _built(db: Database, settings: Settings, observer: asyncpg.Connection) -> Chain:
     shop = Shop(db, None, settings)  # type: ignore[arg-type]
     await shop.open()
     places = [await shop.store(kind="warehouse", roles=("ships", "receives"))]
     places += [await shop.store() for _ in STORES]
-    items = [await shop.item(price=1000 * (n + 1)) for n in range(BACKORDER)]
-    items.append(await shop.item(price=9000, when_out="backorder"))
-    items.append(await shop.item(price=50_000, tracking="serial"))
+    items = [await shop.item(sku=sku(n), price=1000 * (n + 1)) for n in range(BACKORDER)]
+    items.append(await shop.item(sku=sku(len(items)), price=9000, when_out="backorder"))
+    items.append(await shop.item(sku=sku(len(items)), price=50_000, tracking="serial"))
     for n, made_of in BUNDLES.items():
-        items.append(await shop.bundle({items[part]: units for part, units in made_of}, price=1000 * (n + 1)))
+        items.append(
+            await shop.bundle({items[part]: units for part, units in made_of}, sku=sku(n), price=1000 * (n + 1))
+        )
 
     async def link(tx: Tx) -> None:
         for n in STORES:
