@@ -20,7 +20,9 @@ from commerce.app import create_app
 from commerce.books.audit import STRAYS
 from commerce.embedded import Embedded
 from commerce.infra import audit, outbox
+from commerce.infra.audit import Invariant
 from commerce.infra.db import Database
+from commerce.infra.outbox import Subscriber
 from commerce.settings import Settings
 from tests.support import Shop, clock
 
@@ -133,13 +135,34 @@ def present() -> Iterator[None]:
     clock.back_to_present()
 
 
+@pytest.fixture(scope="session")
+def subscribers() -> list[Subscriber]:
+    """Who reacts to what, of every room."""
+    return parts.subscribers()
+
+
+@pytest.fixture(scope="session")
+def invariants() -> list[Invariant]:
+    """What must hold after a test of any room."""
+    beyond = {invariant.name for invariant in (*STRAYS, audit.delivered([]))} | ERASED_EVERYWHERE
+    return [one for one in parts.invariants() if one.name not in beyond and not one.full]
+
+
+@pytest.fixture(scope="session")
+async def auditor(settings: Settings) -> AsyncIterator[Database]:
+    """A connection of its own for the audits of all tests, on which their statements are prepared once."""
+    database = Database.open(settings, name="commerce-tests-auditor", timeouts=False)
+    yield database
+    await database.close()
+
+
 @pytest.fixture
-async def audited(db: Database, settings: Settings) -> AsyncIterator[None]:
+async def audited(
+    db: Database, auditor: Database, subscribers: list[Subscriber], invariants: list[Invariant]
+) -> AsyncIterator[None]:
     """Deliver what waits, then check every invariant, after the test: but those that a test of one room alone breaks, whose goods and
     money have no document and whose events have no subscriber. `tests/audit`, the fixtures, demo and replay check these too."""
     yield
-    await outbox.drain(db, parts.subscribers())
-    beyond = {invariant.name for invariant in (*STRAYS, audit.delivered([]))} | ERASED_EVERYWHERE
-    invariants = [invariant for invariant in parts.invariants() if invariant.name not in beyond]
-    for finding in await audit.run(settings, invariants):
+    await outbox.drain(db, subscribers)
+    for finding in await auditor.snapshot(audit.check, invariants):
         assert not finding.offending, f"invariant {finding.number} {finding.name}: {finding.offending[:3]}"

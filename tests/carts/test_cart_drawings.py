@@ -61,6 +61,10 @@ async def test_what_changes_shows_and_the_rest_is_drawn_once(
     assert again[item.sku] is before[item.sku]
     await execute(db, statement, variant=item.id)
     view = await read(db, shopper)
+    if field == "available":  # the books of the stock shall be right again
+        await execute(
+            db, "UPDATE stock.levels SET available = available + 4 WHERE variant_id = :variant", variant=item.id
+        )
     after = {line.sku: line for line in view.lines}
     assert after[other.sku] is before[other.sku]
     found = getattr(after[item.sku], field)
