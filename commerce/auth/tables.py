@@ -49,6 +49,7 @@ principals = Table(
     metadata,
     PrincipalColumns,
     CheckConstraint("kind IN ('shopper', 'staff', 'device', 'client')", name="kind_known"),
+    Index("ix_principals_disabled_at", "disabled_at", postgresql_where=text("disabled_at IS NOT NULL")),
     schema="auth",
 )
 

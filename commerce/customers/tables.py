@@ -109,6 +109,7 @@ merges = Table(
     CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone"),
     Index("uq_merges_standing", "loser_id", unique=True, postgresql_where=text("undone_at IS NULL")),
     Index("ix_merges_winner_id", "winner_id"),
+    Index("ix_merges_loser_id", "loser_id"),
     schema="customers",
 )
 """Who was found to be whom, by whom and by what proof; an undone merge stays here."""

@@ -155,6 +155,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("undone_at IS NULL"),
     )  # fmt: skip
     op.create_index("ix_merges_winner_id", "merges", ["winner_id"], unique=False, schema="customers")
+    op.create_index("ix_merges_loser_id", "merges", ["loser_id"], unique=False, schema="customers")
 
 
 def downgrade() -> None:
