@@ -69,7 +69,7 @@ def declare(broker: RedisBroker, settings: Settings) -> None:
             except Exception as error:
                 await db().write(outbox.note_failure, UUID(event_id), subscriber.name, repr(error))
                 raise
-            log.info("event.delivered", subscriber=subscriber.name, event_id=event_id, repeated=not done)
+            log.debug("event.delivered", subscriber=subscriber.name, event_id=event_id, repeated=not done)
 
         declared = dramatiq.actor(
             actor_name=actor_name(subscriber),

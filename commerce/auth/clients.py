@@ -29,7 +29,7 @@ from commerce.auth.permissions import PERMISSIONS
 from commerce.auth.schemas import ChangeClient, ClientKeyView, ClientKind, ClientView, NewClient, Scope
 from commerce.auth.tables import client_keys
 from commerce.infra import outbox
-from commerce.infra.db import Tx
+from commerce.infra.db import KeyReused, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 
@@ -140,13 +140,18 @@ async def rotate_key(
 ) -> ClientKeyView:
     """A new key of the client's kind, the one of `keys` (by kind); the old ones work for `overlap_seconds` more, 0: no longer.
 
-    Raises UnknownClient, NotYourLocation, ClientRevoked, TooManyKeys, and ScopeBeyondYours, as the key opens all that the scopes do.
+    Raises UnknownClient, NotYourLocation, ClientRevoked, TooManyKeys, and ScopeBeyondYours, as the key opens all that the scopes do;
+    KeyReused for a key that was made before.
     """
     _everywhere(actor)
     row = await _lock(tx, code)
     if row.revoked_at is not None:
         raise ClientRevoked(client=code)
     _must_hold(actor, row.scopes)
+    if await tx.scalar(
+        "SELECT 1 FROM auth.client_keys WHERE key_hash = :hash", hash=tokens.fingerprint(keys[row.kind])
+    ):
+        raise KeyReused  # the same request long after its answer was forgotten: it would make the same key
     expiring = await tx.execute(EXPIRE, client=row.id, at=tx.at, until=tx.at + timedelta(seconds=overlap_seconds))
     if overlap_seconds and expiring >= LIVE_KEYS:
         raise TooManyKeys(limit=LIVE_KEYS)

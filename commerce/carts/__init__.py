@@ -7,6 +7,7 @@ the cart is shown: nothing is set aside for a cart.
 """
 
 from commerce.carts.adding import TakenLine, add, take_line
+from commerce.carts.baskets import SoldBasket, close_sold
 from commerce.carts.errors import CartClosed, NoCartHere, NotAnonymous, NotInCart, NotYourCart, StaleCart, UnknownCart
 from commerce.carts.events import (
     CartAbandoned,
@@ -76,11 +77,13 @@ __all__ = [
     "PutLine",
     "PutLines",
     "PutSku",
+    "SoldBasket",
     "StaleCart",
     "TakenLine",
     "UnknownCart",
     "add",
     "close",
+    "close_sold",
     "erase_person",
     "export_person",
     "forget_anonymous",

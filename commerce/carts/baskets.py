@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from commerce import auth, customers
 from commerce.carts.checkout import impersonal, impersonal_line
@@ -22,7 +23,18 @@ from commerce.carts.errors import (
 from commerce.carts.events import CartExpired, CartNamed, CartOpened, CartParked, CartResumed
 from commerce.carts.queries import MORE, head_of, mine
 from commerce.carts.schemas import NO_CHECKOUT, CartView, Head, NameCustomer, NamedBy, OpenBasket, ParkCart
-from commerce.carts.service import Announce, Locked, close_all, goods_in, lock, refuse_other, tell, whose, whose_is
+from commerce.carts.service import (
+    Announce,
+    Locked,
+    close,
+    close_all,
+    goods_in,
+    lock,
+    refuse_other,
+    tell,
+    whose,
+    whose_is,
+)
 from commerce.carts.views import empty_view, shown
 from commerce.infra import outbox
 from commerce.infra.db import Row, Tx
@@ -271,3 +283,25 @@ async def _answer(tx: Tx, actor: Actor, row: Row, locked: Locked, currency: str,
     tell(tx, locked.head.owner, announce)
     _, goods = await goods_in(tx, locked.lines)
     return await shown(tx, actor, head_of(row), locked.lines, goods, currency=currency)
+
+
+LOCK_SOLD = """
+SELECT id, customer_id FROM carts.carts WHERE id = :cart AND device_id = CAST(:device AS uuid) AND state = 'open' FOR NO KEY UPDATE
+"""
+
+
+class SoldBasket(Struct, frozen=True, kw_only=True):
+    """A basket that has become a till sale, and whose it was."""
+
+    id: UUID
+    customer_id: UUID | None
+
+
+async def close_sold(tx: Tx, actor: Actor, *, cart: UUID, announce: Announce | None = None) -> SoldBasket | None:
+    """Mark a basket of the caller's device as ordered: its goods have been sold at the till. None when it is no open basket there:
+    a sale that has happened is never refused for it. Two statements."""
+    row = await tx.first(LOCK_SOLD, cart=cart, device=actor.device) if actor.device is not None else None
+    if row is None:
+        return None
+    await close(tx, actor, row.id, announce=announce)
+    return SoldBasket(id=row.id, customer_id=row.customer_id)

@@ -39,7 +39,9 @@ async def place(
     )
 
 
-async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, command: BookSale) -> SaleView:
+async def book_sale(
+    db: Database, once: Once, actor: Actor, *, code: str, command: BookSale, announce: service.Announce | None = None
+) -> SaleView:
     """Book a till sale; the id of a sale that is in the books already answers that one and books nothing.
 
     The second of two bookings fails as a whole on the order's unique sale id, however they meet; the answer is read then. So it is
@@ -48,7 +50,7 @@ async def book_sale(db: Database, once: Once, actor: Actor, *, code: str, comman
     Raises ExternalIdTaken, and what `sales.book` and `sales.booked` raise.
     """
     try:
-        return await db.write_once(once, SaleView, sales.book, actor, code=code, command=command)
+        return await db.write_once(once, SaleView, sales.book, actor, code=code, command=command, announce=announce)
     except asyncpg.UniqueViolationError as error:
         broken = constraint_of(error)
         if broken not in (SALE_ID, EXTERNAL_ID):

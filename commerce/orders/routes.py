@@ -293,12 +293,13 @@ async def book_sale(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
     approved: NamedDependency[Actor],
+    live: NamedDependency[Live],
     code: FromPath[Code],
     data: JSONBody[BookSale],
 ) -> SaleView:
     """Book a sale that has happened at a till; the same sale again, by its id, answers the first and books nothing. Staff charge less
     than the list price only with `prices.override`, their own or that of whoever approves in this request."""
-    return await flow.book_sale(db, once, approved, code=code, command=data)
+    return await flow.book_sale(db, once, approved, code=code, command=data, announce=live.publish)
 
 
 ROUTES = [

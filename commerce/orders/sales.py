@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from commerce import catalog, customers, fulfillment, locations, payments, prices, stock
+from commerce import carts, catalog, customers, fulfillment, locations, payments, prices, stock
 from commerce.catalog import Article
 from commerce.infra import outbox
 from commerce.infra.db import Tx
@@ -48,7 +48,13 @@ MOST = 1_000_000_000
 
 
 async def book(
-    tx: Tx, actor: Actor, *, code: str, command: BookSale, charged_as: AdjustmentKind | None = None
+    tx: Tx,
+    actor: Actor,
+    *,
+    code: str,
+    command: BookSale,
+    charged_as: AdjustmentKind | None = None,
+    announce: carts.Announce | None = None,
 ) -> SaleView:
     """Book a sale that has happened: order, carry-out, stock, payment and receipt in one transaction.
 
@@ -73,7 +79,11 @@ async def book(
     if actor.kind == "staff" and charged_as is None and not late:
         wanted = _overridden(actor, code, wanted)
     unapproved = _unapproved(actor, code, wanted) if late else []
-    language = await _language(tx, command.customer)
+    basket = (
+        await carts.close_sold(tx, actor, cart=command.cart, announce=announce) if command.cart is not None else None
+    )
+    customer = command.customer or (basket.customer_id if basket is not None else None)
+    language = await _language(tx, customer)
     register = await register_of(tx, actor, location)
     lines = draft(wanted, bought_location_id=location.id)
     sums = totals(lines)
@@ -81,7 +91,8 @@ async def book(
     tenders = tenders_for(command.tenders, Money(sums.total, currency))
     associate = actor.subject if actor.kind == "staff" else None
     order = Order(
-        id=uuid7(), number=new_number(), kind="till_sale", state="completed", customer_id=command.customer, cart_id=None,
+        id=uuid7(), number=new_number(), kind="till_sale", state="completed", customer_id=customer,
+        cart_id=basket.id if basket is not None else None,
         client_sale_id=command.id, device_sequence=command.device_sequence, channel=actor.channel, device_id=actor.device,
         associate_id=associate, sales_credit_id=associate, bought_location_id=location.id, sold="on_premises", language=language,
         currency=currency, subtotal=sums.subtotal, adjustment_total=sums.adjustment_total, total=sums.total,
@@ -175,7 +186,7 @@ async def booked(tx: Tx, actor: Actor, *, code: str, command: BookSale) -> SaleV
         raise SaleElsewhere(sale=str(command.id))
     first, again = row.data["sent"], _sent(command)
     differs = [part for part in again if again[part] != first[part]]
-    if row.customer_id != command.customer:
+    if row.customer_id != command.customer and (command.customer is not None or command.cart is None):
         differs.append("customer")
     if differs:
         raise SaleIdReused(sale=str(command.id), order=row.number, differs=differs)

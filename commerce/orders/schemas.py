@@ -171,6 +171,9 @@ class BookSale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     customer: UUID | None = None
     external_ids: ExternalIds = {}
     """What other systems call this sale, by system: unique per system."""
+    cart: UUID | None = None
+    """The basket of this till whose goods were sold: it is closed, and the sale counts for the customer who is named on it, unless
+    `customer` says another."""
 
 
 class Tax(Struct, frozen=True, kw_only=True):

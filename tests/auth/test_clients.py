@@ -13,6 +13,7 @@ from commerce.auth import clients as verbs
 from commerce.auth import tokens
 from commerce.auth.keyring import KeyRing
 from commerce.auth.tables import client_keys, clients
+from commerce.infra.db import Tx
 from commerce.infra.tables import audit_records, idempotency_keys
 from commerce.kernel.ids import uuid7
 from tests.auth.support import count, refused, row_of
@@ -89,6 +90,22 @@ async def test_a_key_of_a_mightier_client_is_not_for_his_taking(shop: Shop) -> N
     assert await count(shop, client_keys) == before
     assert (await row_of(shop, clients, code=body["code"])).scopes == {"orders.read": ["*"]}
     assert (await limited.patch(f"/v1/clients/{body['code']}", {"name": "Renamed"})).json()["name"] == "Renamed"
+
+
+async def test_a_request_to_rotate_whose_answer_is_forgotten_is_refused(shop: Shop, audited: None) -> None:
+    """The same request makes the same key: a day later it is not given a second time."""
+    admin, key = await shop.staff("admin"), str(uuid7())
+    body = await made(shop, admin)
+    path = f"/v1/clients/{body['code']}/keys"
+    assert (await admin.post(path, {"overlap_seconds": 60}, key=key)).status_code == 201
+
+    async def forget(tx: Tx) -> None:
+        await tx.execute("DELETE FROM infra.idempotency_keys WHERE key = :key", key=key)
+
+    await shop.db.write(forget)
+    answer = await admin.post(path, {"overlap_seconds": 60}, key=key)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/idempotency-key-reused")
+    assert len((await the_client(admin, body["code"]))["keys"]) == 2
 
 
 async def test_rotation_shows_the_key_to_repetitions_and_the_old_one_ends_on_time(shop: Shop, audited: None) -> None:

@@ -395,3 +395,28 @@ async def test_what_another_system_calls_a_sale_is_unique_in_that_system(shop: S
 
     other = await till.post(path, sale((item, 1, 100), external_ids={"accounting": names["erp"]}))
     assert other.status_code == 201, "the same value in another system is another thing"
+
+
+async def test_a_basket_becomes_the_sale_and_counts_for_whoever_is_named_on_it(shop: Shop, audited: None) -> None:
+    store, item = await shop.store(), await shop.item(price=1_000)
+    await shop.stock(store, item, 9)
+    till, other, anna = (
+        await shop.device("till", store.code),
+        await shop.device("till", store.code),
+        await shop.signed_up(),
+    )
+    basket = (await till.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 2})).json()
+    named = await till.put("/v1/carts/current/customer", {"token": anna.token})
+    assert named.status_code == 200, named.text
+    body = sale((item, 2, 1_000), cart=basket["id"])
+    foreign = await other.post(f"/v1/stores/{store.code}/sales", sale((item, 1, 1_000), cart=basket["id"]))
+    assert foreign.status_code == 201, "goods that are gone are booked, whatever basket is named"
+    assert (await till.get("/v1/carts/current")).json()["id"] == basket["id"]
+    booked = await till.post(f"/v1/stores/{store.code}/sales", body)
+    assert booked.status_code == 201, booked.text
+    again = await till.post(f"/v1/stores/{store.code}/sales", body)
+    assert (again.status_code, again.json()["already_booked"]) == (201, True)
+    assert (await till.get(f"/v1/carts/{basket['id']}")).json()["state"] == "ordered"
+    assert (await till.get("/v1/carts/current")).json()["id"] is None
+    mine = (await anna.get("/v1/orders")).json()["items"]
+    assert [one["number"] for one in mine] == [booked.json()["order_number"]]
