@@ -110,8 +110,10 @@ async def goods_by_id(tx: Tx, wanted: Mapping[UUID, int]) -> Goods:
     ids = list(wanted)
     limits = None
     if not tx.show_quantities:
-        scales = catalog.scales_known(tx, ids)
-        limits = [max(quantity, PLENTY[scales.get(id_, -1)]) for id_, quantity in wanted.items()]
+        limits = [
+            max(quantity, PLENTY[-1 if scale is None else scale])
+            for quantity, scale in zip(wanted.values(), catalog.scales_known(tx, ids), strict=True)
+        ]
     found, quotes, totals = await tx.together(
         catalog.asking(tx, ids), prices.listing(ids, at=tx.at), stock.counting(ids, at=tx.at, enough=limits)
     )

@@ -126,9 +126,9 @@ def id_known(tx: Tx, sku: str) -> UUID | None:
     return remembered.of(tx).ids.get(sku)
 
 
-def scales_known(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, int]:
-    """The quantity scales of those variants that this process has read before: a SKU never changes its unit. No statement."""
-    return {id_: one.quantity_scale for id_, (_, one) in remembered.of(tx).named(ids).items()}
+def scales_known(tx: Tx, ids: Iterable[UUID]) -> list[int | None]:
+    """The quantity scale of each variant, None where this process has not read it before: a SKU never changes its unit. No statement."""
+    return remembered.of(tx).scales(ids)
 
 
 async def of_products(tx: Tx, products: Sequence[UUID]) -> list[Variant]:

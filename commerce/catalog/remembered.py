@@ -32,6 +32,11 @@ class Remembered:
         kept = self._variants
         return {id_: kept[id_] for id_ in ids if id_ is not None and id_ in kept}
 
+    def scales(self, ids: Iterable[UUID]) -> list[int | None]:
+        """The quantity scales of these; None of what is not remembered."""
+        kept = self._variants
+        return [kept[id_][1].quantity_scale if id_ in kept else None for id_ in ids]
+
     @staticmethod
     def stamps(named: Mapping[UUID, tuple[bytes, Variant]], ids: Iterable[UUID | None]) -> bytes:
         """The stamps in the order of `ids`, one after the other; a stamp of no row where nothing is remembered."""
