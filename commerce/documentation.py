@@ -709,7 +709,7 @@ class _Operation:
         """What the route declares, and what follows from what it takes."""
         specs = (self.handler.responses or {}).values()
         found = [kind for spec in specs if isinstance(spec, Refusals) for kind in spec.kinds]
-        given = {"data": BodyTooLarge, "if_match": StaleTag, "seen": VersionRequired}
+        given = {"data": BodyTooLarge, "if_match": StaleTag, "seen": VersionRequired, "seen_if_said": StaleTag}
         found += [kind for name, kind in given.items() if name in self.hints]
         return found + ([UnknownAddress] if "{" in "".join(self.handler.paths) else [])
 

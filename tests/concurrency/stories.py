@@ -188,7 +188,7 @@ async def customer_forgotten(shop: Shop, heard: Heard) -> None:
     told = await operator.patch(path, {"name": "Анна"}, headers={"If-Match": "*"})
     assert told.status_code == 200, told.text
     await heard()
-    erased = await admin.post(f"{path}/erase", {"reason": "Asked"})
+    erased = await admin.post(f"{path}/erase", {"reason": "customer_asked"})
     assert erased.status_code == 200, erased.text
 
 

@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 
 def fresh_phone() -> str:
-    return f"+7900{next(_numbers):07d}"
+    return f"+7911{next(_numbers):07d}"
 
 
 def fresh_email() -> str:

@@ -187,8 +187,9 @@ async def test_staff_of_another_store_are_refused(shop: Shop, handlers: list[HTT
 
 
 async def test_a_revoked_device_and_whoever_stands_there_are_refused(
-    shop: Shop, handlers: list[HTTPRouteHandler]
+    shop: Shop, handlers: list[HTTPRouteHandler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keyring, "UNKNOWN_KEY_SECONDS", 0.0)
     store, manager = await shop.store(), await shop.staff("admin")
     till = await shop.device("till", store.code)
     member, customer = await at_till(shop, store.code), await shop.shopper(known=True)
