@@ -34,7 +34,8 @@ async def test_the_queue_is_in_the_order_of_promises(shop: Shop) -> None:
     slow, fast = await team(shop, minutes=240), await team(shop, minutes=5)
     staff = await shop.staff("call_center")
     first, second = await waits(shop, slow), await waits(shop, fast)
-    both, cursor = [], ""
+    both: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:  # other tests have conversations of their own
         page = (await staff.get(f"/v1/conversations?limit=200{cursor}")).json()
         both += [one["number"] for one in page["items"] if one["number"] in (first, second)]
