@@ -292,17 +292,29 @@ def chain(seed: int, *, density: float, most: int) -> tuple[list[Wanted], list[C
     ]  # fmt: skip
 
 
+def loop() -> list[int]:
+    """What machines are compared by: 20,000 turns of a plain loop, some 1.6 ms of CPU where the planner's five milliseconds were set."""
+    table: dict[int, int] = {}
+    for turn in range(20_000):
+        table[turn % 977] = table.get(turn % 977, 0) + turn
+    return sorted(table.values())
+
+
 @pytest.mark.parametrize(("density", "most"), [(0.1, 3), (0.5, 3), (0.95, 9)])
 def test_a_hundred_locations_and_twenty_lines_within_five_milliseconds(density: float, most: int) -> None:
-    """The best of several runs of each, as a machine may be busy with something else; the median of five such questions."""
+    """In CPU time, beside a plain loop in the same moments, because machines differ and may be busy with something else: the best of
+    several runs of each, the median of five such questions."""
     best = []
     for seed in range(5):
         wanted, places = chain(seed, density=density, most=most)
-        runs = []
+        runs, loops = [], []
         for _ in range(12):
-            begin = time.perf_counter()
+            begin = time.process_time()
+            loop()
+            between = time.process_time()
             found = plan(wanted, places, DEFAULTS["delivery"], at=AT)
-            runs.append(time.perf_counter() - begin)
+            loops.append(between - begin)
+            runs.append(time.process_time() - between)
         assert not found.proven
         for line in wanted:
             there = sum(
@@ -310,5 +322,5 @@ def test_a_hundred_locations_and_twenty_lines_within_five_milliseconds(density: 
             )
             got = sum(a.quantity for a in found.allocations if a.line_id == line.line_id)
             assert got == min(line.quantity, there)
-        best.append(min(runs))
-    assert sorted(best)[2] < 0.005, best
+        best.append(min(runs) / min(loops))
+    assert sorted(best)[2] < 5 / 1.6, best
