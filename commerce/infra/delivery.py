@@ -5,6 +5,8 @@ What is sent has left: it is called after the commit, with no transaction open. 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import httpx
 import msgspec
 import structlog
@@ -41,14 +43,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return f"Message(kind={self.kind}, template={self.template})"
 
 
-class Post:
+class Post(ABC):
     """Sends messages."""
 
+    @abstractmethod
     async def send(self, message: Message) -> None:
         """Hand a message on. Raises DeliveryFailed."""
-        raise NotImplementedError
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - who holds no connections has nothing to let go
         """Let go of connections."""
 
 
