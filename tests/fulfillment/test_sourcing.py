@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from commerce.fulfillment import sourcing
+from commerce.fulfillment.planning import plan
 from commerce.fulfillment.sourcing import (
     DEFAULTS,
     RULE_TEXTS,
@@ -25,7 +26,6 @@ from commerce.fulfillment.sourcing import (
     Supply,
     Wanted,
     Weighted,
-    plan,
     texts_of,
 )
 
