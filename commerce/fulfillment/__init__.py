@@ -11,6 +11,7 @@ from commerce.fulfillment.availability import band_of
 from commerce.fulfillment.candidates import Survey, survey
 from commerce.fulfillment.errors import OtherStore, PickupCodeLocked, UnknownFulfillment, WrongPickupCode, WrongStep
 from commerce.fulfillment.near import Lack, Near, near_stores
+from commerce.fulfillment.planning import plan
 from commerce.fulfillment.promises import pickup_promise
 from commerce.fulfillment.queries import fulfillments_of, line_view, of_orders, order_of, steps_of, the_one
 from commerce.fulfillment.rules import StoredPlan, plans_of, rules_of, store_plan
@@ -44,7 +45,7 @@ from commerce.fulfillment.service import (
     settle_waiting,
     state_of,
 )
-from commerce.fulfillment.sourcing import Plan, Reason, Rules, Wanted, plan, texts_of
+from commerce.fulfillment.sourcing import Plan, Reason, Rules, Wanted, texts_of
 
 __all__ = [
     "CancelReason",

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from commerce import catalog, locations
-from commerce.fulfillment import delivery, events, sourcing
+from commerce.fulfillment import delivery, events, planning
 from commerce.fulfillment.candidates import survey
 from commerce.fulfillment.delivery import DeliveryOffer
 from commerce.fulfillment.errors import BadDryRun, BadSourcingRules, SourcingRulesChanged
@@ -238,7 +238,7 @@ async def dry_run(tx: Tx, *, command: DryRun) -> SourcingPlanView:
         exclude={places[code].id for code in command.exclude}, methods=methods if command.to else None,
         may_wait={variant.id for variant in variants.values() if variant.may_wait(tx.at)},
     )  # fmt: skip
-    plan = sourcing.plan(wanted, seen.candidates, rules, at=tx.at)
+    plan = planning.plan(wanted, seen.candidates, rules, at=tx.at)
     deliveries = [
         DeliveryOffer(method=method.code, promise=promise)
         for method in methods

@@ -11,7 +11,7 @@ import pytest
 from litestar import Litestar
 
 from commerce import fulfillment, locations, stock
-from commerce.fulfillment import sourcing
+from commerce.fulfillment import planning
 from commerce.fulfillment.candidates import is_busy, supply_of, survey
 from commerce.fulfillment.sourcing import DEFAULTS, Inbound, Options, Rules, Supply, Wanted, Weighted
 from commerce.infra.db import Database, Tx
@@ -220,7 +220,7 @@ async def test_a_plan_is_kept_with_its_order(shop: Shop) -> None:
     await shop.stock(store, item, 1)
     seen = await looked(shop, [item], pickup=await read(shop, store.code), rules=DEFAULTS["pickup"])
     wanted = [Wanted(line_id=uuid7(), variant_id=item.id, quantity=2)]
-    plan = sourcing.plan(wanted, seen.candidates, DEFAULTS["pickup"], at=shop.db.clock())
+    plan = planning.plan(wanted, seen.candidates, DEFAULTS["pickup"], at=shop.db.clock())
 
     async def keep(tx: Tx) -> None:
         fulfillment.store_plan(tx, order_id=order, n=1, plan=plan, reason="placed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from commerce.fulfillment import sourcing
+from commerce.fulfillment.planning import plan
 from commerce.fulfillment.sourcing import (
     DEFAULTS,
     RULE_TEXTS,
@@ -25,7 +27,6 @@ from commerce.fulfillment.sourcing import (
     Supply,
     Wanted,
     Weighted,
-    plan,
     texts_of,
 )
 
@@ -302,19 +303,11 @@ def loop() -> list[int]:
 
 @pytest.mark.parametrize(("density", "most"), [(0.1, 3), (0.5, 3), (0.95, 9)])
 def test_a_hundred_locations_and_twenty_lines_within_five_milliseconds(density: float, most: int) -> None:
-    """In CPU time, beside a plain loop in the same moments, because machines differ and may be busy with something else: the best of
-    several runs of each, the median of five such questions."""
-    best = []
-    for seed in range(5):
-        wanted, places = chain(seed, density=density, most=most)
-        runs, loops = [], []
-        for _ in range(12):
-            begin = time.process_time()
-            loop()
-            between = time.process_time()
-            found = plan(wanted, places, DEFAULTS["delivery"], at=AT)
-            loops.append(between - begin)
-            runs.append(time.process_time() - between)
+    """In CPU time of this thread, beside a plain loop of about the same length, because machines differ and may be busy with something
+    else: rounds of five questions, each beside the loop, so that a busy moment spoils a round and not a question; the best of each."""
+    questions = [chain(seed, density=density, most=most) for seed in range(5)]
+    for wanted, places in questions:
+        found = plan(wanted, places, DEFAULTS["delivery"], at=AT)
         assert not found.proven
         for line in wanted:
             there = sum(
@@ -322,5 +315,14 @@ def test_a_hundred_locations_and_twenty_lines_within_five_milliseconds(density: 
             )
             got = sum(a.quantity for a in found.allocations if a.line_id == line.line_id)
             assert got == min(line.quantity, there)
-        best.append(min(runs) / min(loops))
-    assert sorted(best)[2] < 5 / 1.6, best
+    runs, loops = [math.inf] * len(questions), math.inf
+    for _ in range(20):
+        for n, (wanted, places) in enumerate(questions):
+            begin = time.thread_time()
+            loop()
+            between = time.thread_time()
+            plan(wanted, places, DEFAULTS["delivery"], at=AT)
+            runs[n] = min(runs[n], time.thread_time() - between)
+            loops = min(loops, between - begin)
+    best = [run / loops for run in runs]
+    assert max(best) < 5 / 1.6, best

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commerce.fulfillment import sourcing
+from commerce.fulfillment import planning, search, sourcing
 from commerce.fulfillment.sourcing import Candidate, Inbound, Options, Plan, Rules, Supply, Wanted, Weighted, texts_of
 
 AT = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -259,7 +259,7 @@ def cases(draw: st.DrawFn, locations: int = 6, lines: int = 6, bundles: int = 2)
 
 
 def planned(case: Case) -> Plan:
-    return sourcing.plan(case.demands, case.candidates, case.rules, at=AT)
+    return planning.plan(case.demands, case.candidates, case.rules, at=AT)
 
 
 def explained(case: Case, plan: Plan) -> None:
@@ -298,7 +298,7 @@ def test_no_plan_is_better_with_many_bundles(case: Case) -> None:
 @given(case=cases())
 def test_the_search_beyond_the_exact_size_keeps_every_promise_but_the_last(case: Case) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sourcing, "EXACT_WORK", -1)
+        patch.setattr(search, "EXACT_WORK", -1)
         plan = planned(case)
     assert not plan.proven
     cost, best = case.cost_of(plan), case.best()
