@@ -78,6 +78,7 @@ refunds = Table(
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("order_id IS NOT NULL OR (return_id IS NOT NULL AND payment_id IS NULL)", name="for_what"),
     Index("ix_refunds_order_id", "order_id"),
+    Index("ix_refunds_return_id", "return_id"),
     schema="payments",
 )
 

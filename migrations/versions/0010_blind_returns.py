@@ -60,6 +60,7 @@ def upgrade() -> None:
         op.f("ck_refunds_for_what"), "refunds",
         "order_id IS NOT NULL OR (return_id IS NOT NULL AND payment_id IS NULL)", schema="payments",
     )  # fmt: skip
+    op.create_index("ix_refunds_return_id", "refunds", ["return_id"], unique=False, schema="payments")
     op.alter_column("receipts", "order_id", nullable=True, schema="payments")
     op.create_check_constraint(
         op.f("ck_receipts_for_what"), "receipts",
@@ -74,6 +75,7 @@ def downgrade() -> None:
     )
     op.drop_constraint(op.f("ck_receipts_for_what"), "receipts", schema="payments")
     op.alter_column("receipts", "order_id", nullable=False, schema="payments")
+    op.drop_index("ix_refunds_return_id", table_name="refunds", schema="payments")
     op.drop_constraint(op.f("ck_refunds_for_what"), "refunds", schema="payments")
     op.alter_column("refunds", "order_id", nullable=False, schema="payments")
     op.drop_column("refunds", "approved_by", schema="payments")
