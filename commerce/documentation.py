@@ -323,6 +323,30 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "receipt": {"register": "counter-msk-tverskaya", "number": 17},
         "lines": [{"n": 1, "quantity": 1, "ground": "defect", "condition": "defective"}],
     },
+    "accept_blind_return": {
+        "lines": [
+            {
+                "barcode": "2929850748994",
+                "quantity": 1,
+                "ground": "wrong_item",
+                "condition": "sellable",
+                "refund": {"amount": 99900, "currency": "RUB"},
+            },
+        ],
+        "reason": "gift",
+        "refund": {"tender": "cash"},
+    },
+    "preview_blind_return": {
+        "lines": [
+            {
+                "sku": "TEE101-BLK-46",
+                "quantity": 1,
+                "ground": "defect",
+                "condition": "defective",
+                "note": "Шов разошёлся",
+            },
+        ],
+    },
     "book_stock_receipt": {
         "lines": [
             {"sku": "TEE101-BLK-46", "quantity": 40, "unit_cost": 52000},

@@ -56,6 +56,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     count_tolerance_minor: Annotated[int, msgspec.Meta(ge=0)] = 0
     """A count whose variances are worth at most this together, at cost and without their signs, needs no manager; minor units of
     `currency`. 0: every variance does."""
+    blind_return_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """For goods brought back without order or receipt the lowest price of so many days is given, at most."""
+    blind_return_most: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """More than this is not given back in one return without order or receipt, whoever approves it; minor units of `currency`. None: no
+    limit."""
     cart_abandoned_minutes: Annotated[int, msgspec.Meta(ge=1)] = 60
     """A cart with lines that is idle for so long is told of as abandoned."""
     cart_merge_policy: Literal["sum", "keep_newest", "keep_account", "separate"] = "sum"

@@ -502,7 +502,7 @@ STRAYS = [
     ),
     Invariant(
         1,
-        "goods go to customers and come back by an order's lines only",
+        "goods go to customers by an order's lines only, and come back by them or without a sale",
         """
         SELECT p.cause_kind, m.posting_id, m.n, m.line_id, m.quantity
         FROM stock.movements m JOIN stock.postings p ON p.id = m.posting_id
@@ -511,7 +511,9 @@ STRAYS = [
             OR 'customer' IN (m.from_place, m.to_place) AND NOT EXISTS (
                 SELECT FROM ("""
         + PARTS
-        + """) d WHERE d.line_id = m.line_id AND d.variant_id = m.variant_id))
+        + """) d WHERE d.line_id = m.line_id AND d.variant_id = m.variant_id)
+               AND NOT (m.from_place = 'customer' AND m.line_id IS NULL AND EXISTS (
+                SELECT FROM returns.returns r WHERE r.id = p.cause_id AND r.order_id IS NULL)))
         """,
     ),
     Invariant(
@@ -562,7 +564,7 @@ STRAYS = [
     ),
     Invariant(
         4,
-        "every money fact belongs to an order, and to one of its returns when it names one",
+        "every money fact belongs to an order, and to one of its returns when it names one, or to a return without a sale",
         """
         SELECT x.what, x.id, x.order_id, x.return_id
         FROM (
@@ -570,8 +572,9 @@ STRAYS = [
             UNION ALL SELECT 'refund', id, order_id, return_id FROM payments.refunds
             UNION ALL SELECT 'receipt', id, order_id, return_id FROM payments.receipts
         ) x LEFT JOIN orders.orders o ON o.id = x.order_id
-        LEFT JOIN returns.returns r ON r.id = x.return_id AND r.order_id = x.order_id
-        WHERE o.id IS NULL OR (x.return_id IS NOT NULL AND r.id IS NULL)
+        LEFT JOIN returns.returns r ON r.id = x.return_id AND r.order_id IS NOT DISTINCT FROM x.order_id
+        WHERE x.order_id IS NOT NULL AND o.id IS NULL OR x.return_id IS NOT NULL AND r.id IS NULL
+           OR x.order_id IS NULL AND x.return_id IS NULL
         """,
     ),
     Invariant(
@@ -583,6 +586,7 @@ STRAYS = [
             SELECT 'order' AS aggregate, id FROM orders.orders
             UNION ALL SELECT 'fulfillment', id FROM fulfillment.fulfillments
             UNION ALL SELECT 'payment', id FROM payments.payments
+            UNION ALL SELECT 'refund', id FROM payments.refunds
             UNION ALL SELECT 'receipt', id FROM payments.receipts
             UNION ALL SELECT 'return', id FROM returns.returns
             UNION ALL SELECT 'posting', id FROM stock.postings
@@ -599,7 +603,7 @@ STRAYS = [
             UNION ALL SELECT 'conversation_source', id FROM conversations.sources
         ) x ON x.aggregate = e.aggregate AND x.id = e.aggregate_id
         WHERE e.aggregate IN (
-                'order', 'fulfillment', 'payment', 'receipt', 'return', 'posting', 'transfer', 'adjustment', 'customer',
+                'order', 'fulfillment', 'payment', 'refund', 'receipt', 'return', 'posting', 'transfer', 'adjustment', 'customer',
                 'expected_receipt', 'supplier', 'count', 'count_task', 'conversation', 'next_step',
                 'conversation_team', 'conversation_source'
             ) AND x.id IS NULL

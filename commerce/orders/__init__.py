@@ -7,7 +7,7 @@ order has one timeline entry and its events; units are paid when they are handed
 """
 
 from commerce.orders.counter import cancel_at_store, collect
-from commerce.orders.errors import UnknownOrder
+from commerce.orders.errors import NoSuchCustomer, UnknownOrder
 from commerce.orders.events import (
     OrderCancelled,
     OrderCompleted,
@@ -19,7 +19,16 @@ from commerce.orders.events import (
 )
 from commerce.orders.flow import book_sale
 from commerce.orders.numbers import read_number
-from commerce.orders.owners import head, heads, last_placed, numbers_of, of_people, reassign, unsettled
+from commerce.orders.owners import (
+    head,
+    heads,
+    last_placed,
+    numbers_of,
+    numbers_of_lines,
+    of_people,
+    reassign,
+    unsettled,
+)
 from commerce.orders.queries import headline
 from commerce.orders.sales import book
 from commerce.orders.schemas import (
@@ -64,6 +73,7 @@ __all__ = [
     "Contact",
     "HandOverView",
     "LineForReturn",
+    "NoSuchCustomer",
     "OrderCancelled",
     "OrderCompleted",
     "OrderForReturn",
@@ -96,6 +106,7 @@ __all__ = [
     "heads",
     "last_placed",
     "numbers_of",
+    "numbers_of_lines",
     "of_people",
     "place",
     "read_number",

@@ -216,8 +216,8 @@ class NoSuchCustomer(Unprocessable):
     code = "no-such-customer"
     title = "No such customer"
     title_ru = "Нет такого покупателя"
-    detail = "There is no profile {customer}. Leave `customer` out for a sale to somebody unknown."
-    detail_ru = "Профиля {customer} нет. Для продажи неизвестному покупателю не передавайте `customer`."
+    detail = "There is no profile {customer}. Leave `customer` out for somebody unknown."
+    detail_ru = "Профиля {customer} нет. Для неизвестного покупателя не передавайте `customer`."
     members_schema = {"customer": str}
 
 

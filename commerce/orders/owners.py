@@ -44,6 +44,10 @@ SELECT id, number, state FROM orders.orders WHERE customer_id = ANY(CAST(:ids AS
 LAST_PLACED = """
 SELECT customer_id, max(placed_at) AS at FROM orders.orders WHERE customer_id = ANY(CAST(:ids AS uuid[])) GROUP BY customer_id
 """
+OF_LINES = """
+SELECT l.id, o.number FROM unnest(CAST(:lines AS uuid[])) AS n(id)
+JOIN orders.lines l ON l.id = n.id JOIN orders.orders o ON o.id = l.order_id
+"""
 REASSIGN = "UPDATE orders.orders SET customer_id = :customer WHERE id = :id"
 
 
@@ -97,6 +101,11 @@ async def unsettled(tx: Tx, ids: Sequence[UUID]) -> list[str]:
 async def numbers_of(tx: Tx, ids: Sequence[UUID]) -> list[str]:
     """Numbers of all orders of a person, the oldest first. One statement."""
     return [row.number for row in await tx.rows(OF_OWNERS, ids=list(ids))]
+
+
+async def numbers_of_lines(tx: Tx, line_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Numbers of the orders that have these lines, by line. One statement."""
+    return {row.id: row.number for row in await tx.rows(OF_LINES, lines=list(line_ids))}
 
 
 async def last_placed(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, datetime]:

@@ -588,12 +588,14 @@ async def for_return(
 ) -> OrderForReturn:
     """Lock an order by its number or by one of its receipts, and tell what of it could come back.
 
-    One statement, two by receipt. Raises UnknownOrder, payments.UnknownReceipt.
+    One statement, two by receipt. Raises UnknownOrder; payments.UnknownReceipt, also for one of no sale.
     """
     if number is not None:
         order = await books.lock(tx, number=read_number(number))
     elif receipt is not None:
         found = await payments.receipt_by_number(tx, receipt.register, receipt.number)
+        if found.order_id is None:
+            raise payments.UnknownReceipt
         order = await books.lock_by_id(tx, order_id=found.order_id)
     else:
         raise ValueError("an order is found by its number or by a receipt")

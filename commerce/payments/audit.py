@@ -63,7 +63,8 @@ INVARIANTS = [
         """
         SELECT r.id AS refund_id, r.order_id, r.currency, p.order_id AS paid_for, p.currency AS paid_in
         FROM payments.refunds r LEFT JOIN payments.payments p ON p.id = r.payment_id
-        WHERE (p.order_id, p.currency) IS DISTINCT FROM (r.order_id, r.currency)
+        WHERE (r.order_id IS NOT NULL OR r.payment_id IS NOT NULL)
+          AND (p.order_id, p.currency) IS DISTINCT FROM (r.order_id, r.currency)
         """,
     ),
     Invariant(
@@ -98,7 +99,7 @@ INVARIANTS = [
                e.payload ->> 'currency')
         UNION ALL
         SELECT 'refunded', coalesce(r.id, e.refund_id), NULL, NULL
-        FROM payments.refunds r FULL JOIN (
+        FROM (SELECT * FROM payments.refunds WHERE order_id IS NOT NULL) r FULL JOIN (
             SELECT CAST(payload ->> 'refund_id' AS uuid) AS refund_id, aggregate_id, payload FROM infra.outbox
             WHERE aggregate = 'payment' AND type = 'payment.refunded'
         ) e ON e.refund_id = r.id
@@ -106,11 +107,20 @@ INVARIANTS = [
               (e.aggregate_id, CAST(e.payload ->> 'order_id' AS uuid), CAST(e.payload ->> 'return_id' AS uuid), e.payload ->> 'tender',
                CAST(e.payload ->> 'amount' AS numeric), e.payload ->> 'currency')
         UNION ALL
+        SELECT 'given', coalesce(r.id, e.aggregate_id), NULL, NULL
+        FROM (SELECT * FROM payments.refunds WHERE order_id IS NULL) r FULL JOIN (
+            SELECT aggregate_id, version, payload FROM infra.outbox WHERE aggregate = 'refund' AND type = 'refund.given'
+        ) e ON e.aggregate_id = r.id
+        WHERE (1, r.return_id, r.tender, r.amount, r.currency) IS DISTINCT FROM
+              (e.version, CAST(e.payload ->> 'return_id' AS uuid), e.payload ->> 'tender', CAST(e.payload ->> 'amount' AS numeric),
+               e.payload ->> 'currency')
+        UNION ALL
         SELECT 'receipt', r.id, NULL, NULL
         FROM payments.receipts r LEFT JOIN infra.outbox e ON e.aggregate = 'receipt' AND e.aggregate_id = r.id AND e.version = 1
         WHERE (r.order_id, r.register, r.number, r.kind) IS DISTINCT FROM
               (CAST(e.payload ->> 'order_id' AS uuid), e.payload ->> 'register', CAST(e.payload ->> 'number' AS numeric),
                e.payload ->> 'kind')
+           OR r.order_id IS NULL AND r.return_id IS DISTINCT FROM CAST(e.payload ->> 'return_id' AS uuid)
         """,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Facts of payments. The aggregate is one payment, or one receipt."""
+"""Facts of payments. The aggregate is one payment, one refund that no payment gave, or one receipt."""
 
 from __future__ import annotations
 
@@ -32,12 +32,24 @@ class PaymentRefunded(Event, frozen=True, kw_only=True):
     currency: str
 
 
+class RefundGiven(Event, frozen=True, kw_only=True):
+    """Money was given back for goods whose sale nobody knows: no payment gave it."""
+
+    type: ClassVar[str] = "refund.given"
+    aggregate: ClassVar[str] = "refund"
+    return_id: UUID
+    tender: str
+    amount: int
+    currency: str
+
+
 class ReceiptIssued(Event, frozen=True, kw_only=True):
-    """A receipt was written; a fiscal service fills its `fiscal` part from this."""
+    """A receipt was written; a fiscal service fills its `fiscal` part from this. No order: it is of a return without a sale."""
 
     type: ClassVar[str] = "receipt.issued"
     aggregate: ClassVar[str] = "receipt"
-    order_id: UUID
+    order_id: UUID | None
+    return_id: UUID | None
     register: str
     number: int
     kind: str

@@ -156,7 +156,8 @@ class ReceiptView(Struct, frozen=True, kw_only=True):
     register: str
     number: int
     kind: ReceiptKind
-    order_id: UUID
+    order_id: UUID | None
+    """Null on the receipt of a return whose sale is not known."""
     return_id: UUID | None
     legal_entity: str
     business_date: date

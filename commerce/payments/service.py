@@ -17,7 +17,7 @@ from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money
 from commerce.locations import Location
 from commerce.payments.errors import CardNumberRefused, OtherTenderRefused, RefundExceedsPayment, RegisterElsewhere
-from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued
+from commerce.payments.events import PaymentCaptured, PaymentRefunded, ReceiptIssued, RefundGiven
 from commerce.payments.schemas import ReceiptKind, ReceiptLine, ReceiptRef, Refund, RefundPart, Tender, TenderKind
 from commerce.payments.tables import payments, receipts, refunds
 
@@ -113,7 +113,7 @@ async def refund(
         tx.queue(
             refunds, id=refund_id, order_id=order_id, return_id=return_id, payment_id=row.id, tender=tender, amount=row.part,
             currency=currency, state="succeeded", reference=reference, reason=reason, location_id=location.id,
-            given_by=actor.subject, created_at=tx.at,
+            given_by=actor.subject, approved_by=actor.approved_by, created_at=tx.at,
         )  # fmt: skip
         outbox.record(
             tx, actor,
@@ -126,6 +126,31 @@ async def refund(
     return Refund(amount=amount, currency=currency, tender=tender, parts=tuple(parts))
 
 
+def give_back(
+    tx: Tx, actor: Actor, *, return_id: UUID, amount: int, currency: str, tender: TenderKind, reason: str, location: Location,
+    reference: str | None = None,
+) -> UUID:  # fmt: skip
+    """Give `amount` minor units for goods of a return whose sale is not known, so that no payment gives them; the refund's id.
+    Queued: nothing is read or locked.
+
+    Who may, the return says. Raises CardNumberRefused; ValueError for nothing to give.
+    """
+    refuse_card_number(reference)
+    if amount <= 0:
+        raise ValueError("a refund is more than nothing")
+    refund_id = uuid7()
+    tx.queue(
+        refunds, id=refund_id, order_id=None, return_id=return_id, payment_id=None, tender=tender, amount=amount,
+        currency=currency, state="succeeded", reference=reference, reason=reason, location_id=location.id,
+        given_by=actor.subject, approved_by=actor.approved_by, created_at=tx.at,
+    )  # fmt: skip
+    outbox.record(
+        tx, actor,
+        RefundGiven(aggregate_id=refund_id, version=1, return_id=return_id, tender=tender, amount=amount, currency=currency),
+    )  # fmt: skip
+    return refund_id
+
+
 NEXT_NUMBER = """
 INSERT INTO payments.registers AS r (code, location_id, last_number) VALUES (:code, :location, 1)
 ON CONFLICT (code) DO UPDATE SET last_number = r.last_number + 1 WHERE r.location_id = excluded.location_id
@@ -134,16 +159,16 @@ RETURNING r.last_number
 
 
 async def receipt(
-    tx: Tx, actor: Actor, *, register: str, kind: ReceiptKind, order_id: UUID, return_id: UUID | None = None,
+    tx: Tx, actor: Actor, *, register: str, kind: ReceiptKind, order_id: UUID | None, return_id: UUID | None = None,
     location: Location, total: int, currency: str, lines: Sequence[ReceiptLine], tenders: Sequence[Tender],
     occurred_at: datetime | None = None,
 ) -> ReceiptRef:  # fmt: skip
     """Write the receipt of a money fact, with the register's next number: amounts are positive, `kind` says which way they
     went. The register's counter stays locked until the commit, so that a refusal leaves no gap. One statement.
 
-    A register belongs to the store of its first receipt for good. `occurred_at` (now when absent) and the store's time zone make
-    the business date. Raises RegisterElsewhere; ValueError when lines or tenders do not add up to `total`: the caller has checked
-    them before.
+    Only a refund for a return whose sale is not known is of no order. A register belongs to the store of its first receipt for good.
+    `occurred_at` (now when absent) and the store's time zone make the business date. Raises RegisterElsewhere; ValueError when lines or
+    tenders do not add up to `total`: the caller has checked them before.
     """
     if sum(line.total for line in lines) != total or sum(tender.amount for tender in tenders) != total:
         raise ValueError("lines and tenders of a receipt add up to its total")
@@ -161,7 +186,13 @@ async def receipt(
         tx,
         actor,
         ReceiptIssued(
-            aggregate_id=receipt_id, version=1, order_id=order_id, register=register, number=number, kind=kind
+            aggregate_id=receipt_id,
+            version=1,
+            order_id=order_id,
+            return_id=return_id,
+            register=register,
+            number=number,
+            kind=kind,
         ),
     )
     return ReceiptRef(register=register, number=number)

@@ -54,7 +54,7 @@ payments = Table(
 
 class RefundColumns(TypedColumns):
     id = Column(Uuid, primary_key=True)
-    order_id = Column(Uuid, nullable=False)
+    order_id = Column(Uuid)
     return_id = Column(Uuid)
     payment_id = Column(Uuid, ForeignKey("payments.payments.id"))
     tender = Column(Text, nullable=False)
@@ -65,6 +65,7 @@ class RefundColumns(TypedColumns):
     reason = Column(Text, nullable=False)
     location_id = Column(Uuid, ForeignKey("locations.locations.id"))
     given_by = Column(Uuid, nullable=False)
+    approved_by = Column(Uuid)
     created_at = Column(DateTime(timezone=True), nullable=False)
 
 
@@ -75,7 +76,9 @@ refunds = Table(
     CheckConstraint("tender IN ('cash', 'card_terminal')", name="tender_known"),
     CheckConstraint("state IN ('pending', 'succeeded', 'failed')", name="state_known"),
     CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("order_id IS NOT NULL OR (return_id IS NOT NULL AND payment_id IS NULL)", name="for_what"),
     Index("ix_refunds_order_id", "order_id"),
+    Index("ix_refunds_return_id", "return_id"),
     schema="payments",
 )
 
@@ -99,7 +102,7 @@ class ReceiptColumns(TypedColumns):
     register = Column(Text, ForeignKey("payments.registers.code"), nullable=False)
     number = Column(BigInteger, nullable=False)
     kind = Column(Text, nullable=False)
-    order_id = Column(Uuid, nullable=False)
+    order_id = Column(Uuid)
     return_id = Column(Uuid)
     legal_entity = Column(Text, ForeignKey("locations.legal_entities.code"), nullable=False)
     location_id = Column(Uuid, ForeignKey("locations.locations.id"))
@@ -118,6 +121,7 @@ receipts = Table(
     metadata,
     ReceiptColumns,
     CheckConstraint("kind IN ('sale', 'prepayment', 'settlement', 'refund', 'correction')", name="kind_known"),
+    CheckConstraint("order_id IS NOT NULL OR (kind = 'refund' AND return_id IS NOT NULL)", name="for_what"),
     UniqueConstraint("register", "number"),
     Index("ix_receipts_order_id", "order_id"),
     Index("ix_receipts_return_id", "return_id"),

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from commerce import auth, conversations, customers, orders
+from commerce import auth, conversations, customers, orders, returns
 from commerce.infra.db import Database, Once
 from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
@@ -182,7 +182,7 @@ async def erase_customer(
     guards=[auth.everywhere("customers.merge")], status_code=200,
     responses=writes(
         customers.UnknownCustomer, SameCustomer, NothingNamed, NotOfCustomer, orders.UnknownOrder, customers.LastContact,
-        customers.GuestCannotWin, conversations.UnknownConversation, conversations.AnotherWaits,
+        customers.GuestCannotWin, conversations.UnknownConversation, conversations.AnotherWaits, returns.UnknownReturn,
     ),
 )  # fmt: skip
 async def move_customer_records(

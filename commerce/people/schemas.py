@@ -113,6 +113,7 @@ class RetentionRules(Struct, frozen=True, kw_only=True):
 
 
 Records = Annotated[tuple[UUID, ...], Meta(max_length=100)]
+ReturnNumbers = Annotated[tuple[returns.ReturnNumber, ...], Meta(max_length=100)]
 
 
 class MoveRecords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +126,8 @@ class MoveRecords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     addresses: Records = ()
     identifiers: Records = ()
     conversations: Records = ()
+    returns: ReturnNumbers = ()
+    """Those whose sale nobody knows; an order's go with it."""
 
 
 class MovedView(Struct, frozen=True, kw_only=True):
@@ -136,3 +139,4 @@ class MovedView(Struct, frozen=True, kw_only=True):
     addresses: list[UUID]
     identifiers: list[UUID]
     conversations: list[UUID]
+    returns: list[str]

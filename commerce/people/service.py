@@ -149,8 +149,8 @@ async def erase_everywhere(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None
 
 
 async def forget_answers_about(tx: Tx, *, customer: UUID) -> int:
-    """Forget what was answered to others about a customer who is erased: what names him, or one of his orders; how many."""
-    numbers = await orders.numbers_of(tx, [customer])
+    """Forget what was answered to others about a customer who is erased: what names him, or one of his orders or returns; how many."""
+    numbers = [*await orders.numbers_of(tx, [customer]), *await returns.numbers_of(tx, [customer])]
     return await forget_answers_naming(tx, [str(customer), *numbers])
 
 
@@ -175,14 +175,16 @@ async def move_records(tx: Tx, actor: Actor, *, customer: UUID, command: MoveRec
     """Give records of one customer, named one by one, to another: what came after a merge that was undone. All of them or none.
 
     An order's returns go with it; every record's own history says that it was moved. Raises customers.UnknownCustomer, SameCustomer,
-    NothingNamed, NotOfCustomer, orders.UnknownOrder, conversations.AnotherWaits, customers.LastContact and GuestCannotWin.
+    NothingNamed, NotOfCustomer, orders.UnknownOrder, returns.UnknownReturn, conversations.AnotherWaits, customers.LastContact and
+    GuestCannotWin.
     """
-    if not (command.orders or command.addresses or command.identifiers or command.conversations):
+    if not (command.orders or command.addresses or command.identifiers or command.conversations or command.returns):
         raise NothingNamed
     family, to = await customers.lock_families(tx, people=[customer, command.to])
     if family.id == to.id:
         raise SameCustomer
     numbers = sorted({orders.read_number(number) for number in command.orders})
+    brought = sorted({returns.named(number) for number in command.returns})
     addresses = await customers.move_addresses(tx, family=family, to=to, ids=command.addresses)
     held = await customers.move_identifiers(tx, family=family, to=to, ids=command.identifiers)
     told = await conversations.owned_by(tx, family.ids, conversations=command.conversations)
@@ -197,16 +199,27 @@ async def move_records(tx: Tx, actor: Actor, *, customer: UUID, command: MoveRec
     for conversation in sorted(told):
         await conversations.reassign(tx, because, conversation=conversation, person=to.id)
     await returns.follow(tx, order_ids=moved, customer=to.id)
+    for number in brought:
+        await returns.reassign(tx, actor, number=number, family=family.ids, customer=to.id, reason=command.reason)
     changed = [name for name, ids in (("addresses", addresses), ("identifiers", held)) if ids]
     if changed:
         family.changed(tx, because, *changed)
         to.changed(tx, because, *changed)
     outbox.audit(
         tx, because, "customer.records_moved", "customer", family.id, before={"customer": family.id},
-        after={"customer": to.id, "orders": numbers, "addresses": addresses, "identifiers": held, "conversations": sorted(told)},
+        after={
+            "customer": to.id, "orders": numbers, "addresses": addresses, "identifiers": held, "conversations": sorted(told),
+            "returns": brought,
+        },
     )  # fmt: skip
     return MovedView(
-        customer=family.id, to=to.id, orders=numbers, addresses=addresses, identifiers=held, conversations=sorted(told)
+        customer=family.id,
+        to=to.id,
+        orders=numbers,
+        addresses=addresses,
+        identifiers=held,
+        conversations=sorted(told),
+        returns=brought,
     )
 
 

@@ -6,13 +6,14 @@ of variants is one statement. Nothing else may hold a price.
 """
 
 from commerce.prices.errors import NoPrice, PriceInPast, WrongCurrency
-from commerce.prices.queries import listed, listing, quote
-from commerce.prices.schemas import ListPrice, NewPrice, NewTaxRate, Price
+from commerce.prices.queries import listed, listing, lowest, quote
+from commerce.prices.schemas import ListPrice, LowestPrice, NewPrice, NewTaxRate, Price
 from commerce.prices.service import LEAD, set_prices, set_tax_rates
 
 __all__ = [
     "LEAD",
     "ListPrice",
+    "LowestPrice",
     "NewPrice",
     "NewTaxRate",
     "NoPrice",
@@ -21,6 +22,7 @@ __all__ = [
     "WrongCurrency",
     "listed",
     "listing",
+    "lowest",
     "quote",
     "set_prices",
     "set_tax_rates",

@@ -31,6 +31,12 @@ class Price(ListPrice, frozen=True, kw_only=True):
     tax_basis_points: int
 
 
+class LowestPrice(ListPrice, frozen=True, kw_only=True):
+    """The lowest list price that a variant had since a moment, and the rate of the tax now in force for it."""
+
+    tax_basis_points: int
+
+
 class NewPrice(Struct, frozen=True, kw_only=True):
     """A price from a moment on."""
 

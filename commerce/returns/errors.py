@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from commerce.kernel.errors import Conflict, NotFound, Unprocessable
+from commerce.kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
+from commerce.kernel.money import Money
 
 
 class LineLeft(Struct, frozen=True, kw_only=True):
@@ -31,6 +32,36 @@ class LineOfRequest(Struct, frozen=True, kw_only=True):
     index: int
     n: int | None
     sku: str | None
+
+
+Untaken = Literal["sku_or_barcode", "unknown", "no_price", "too_many", "not_in_bundle"]
+
+
+class GoodsRefused(Struct, frozen=True, kw_only=True):
+    """A line of the request, counted from 0, and why its goods cannot be taken without a sale: neither or both of SKU and barcode are
+    given, they are `unknown`, nobody can have bought them (`no_price`), more than anybody sells at once, or not parts of this bundle."""
+
+    index: int
+    sku: str | None
+    barcode: str | None
+    reason: Untaken
+
+
+class AboveLowest(Struct, frozen=True, kw_only=True):
+    """A line of the request, counted from 0, for which more was to be given back than its lowest price."""
+
+    index: int
+    sku: str
+    wanted: Money
+    most: Money
+
+
+class UnitSold(Struct, frozen=True, kw_only=True):
+    """A unit whose code tells its sale; the order is named to whom may read orders."""
+
+    sku: str
+    code: str
+    order: str | None
 
 
 class LineRefused(Struct, frozen=True, kw_only=True):
@@ -108,3 +139,67 @@ class StoreTakesNoReturns(Conflict):
     detail = "Reason: {reason}. Send the customer to a store with the role `accepts_returns`; any of them will do."
     detail_ru = "Причина: {reason}. Направьте покупателя в любой магазин с ролью `accepts_returns`."
     members_schema = {"store": str, "reason": str}
+
+
+class GoodsNotTaken(Unprocessable):
+    code = "goods-not-taken"
+    title = "These goods cannot come back without a sale"
+    title_ru = "Без чека эти товары принять нельзя"
+    detail = (
+        "See `lines`: by index, what was given and why: sku_or_barcode, unknown, too_many, not_in_bundle; no_price: nobody can have "
+        "bought it here."
+    )
+    detail_ru = (
+        "Смотрите `lines`: номер строки, что передано и в чём дело: sku_or_barcode, unknown, too_many, not_in_bundle; "
+        "no_price — товар здесь не продавался."
+    )
+    members_schema = {"lines": list[GoodsRefused]}
+
+
+class RefundAboveLowest(Unprocessable):
+    code = "refund-above-lowest"
+    title = "More than its lowest price"
+    title_ru = "Больше минимальной цены"
+    each = "{sku}: more than `most`."
+    each_ru = "{sku}: больше `most`."
+    detail = "Without a sale no more is given back than the lowest price of the last {days} days. Leave `refund` out for that price."
+    detail_ru = "Без чека возвращается не больше минимальной цены за последние {days} дн. Не передавайте `refund`, чтобы вернуть её."
+    members_schema = {"days": int, "lines": list[AboveLowest]}
+
+
+class SaleKnown(Conflict):
+    code = "sale-known"
+    title = "The sale of this unit is known"
+    title_ru = "Покупка этой единицы известна"
+    each = "{sku}: {code}."
+    each_ru = "{sku}: {code}."
+    detail = (
+        "Take it back by its order, named in `lines` to whom may read orders: what was paid for it is given back then."
+    )
+    detail_ru = (
+        "Примите возврат по заказу: он указан в `lines`, если вам можно смотреть заказы. Тогда вернётся уплаченное."
+    )
+    members_schema = {"lines": list[UnitSold]}
+
+
+class BlindReturnTooDear(Conflict):
+    code = "blind-return-too-dear"
+    title = "Too much for a return without a sale"
+    title_ru = "Слишком большая сумма для возврата без чека"
+    detail = (
+        "Without a sale no more than `most` is given back at once, whoever approves it. Find the order or the receipt."
+    )
+    detail_ru = "Без чека за раз возвращается не больше `most`, кто бы это ни подтвердил. Найдите заказ или чек."
+    members_schema = {"most": Money, "wanted": Money}
+
+
+class ReturnApprovalNeeded(Forbidden):
+    code = "return-approval-needed"
+    title = "Somebody must approve this return"
+    title_ru = "Этот возврат нужно подтвердить"
+    detail = "Ask who holds {permission} to approve in the same request: Approval-Badge, or Approval-Login with Approval-Pin."
+    detail_ru = (
+        "Попросите того, у кого есть право {permission}, подтвердить в том же запросе: Approval-Badge или Approval-Login с "
+        "Approval-Pin."
+    )
+    members_schema = {"permission": str, "refund_total": Money}

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from commerce import locations
+from commerce.infra import outbox
 from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
 from commerce.kernel.money import Money
+from commerce.returns.errors import UnknownReturn
+from commerce.returns.events import ReturnReassigned
+from commerce.returns.numbers import read_number
 from commerce.returns.schemas import ReturnOfPerson
 
 OF_PEOPLE = """
@@ -23,6 +30,11 @@ OPEN = """
 SELECT number FROM returns.returns
 WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND state NOT IN ('declined', 'closed', 'cancelled', 'expired') ORDER BY created_at, id
 """
+NUMBERS = "SELECT number FROM returns.returns WHERE customer_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, id"
+LOCK = """
+SELECT id, number, order_id, customer_id, version FROM returns.returns WHERE number = :number FOR NO KEY UPDATE
+"""
+REASSIGN = "UPDATE returns.returns SET customer_id = :customer, version = :version WHERE id = :id"
 FOLLOW = "UPDATE returns.returns SET customer_id = :customer WHERE order_id = ANY(CAST(:orders AS uuid[]))"
 
 
@@ -45,6 +57,42 @@ async def of_people(
 async def unsettled(tx: Tx, ids: Sequence[UUID]) -> list[str]:
     """Numbers of a person's returns that are not settled yet. One statement."""
     return [row.number for row in await tx.rows(OPEN, ids=list(ids))]
+
+
+def named(text: str) -> str:
+    """The number of a return as it is kept, from what a person typed. Raises UnknownReturn when it cannot be one."""
+    number = read_number(text)
+    if number is None:
+        raise UnknownReturn
+    return number
+
+
+async def numbers_of(tx: Tx, ids: Sequence[UUID]) -> list[str]:
+    """Numbers of all returns of a person, the oldest first. One statement."""
+    return [row.number for row in await tx.rows(NUMBERS, ids=list(ids))]
+
+
+async def reassign(tx: Tx, actor: Actor, *, number: str, family: Sequence[UUID], customer: UUID, reason: str) -> None:
+    """Give a return without a sale from one person to another; goods and money stay as they are. Two statements.
+
+    Raises UnknownReturn, also when it is not the first person's (`family`), or an order's, with which it goes.
+    """
+    row = await tx.first(LOCK, number=number)
+    if row is None or row.order_id is not None or row.customer_id not in family:
+        raise UnknownReturn
+    version = row.version + 1
+    await tx.execute(REASSIGN, id=row.id, customer=customer, version=version)
+    because = msgspec.structs.replace(actor, reason=reason)
+    outbox.record(
+        tx, because,
+        ReturnReassigned(
+            aggregate_id=row.id, version=version, number=row.number, previous_id=row.customer_id, customer_id=customer
+        ),
+    )  # fmt: skip
+    outbox.audit(
+        tx, because, "return.reassigned", "return", row.id,
+        before={"customer": row.customer_id}, after={"customer": customer, "version": version},
+    )  # fmt: skip
 
 
 async def follow(tx: Tx, *, order_ids: Sequence[UUID], customer: UUID) -> None:

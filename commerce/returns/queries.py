@@ -30,9 +30,9 @@ OF_PEOPLE = SUMMARY + " WHERE r.customer_id = ANY(CAST(:people AS uuid[]))" + PA
 OF_STORE = SUMMARY + " WHERE r.location_id = :location" + PAGE
 
 VIEW = """
-SELECT r.number, r.order_number, r.customer_id, r.location_id, r.state, r.channel, r.currency, r.refund_total, r.tender,
+SELECT r.number, r.order_number, r.blind_reason, r.customer_id, r.location_id, r.state, r.channel, r.currency, r.refund_total, r.tender,
        r.receipt_register, r.receipt_number, r.created_at, r.closed_at, r.version,
-       l.order_line_n AS n, l.sku, l.title, l.quantity, l.ground, l.condition, l.disposition, l.refund_amount, l.tax_amount,
+       coalesce(l.order_line_n, l.n) AS n, l.sku, l.title, l.quantity, l.ground, l.condition, l.disposition, l.refund_amount, l.tax_amount,
        l.tax_basis_points, l.note
 FROM returns.returns r JOIN returns.lines l ON l.return_id = r.id
 """
@@ -82,8 +82,9 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     return {
         "returns": [
             {
-                "number": row.number, "order": row.order_number, "created_at": row.created_at, "sku": row.sku,
-                "quantity": row.quantity, "ground": row.ground, "refund": Money(row.refund_amount, row.currency), "note": row.note,
+                "number": row.number, "order": row.order_number, "blind_reason": row.blind_reason, "created_at": row.created_at,
+                "sku": row.sku, "quantity": row.quantity, "ground": row.ground, "refund": Money(row.refund_amount, row.currency),
+                "note": row.note,
             }
             for row in rows
         ]
@@ -120,7 +121,7 @@ def _view(rows: Sequence[Row], store: str) -> ReturnView:
     if head.receipt_register is not None:
         receipt = ReceiptRef(register=head.receipt_register, number=head.receipt_number)
     return ReturnView(
-        number=head.number, order=head.order_number, store=store, state=head.state, channel=head.channel,
+        number=head.number, order=head.order_number, blind_reason=head.blind_reason, store=store, state=head.state, channel=head.channel,
         lines=[
             ReturnLineView(
                 n=row.n, sku=row.sku, title=row.title, quantity=row.quantity, ground=row.ground, condition=row.condition,

@@ -13,7 +13,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
 from commerce.locations import UnknownLocation
-from commerce.orders import UnknownOrder
+from commerce.orders import NoSuchCustomer, UnknownOrder
 from commerce.payments import (
     CardNumberRefused,
     OtherTenderRefused,
@@ -21,25 +21,35 @@ from commerce.payments import (
     RegisterElsewhere,
     UnknownReceipt,
 )
-from commerce.returns import queries, service
+from commerce.prices import WrongCurrency
+from commerce.returns import blind, queries, service
 from commerce.returns.errors import (
+    BlindReturnTooDear,
+    GoodsNotTaken,
     LineNotInOrder,
     NotHandedOver,
+    RefundAboveLowest,
+    ReturnApprovalNeeded,
     ReturnNotAccepted,
+    SaleKnown,
     SaleNotNamed,
     StoreTakesNoReturns,
     TooManyReturned,
     UnknownReturn,
 )
 from commerce.returns.schemas import (
+    AcceptBlindReturn,
     AcceptReturn,
+    BlindReturnPreview,
+    PreviewBlindReturn,
     PreviewReturn,
     ReturnNumber,
     ReturnPreview,
     ReturnSummary,
     ReturnView,
 )
-from commerce.stock import LevelTooHigh, UnitCodeRepeated, UnitCodesNeeded, UnitCodesNotKept, UnitNotOut
+from commerce.settings import Settings
+from commerce.stock import LevelTooHigh, UnitCodeRepeated, UnitCodesNeeded, UnitCodesNotKept, UnitNotOut, UnitOnRecord
 
 REFUSALS = (
     UnknownLocation,
@@ -55,6 +65,21 @@ REFUSALS = (
     UnitCodesNotKept,
     UnitCodeRepeated,
     UnitNotOut,
+)
+
+BLIND_REFUSALS = (
+    UnknownLocation,
+    StoreTakesNoReturns,
+    GoodsNotTaken,
+    WrongCurrency,
+    RefundAboveLowest,
+    ReturnNotAccepted,
+    SaleKnown,
+    BlindReturnTooDear,
+    UnitCodesNeeded,
+    UnitCodesNotKept,
+    UnitCodeRepeated,
+    UnitOnRecord,
 )
 
 
@@ -98,6 +123,56 @@ async def preview_return(
 ) -> ReturnPreview:
     """What would be given back for these goods. Nothing is booked."""
     return await db.write_once(once, ReturnPreview, service.preview, actor, code=code, command=data)
+
+
+@post(
+    "/v1/stores/{code:str}/returns/blind",
+    operation_id="accept_blind_return",
+    tags=["store"],
+    guards=[auth.at_store("returns.accept")],
+    status_code=201,
+    responses=writes(
+        *BLIND_REFUSALS, NoSuchCustomer, CardNumberRefused, RegisterElsewhere, LevelTooHigh, ReturnApprovalNeeded,
+        *auth.APPROVAL_REFUSALS,
+    ),
+)  # fmt: skip
+async def accept_blind_return(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    approved: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    code: FromPath[Code],
+    data: JSONBody[AcceptBlindReturn],
+) -> ReturnView:
+    """Take goods back without an order number or a receipt: at most their lowest price of the last days is given back. Only with
+    `returns.blind`, one's own or that of whoever approves in this request. What a unit's code says was sold comes back by its order."""
+    return await db.write_once(
+        once, ReturnView, blind.accept, approved, code=code, command=data, days=settings.blind_return_days,
+        most=settings.blind_return_most,
+    )  # fmt: skip
+
+
+@post(
+    "/v1/stores/{code:str}/returns/blind/preview",
+    operation_id="preview_blind_return",
+    tags=["store"],
+    guards=[auth.at_store("returns.accept")],
+    status_code=200,
+    responses=writes(*BLIND_REFUSALS),
+)
+async def preview_blind_return(
+    db: NamedDependency[Database],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    settings: NamedDependency[Settings],
+    code: FromPath[Code],
+    data: JSONBody[PreviewBlindReturn],
+) -> BlindReturnPreview:
+    """What would be given back for these goods without a sale, at most, and whether somebody must approve it. Nothing is booked."""
+    return await db.write_once(
+        once, BlindReturnPreview, blind.preview, actor, code=code, command=data, days=settings.blind_return_days,
+        most=settings.blind_return_most,
+    )  # fmt: skip
 
 
 @get(
@@ -163,4 +238,13 @@ async def read_return(
     return await db.read(queries.my_return, actor, number=number)
 
 
-ROUTES = [accept_return, preview_return, list_store_returns, read_store_return, list_returns, read_return]
+ROUTES = [
+    accept_return,
+    preview_return,
+    accept_blind_return,
+    preview_blind_return,
+    list_store_returns,
+    read_store_return,
+    list_returns,
+    read_return,
+]

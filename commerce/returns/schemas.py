@@ -8,13 +8,19 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from commerce.catalog import Component
 from commerce.kernel.money import Money
 from commerce.kernel.text import NO_NUL, Quantity, Sku
+from commerce.orders import Amount
 from commerce.payments import ReceiptRef, Reference, Register, TenderKind
 from commerce.stock import Part, UnitCodes, UnitsNamed
 
 Ground = Literal["withdrawal", "change_of_mind", "defect", "wrong_item", "damaged_in_transit"]
 """Why goods come back over the counter. A policy may shut out only change_of_mind."""
+BlindGround = Literal["change_of_mind", "defect", "wrong_item"]
+"""The same without a sale: nobody knows how it was sold, or when."""
+BlindReason = Literal["lost", "gift", "not_given", "unreadable", "other"]
+"""Why there is no receipt: lost, a present from somebody, none was given, it cannot be read."""
 Condition = Literal["sellable", "opened", "damaged", "defective"]
 Disposition = Literal["restocked", "quality_control", "damaged", "written_off", "return_to_vendor", "missing"]
 Shelf = Literal["available", "quality_control", "damaged"]
@@ -81,6 +87,74 @@ class AcceptReturn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     refund: RefundBy
 
 
+class BlindLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of a variant whose sale nobody knows, by SKU or by what the scanner read, in one condition. Exactly one of the two."""
+
+    sku: Sku | None = None
+    barcode: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] | None = None
+    quantity: Quantity
+    """Steps of the variant's unit; of a barcode, how many times it was scanned."""
+    ground: BlindGround
+    condition: Condition
+    refund: Amount | None = None
+    """What is given back for this line, where that is less than its lowest price."""
+    note: Note | None = None
+    codes: UnitCodes = []
+    """Of goods whose units have codes of their own: as many as units, none of which the books know. A GS1 label given as the barcode is
+    the code of its one unit."""
+    units: Annotated[list[UnitsNamed], Meta(max_length=50)] = []
+    """The same of a bundle, by the SKUs of its components."""
+
+
+BlindLines = Annotated[list[BlindLine], Meta(min_length=1, max_length=200)]
+
+
+class PreviewBlindReturn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What would come back without an order number or a receipt."""
+
+    lines: BlindLines
+
+
+class AcceptBlindReturn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What came back over the counter without an order number or a receipt, and why without."""
+
+    lines: BlindLines
+    reason: BlindReason
+    customer: UUID | None = None
+    """Who brought it, by his profile; null: somebody unknown."""
+    refund: RefundBy
+
+
+class BlindPreviewLine(Struct, frozen=True, kw_only=True):
+    """What would be given back for a line: nothing more than `most`."""
+
+    n: int
+    sku: str
+    title: dict[str, str]
+    quantity: int
+    ground: str
+    condition: str
+    disposition: Disposition
+    lowest_price: Money
+    """Of a whole unit, since `priced_since`."""
+    most: Money
+    refund: Money
+    tax: Money
+    tax_basis_points: int
+
+
+class BlindReturnPreview(Struct, frozen=True, kw_only=True):
+    """A return without a sale that has not been booked."""
+
+    store: str
+    lines: list[BlindPreviewLine]
+    refund_total: Money
+    priced_since: datetime
+    """No more is given back than the lowest price since then."""
+    approval_needed: bool
+    """Whether somebody who may must approve it in the same request, as the caller may not."""
+
+
 class ReturnPreviewLine(Struct, frozen=True, kw_only=True):
     """What would be given back for a line, and what of it would stay with the customer."""
 
@@ -108,10 +182,11 @@ class ReturnPreview(Struct, frozen=True, kw_only=True):
 
 
 class ReturnLineView(Struct, frozen=True, kw_only=True):
-    """Units that came back. `refund` is exactly what was paid for them, tax included at the sale's rate."""
+    """Units that came back. `refund` is exactly what was paid for them, tax included at the sale's rate; without a sale at most their
+    lowest price, at the rate of the day."""
 
     n: int
-    """The line of the order."""
+    """The line of the order; without one, of the return."""
     sku: str
     title: dict[str, str]
     quantity: int
@@ -128,7 +203,10 @@ class ReturnView(Struct, frozen=True, kw_only=True):
     """A return: what came back, to which store, in which condition, and what was given back for it."""
 
     number: str
-    order: str
+    order: str | None
+    """Null when nobody knows the sale."""
+    blind_reason: BlindReason | None
+    """Then, why there was no receipt."""
     store: str
     state: State
     channel: str
@@ -143,10 +221,10 @@ class ReturnView(Struct, frozen=True, kw_only=True):
 
 
 class ReturnSummary(Struct, frozen=True, kw_only=True):
-    """A return in a list."""
+    """A return in a list. Without an order: nobody knows the sale."""
 
     number: str
-    order: str
+    order: str | None
     store: str
     state: State
     units: int
@@ -155,9 +233,12 @@ class ReturnSummary(Struct, frozen=True, kw_only=True):
 
 
 class Assessed(Struct, frozen=True, kw_only=True):
-    """A line of a return that may be accepted, with what is owed for it: minor units of the order's currency."""
+    """A line of a return that may be accepted, with what is owed for it: minor units of the order's currency.
 
-    order_line_id: UUID
+    Without a sale it is of no order line, `unit_price` is the lowest there was, and `components` are those of today.
+    """
+
+    order_line_id: UUID | None
     variant_id: UUID
     n: int
     sku: str
@@ -173,16 +254,17 @@ class Assessed(Struct, frozen=True, kw_only=True):
     tax_basis_points: int
     left: int
     note: str | None
+    components: tuple[Component, ...] = ()
     parts: tuple[Part, ...] = ()
     codes: tuple[str, ...] = ()
 
 
 class ReturnOfPerson(Struct, frozen=True, kw_only=True):
-    """A return among all that is known of a customer."""
+    """A return among all that is known of a customer. Without an order: nobody knows the sale."""
 
     id: UUID
     number: str
-    order: str
+    order: str | None
     store: str
     state: State
     channel: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from commerce import catalog, locations, orders, payments, stock
@@ -32,6 +32,7 @@ from commerce.returns.numbers import new_number
 from commerce.returns.schemas import (
     AcceptReturn,
     Assessed,
+    BlindReason,
     Condition,
     Disposition,
     PreviewReturn,
@@ -65,7 +66,7 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
     payments.CardNumberRefused, payments.RefundExceedsPayment, payments.RegisterElsewhere, stock.LevelTooHigh, and of units with codes of
     their own stock.UnitCodesNeeded, stock.UnitCodesNotKept, stock.UnitCodeRepeated, stock.UnitNotOut.
     """
-    location = await _counter(tx, code)
+    location = await counter_of(tx, code)
     order, assessed = await _assess(tx, location, command)
     return_id, number, total = uuid7(), new_number(), sum(line.refund for line in assessed)
     tender = command.refund.tender
@@ -77,12 +78,13 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
         )  # fmt: skip
         receipt = await payments.receipt(
             tx, actor, register=payments.counter(location), kind="refund", order_id=order.id, return_id=return_id,
-            location=location, total=total, currency=order.currency, lines=[_receipt_line(line) for line in assessed],
+            location=location, total=total, currency=order.currency, lines=[receipt_line(line) for line in assessed],
             tenders=[payments.Tender(kind=tender, amount=total, reference=command.refund.reference)],
         )  # fmt: skip
     quantities: Counter[UUID] = Counter()
     for line in assessed:
-        quantities[line.order_line_id] += line.quantity
+        if line.order_line_id is not None:
+            quantities[line.order_line_id] += line.quantity
     await orders.record_return(tx, actor, order=order, quantities=quantities, return_number=number)
     await stock.take_back(
         tx, actor, cause=stock.Cause("return", return_id), location_id=location.id,
@@ -95,41 +97,75 @@ async def accept(tx: Tx, actor: Actor, *, code: str, command: AcceptReturn) -> R
         ],
         business_date=location.business_date(tx.at),
     )  # fmt: skip
+    return enter(
+        tx, actor, return_id=return_id, number=number, order=order, customer=order.customer_id, location=location,
+        currency=order.currency, total=total, tender=tender, receipt=receipt, assessed=assessed,
+    )  # fmt: skip
+
+
+def enter(
+    tx: Tx, actor: Actor, *, return_id: UUID, number: str, order: OrderForReturn | None, customer: UUID | None, location: Location,
+    currency: str, total: int, tender: payments.TenderKind, receipt: payments.ReceiptRef | None, assessed: Sequence[Assessed],
+    blind_reason: BlindReason | None = None, priced_since: datetime | None = None,
+) -> ReturnView:  # fmt: skip
+    """Write a return that is closed, its lines, event and audit record. Queued; goods and money are the caller's."""
     tx.queue(
-        returns, id=return_id, number=number, order_id=order.id, order_number=order.number, customer_id=order.customer_id,
-        location_id=location.id, state="closed", channel=actor.channel, currency=order.currency, refund_total=total,
-        tender=tender, receipt_register=receipt.register if receipt else None,
-        receipt_number=receipt.number if receipt else None, accepted_by=actor.subject, created_at=tx.at, closed_at=tx.at,
+        returns, id=return_id, number=number, order_id=order.id if order else None, order_number=order.number if order else None,
+        blind_reason=blind_reason, priced_since=priced_since, customer_id=customer, location_id=location.id, state="closed",
+        channel=actor.channel, currency=currency, refund_total=total, tender=tender,
+        receipt_register=receipt.register if receipt else None, receipt_number=receipt.number if receipt else None,
+        accepted_by=actor.subject, approved_by=actor.approved_by, created_at=tx.at, closed_at=tx.at,
     )  # fmt: skip
     for n, line in enumerate(assessed, 1):
+        of_order = line.order_line_id is not None
         tx.queue(
             lines, id=uuid7(), return_id=return_id, order_line_id=line.order_line_id, variant_id=line.variant_id, n=n,
-            order_line_n=line.n, sku=line.sku, title=line.title, quantity=line.quantity, ground=line.ground,
-            condition=line.condition, disposition=DISPOSITIONS[line.condition][0], refund_amount=line.refund,
-            tax_amount=line.tax, tax_basis_points=line.tax_basis_points, note=line.note,
+            order_line_n=line.n if of_order else None, sku=line.sku, title=line.title, quantity=line.quantity,
+            quantity_scale=None if of_order else line.quantity_scale, unit_price=None if of_order else line.unit_price,
+            components=list(line.components) or None, ground=line.ground, condition=line.condition,
+            disposition=DISPOSITIONS[line.condition][0], refund_amount=line.refund, tax_amount=line.tax,
+            tax_basis_points=line.tax_basis_points, note=line.note,
         )  # fmt: skip
-    _publish(
-        tx, actor, return_id=return_id, number=number, order=order, location=location, total=total, assessed=assessed
-    )
+    outbox.record(
+        tx, actor,
+        ReturnAccepted(
+            aggregate_id=return_id, version=1, number=number, order_id=order.id if order else None,
+            order_number=order.number if order else None, blind_reason=blind_reason, location=location.code, refund_total=total,
+            currency=currency,
+            lines=[
+                ReturnedLine(
+                    order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=line.quantity, ground=line.ground,
+                    disposition=DISPOSITIONS[line.condition][0], refund_amount=line.refund,
+                )
+                for line in assessed
+            ],
+        ),
+    )  # fmt: skip
+    told = {"order": order.number} if order else {"blind": blind_reason}
+    outbox.audit(
+        tx, actor, "return.accept" if order else "return.accept_blind", "return", return_id,
+        after={"number": number, **told, "store": location.code, "refund_total": total, "currency": currency},
+    )  # fmt: skip
     return ReturnView(
-        number=number, order=order.number, store=location.code, state="closed", channel=actor.channel,
+        number=number, order=order.number if order else None, blind_reason=blind_reason, store=location.code, state="closed",
+        channel=actor.channel,
         lines=[
             ReturnLineView(
                 n=line.n, sku=line.sku, title=line.title, quantity=line.quantity, ground=line.ground, condition=line.condition,
-                disposition=DISPOSITIONS[line.condition][0], refund=Money(line.refund, order.currency),
-                tax=Money(line.tax, order.currency), tax_basis_points=line.tax_basis_points, note=line.note,
+                disposition=DISPOSITIONS[line.condition][0], refund=Money(line.refund, currency),
+                tax=Money(line.tax, currency), tax_basis_points=line.tax_basis_points, note=line.note,
             )
             for line in assessed
         ],
-        refund_total=Money(total, order.currency), tender=tender, receipt=receipt, created_at=tx.at, closed_at=tx.at, version=1,
+        refund_total=Money(total, currency), tender=tender, receipt=receipt, created_at=tx.at, closed_at=tx.at, version=1,
     )  # fmt: skip
 
 
 async def preview(tx: Tx, _actor: Actor, *, code: str, command: PreviewReturn) -> ReturnPreview:
     """What `accept` would give back for these lines, with the same refusals. Books nothing."""
-    location = await _counter(tx, code)
+    location = await counter_of(tx, code)
     order, assessed = await _assess(tx, location, command)
-    await stock.check_back(tx, [unit for line in assessed for unit in _units(line)])
+    await stock.check_back(tx, [unit for line in assessed for unit in units_of(line)])
     return ReturnPreview(
         order=order.number, store=location.code,
         lines=[
@@ -144,7 +180,8 @@ async def preview(tx: Tx, _actor: Actor, *, code: str, command: PreviewReturn) -
     )  # fmt: skip
 
 
-async def _counter(tx: Tx, code: str) -> Location:
+async def counter_of(tx: Tx, code: str) -> Location:
+    """The store, which takes goods back now. Raises locations.UnknownLocation, StoreTakesNoReturns."""
     location = await locations.one(tx, code)
     refusal = location.refusal("accepts_returns", tx.at)
     if refusal is not None:
@@ -256,7 +293,7 @@ def _owed(named: Sequence[tuple[LineForReturn, ReturnLine]]) -> list[Assessed]:
     return assessed
 
 
-def _units(line: Assessed) -> list[stock.NamedUnits]:
+def units_of(line: Assessed) -> list[stock.NamedUnits]:
     """The units of a line that come back, component by component of a bundle."""
     parts = line.parts or (stock.Part(line.variant_id, 1, line.codes),)
     units = [
@@ -272,35 +309,12 @@ def _units(line: Assessed) -> list[stock.NamedUnits]:
     return units
 
 
-def _receipt_line(line: Assessed) -> payments.ReceiptLine:
+def receipt_line(line: Assessed) -> payments.ReceiptLine:
+    """A line of a return on its receipt."""
     return payments.ReceiptLine(
         title=line.title, sku=line.sku, order_line_id=line.order_line_id, quantity=line.quantity,
         quantity_unit=line.quantity_unit, quantity_scale=line.quantity_scale, unit_price=line.unit_price, total=line.refund,
         tax=line.tax, tax_basis_points=line.tax_basis_points,
-    )  # fmt: skip
-
-
-def _publish(
-    tx: Tx, actor: Actor, *, return_id: UUID, number: str, order: OrderForReturn, location: Location, total: int,
-    assessed: Sequence[Assessed],
-) -> None:  # fmt: skip
-    outbox.record(
-        tx, actor,
-        ReturnAccepted(
-            aggregate_id=return_id, version=1, number=number, order_id=order.id, order_number=order.number,
-            location=location.code, refund_total=total, currency=order.currency,
-            lines=[
-                ReturnedLine(
-                    order_line_id=line.order_line_id, variant_id=line.variant_id, quantity=line.quantity, ground=line.ground,
-                    disposition=DISPOSITIONS[line.condition][0], refund_amount=line.refund,
-                )
-                for line in assessed
-            ],
-        ),
-    )  # fmt: skip
-    outbox.audit(
-        tx, actor, "return.accept", "return", return_id,
-        after={"number": number, "order": order.number, "store": location.code, "refund_total": total, "currency": order.currency},
     )  # fmt: skip
 
 

@@ -24,8 +24,10 @@ from commerce.infra.tables import metadata
 class ReturnColumns(TypedColumns):
     id = Column(Uuid, primary_key=True)
     number = Column(Text, unique=True, nullable=False)
-    order_id = Column(Uuid, ForeignKey("orders.orders.id"), nullable=False)
-    order_number = Column(Text, nullable=False)
+    order_id = Column(Uuid, ForeignKey("orders.orders.id"))
+    order_number = Column(Text)
+    blind_reason = Column(Text)
+    priced_since = Column(DateTime(timezone=True))
     customer_id = Column(Uuid, ForeignKey("auth.principals.id"))
     location_id = Column(Uuid, ForeignKey("locations.locations.id"), nullable=False)
     state = Column(Text, nullable=False)
@@ -36,6 +38,7 @@ class ReturnColumns(TypedColumns):
     receipt_register = Column(Text)
     receipt_number = Column(BigInteger)
     accepted_by = Column(Uuid, nullable=False)
+    approved_by = Column(Uuid)
     version = Column(Integer, server_default="1", nullable=False)
     created_at = Column(DateTime(timezone=True), nullable=False)
     closed_at = Column(DateTime(timezone=True))
@@ -51,6 +54,12 @@ returns = Table(
         name="state_known",
     ),
     CheckConstraint("refund_total >= 0", name="refund_total"),
+    CheckConstraint("blind_reason IN ('lost', 'gift', 'not_given', 'unreadable', 'other')", name="blind_reason_known"),
+    CheckConstraint(
+        "(order_id IS NULL) = (order_number IS NULL) AND (order_id IS NULL) = (blind_reason IS NOT NULL)"
+        " AND (order_id IS NULL) = (priced_since IS NOT NULL)",
+        name="sale_known",
+    ),
     CheckConstraint("tender IN ('cash', 'card_terminal')", name="tender_known"),
     Index("ix_returns_order_id", "order_id"),
     Index("ix_returns_customer_id_created_at_id", "customer_id", "created_at", "id"),
@@ -62,13 +71,16 @@ returns = Table(
 class LineColumns(TypedColumns):
     id = Column(Uuid, primary_key=True)
     return_id = Column(Uuid, ForeignKey("returns.returns.id"), nullable=False)
-    order_line_id = Column(Uuid, ForeignKey("orders.lines.id"), nullable=False)
+    order_line_id = Column(Uuid, ForeignKey("orders.lines.id"))
     variant_id = Column(Uuid, ForeignKey("catalog.variants.id"), nullable=False)
     n = Column(Integer, nullable=False)
-    order_line_n = Column(Integer, nullable=False)
+    order_line_n = Column(Integer)
     sku = Column(Text, nullable=False)
     title = Column(JSONB, nullable=False)
     quantity = Column(Integer, nullable=False)
+    quantity_scale = Column(Integer)
+    unit_price = Column(BigInteger)
+    components = Column(JSONB)
     ground = Column(Text, nullable=False)
     condition = Column(Text, nullable=False)
     disposition = Column(Text, nullable=False)
@@ -93,6 +105,13 @@ lines = Table(
     ),
     CheckConstraint("quantity > 0 AND refund_amount >= 0", name="quantity"),
     CheckConstraint("tax_amount BETWEEN 0 AND refund_amount", name="tax"),
+    CheckConstraint("unit_price >= 0 AND quantity_scale >= 0", name="unit_price"),
+    CheckConstraint(
+        "(order_line_id IS NULL) = (order_line_n IS NULL) AND (order_line_id IS NULL) = (unit_price IS NOT NULL)"
+        " AND (order_line_id IS NULL) = (quantity_scale IS NOT NULL) AND (order_line_id IS NULL OR components IS NULL)"
+        " AND (order_line_id IS NOT NULL OR ground IN ('change_of_mind', 'defect', 'wrong_item'))",
+        name="of_order",
+    ),
     UniqueConstraint("return_id", "n"),
     Index("ix_lines_order_line_id", "order_line_id"),
     schema="returns",

@@ -29,6 +29,7 @@ from commerce.stock.errors import (
     UnitNotHere,
     UnitNotOut,
     UnitNotPicked,
+    UnitOnRecord,
     UnitTaken,
     UnknownLine,
     UnknownSkus,
@@ -44,7 +45,18 @@ from commerce.stock.events import (
     PromiseBroken,
 )
 from commerce.stock.expected import change_expected, expect, expected_of, inbound
-from commerce.stock.facts import adjust, convert, count, move, not_there, receive, return_to_vendor, sell, take_back
+from commerce.stock.facts import (
+    adjust,
+    convert,
+    count,
+    move,
+    not_there,
+    receive,
+    return_to_vendor,
+    sell,
+    take_back,
+    take_back_unsold,
+)
 from commerce.stock.queries import (
     average_costs,
     counting,
@@ -86,6 +98,7 @@ from commerce.stock.schemas import (
     ShelfBucket,
     ShelfFate,
     Short,
+    SoldUnit,
     TakeBackLine,
     UnitCode,
     UnitCodes,
@@ -94,7 +107,7 @@ from commerce.stock.schemas import (
 from commerce.stock.service import commit, give_up, hand_over, promise, promise_again, release, reserve, sweep
 from commerce.stock.shelf import refuse_bundles
 from commerce.stock.travel import arrive, dispatch
-from commerce.stock.units import check_back, parts_named, pick_units
+from commerce.stock.units import check_back, check_unknown, parts_named, pick_units
 
 __all__ = [
     "AdjustmentDecided",
@@ -137,6 +150,7 @@ __all__ = [
     "ShelfBucket",
     "ShelfFate",
     "Short",
+    "SoldUnit",
     "TakeBackLine",
     "TooManyUnitCodes",
     "UnitAlreadyHere",
@@ -148,6 +162,7 @@ __all__ = [
     "UnitNotHere",
     "UnitNotOut",
     "UnitNotPicked",
+    "UnitOnRecord",
     "UnitTaken",
     "UnitsNamed",
     "UnknownLine",
@@ -158,6 +173,7 @@ __all__ = [
     "average_costs",
     "change_expected",
     "check_back",
+    "check_unknown",
     "commit",
     "convert",
     "count",
@@ -191,6 +207,7 @@ __all__ = [
     "shelf_at",
     "sweep",
     "take_back",
+    "take_back_unsold",
     "totals",
     "units_sold",
     "whereabouts",

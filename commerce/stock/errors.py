@@ -90,6 +90,14 @@ class UnitElsewhere(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["never", "back", "other_order"]
 
 
+class UnitOnTheBooks(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit that nobody can have bought unseen: it is `in_stock`, `gone` otherwise than by a sale, or left with an order (`sold`)."""
+
+    sku: str
+    code: str
+    reason: Literal["in_stock", "gone", "sold"]
+
+
 class LaterDate(msgspec.Struct, frozen=True, kw_only=True):
     """When all of it could be ready, sent there from elsewhere or out of what is expected, and until when it would be kept."""
 
@@ -413,6 +421,23 @@ class UnitNotOut(Conflict):
         "Найдите её продажу."
     )
     members_schema = {"lines": list[UnitElsewhere]}
+
+
+class UnitOnRecord(Conflict):
+    code = "unit-on-record"
+    title = "The books know this unit"
+    title_ru = "Эта единица есть в учёте"
+    each = "{sku}: {code} ({reason})."
+    each_ru = "{sku}: {code} ({reason})."
+    detail = (
+        "See `lines`: in_stock: it never left, or is back already; gone: lost, or sent back to its vendor; sold: find its order. "
+        "Check the scan; GET /v1/stock/{{sku}}/units/{{code}} tells its history."
+    )
+    detail_ru = (
+        "Смотрите `lines`: in_stock — числится на складе, gone — списана или возвращена поставщику, sold — найдите её заказ. "
+        "Проверьте скан; историю покажет GET /v1/stock/{{sku}}/units/{{code}}."
+    )
+    members_schema = {"lines": list[UnitOnTheBooks]}
 
 
 class UnknownUnit(NotFound):

@@ -154,6 +154,41 @@ async def take_back(
     Units with codes must all be named, and have left with this order line. Raises LevelTooHigh, UnitCodesNeeded, UnitCodesNotKept,
     UnitCodeRepeated, UnitNotOut.
     """
+    outcome = await _taken(tx, actor, cause, location_id, lines, occurred_at, business_date, reason)
+    await units.came_back(tx, actor, outcome, _back(lines, location_id))
+
+
+async def take_back_unsold(
+    tx: Tx,
+    actor: Actor,
+    *,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[TakeBackLine],
+    business_date: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """The same of goods whose sale nobody knows: they are of no order line. One statement; two when units have codes.
+
+    Units with codes must all be named, and nobody may have known them. Raises LevelTooHigh, UnitCodesNeeded, UnitCodesNotKept,
+    UnitCodeRepeated, UnitOnRecord; ValueError when a line names an order line.
+    """
+    if any(line.line_id for line in lines):
+        raise ValueError("goods whose sale nobody knows are of no line")
+    outcome = await _taken(tx, actor, cause, location_id, lines, None, business_date, reason)
+    await units.turned_up(tx, actor, outcome, _back(lines, location_id))
+
+
+async def _taken(
+    tx: Tx,
+    actor: Actor,
+    cause: Cause,
+    location_id: UUID,
+    lines: Sequence[TakeBackLine],
+    occurred_at: datetime | None,
+    business_date: date | None,
+    reason: str | None,
+) -> Outcome:
     movements = [
         Movement(
             variant_id=part.variant_id,
@@ -171,7 +206,11 @@ async def take_back(
         tx, actor, cause=cause, movements=movements, tracked=True, occurred_at=occurred_at, business_date=business_date, reason=reason
     )  # fmt: skip
     await booked_or_too_high(tx, cause, outcome)
-    back = [
+    return outcome
+
+
+def _back(lines: Sequence[TakeBackLine], location_id: UUID) -> list[units.Naming]:
+    return [
         units.Naming(
             variant_id=part.variant_id, quantity=line.quantity * part.quantity, codes=part.codes, place=line.bucket,
             location_id=location_id, line_id=line.line_id,
@@ -179,7 +218,6 @@ async def take_back(
         for line in lines
         for part in parts_with_codes(line)
     ]  # fmt: skip
-    await units.came_back(tx, actor, outcome, back)
 
 
 async def sell(

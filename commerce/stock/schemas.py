@@ -135,12 +135,20 @@ class TakeBackLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NamedUnits(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of a variant for an order line: as many codes as units, where they have codes of their own."""
+    """Units of a variant for an order line: as many codes as units, where they have codes of their own. No line: nobody knows it."""
 
-    line_id: UUID
+    line_id: UUID | None
     variant_id: UUID
     quantity: int
     codes: tuple[str, ...] = ()
+
+
+class SoldUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit that the books say is with a customer, and the order line that it left with."""
+
+    variant_id: UUID
+    code: str
+    line_id: UUID
 
 
 class Freight(msgspec.Struct, frozen=True, kw_only=True):

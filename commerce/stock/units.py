@@ -32,11 +32,23 @@ from commerce.stock.errors import (
     UnitNotHere,
     UnitNotOut,
     UnitNotPicked,
+    UnitOnRecord,
+    UnitOnTheBooks,
     UnitTaken,
     UnknownUnit,
 )
 from commerce.stock.ledger import Found, Outcome, Picked
-from commerce.stock.schemas import NamedUnits, Owner, Part, Reservation, UnitMoveView, UnitPlace, UnitsNamed, UnitView
+from commerce.stock.schemas import (
+    NamedUnits,
+    Owner,
+    Part,
+    Reservation,
+    SoldUnit,
+    UnitMoveView,
+    UnitPlace,
+    UnitsNamed,
+    UnitView,
+)
 
 LONGEST = 200
 HISTORY = 200
@@ -72,6 +84,7 @@ HANDED_OVER = Rule(
     may="u.location_id IS NOT NULL AND (u.picked_for IS NULL OR (u.picked_for = :owner AND u.picked_line = excluded.line_id))"
 )
 PUT_BACK = Rule(may="u.picked_for = :owner")
+TURNS_UP = Rule(may="false", unknown_from="customer")
 COMES_BACK = Rule(may="u.place = 'customer' AND u.line_id = excluded.line_id", unknown_from="customer")
 
 MOVE = """
@@ -185,6 +198,19 @@ async def came_back(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Na
     wrong = [*done.refused, *(key for key in done.unknown if left.get((named[key].line_id, key[0]), -1) < 0)]
     if wrong:
         raise UnitNotOut(lines=await _elsewhere(tx, {key: named[key] for key in wrong}))
+
+
+async def turned_up(tx: Tx, actor: Actor, outcome: Outcome, namings: Sequence[Naming]) -> None:
+    """Units came from customers without a sale, all of them named: such as nobody knew. One statement, none when no units have codes
+    and none are named.
+
+    Raises UnitCodesNotKept, UnitCodesNeeded, UnitCodeRepeated, UnitOnRecord.
+    """
+    named = await _all(tx, outcome, namings)
+    refused = (await _move(tx, actor, TURNS_UP, named, posting_id=outcome.posting_id)).refused
+    if refused:
+        known = {(row.variant_id, row.code): row for row in await tx.rows(KNOWN, **_keys(refused))}
+        raise UnitOnRecord(lines=await _on_the_books(tx, known))
 
 
 async def pick_units(
@@ -332,6 +358,30 @@ async def check_back(tx: Tx, units: Sequence[NamedUnits]) -> None:
     ]
     if wrong:
         raise UnitNotOut(lines=await _elsewhere(tx, {key: named[key] for key in wrong}))
+
+
+async def check_unknown(tx: Tx, units: Sequence[NamedUnits], *, tracked: Iterable[UUID]) -> list[SoldUnit]:
+    """Refuse what `take_back_unsold` would for the codes of units that would come back; those that are with a customer are
+    answered instead, with the line that they left with. `tracked` are the variants whose units have codes. One statement, none when
+    there are no such.
+
+    Raises UnitCodesNeeded, UnitCodesNotKept, UnitCodeRepeated, UnitOnRecord.
+    """
+    kept = set(tracked)
+    namings = [
+        Naming(variant_id=unit.variant_id, quantity=unit.quantity, codes=unit.codes, place="available")
+        for unit in units if unit.variant_id in kept or unit.codes
+    ]  # fmt: skip
+    if not namings:
+        return []
+    await _refuse_unkept(tx, kept, namings)
+    await _refuse_incomplete(tx, namings)
+    named = await _read(tx, namings)
+    known = {(row.variant_id, row.code): row for row in await tx.rows(KNOWN, **_keys(named))}
+    wrong = {key: row for key, row in known.items() if row.place != "customer"}
+    if wrong:
+        raise UnitOnRecord(lines=await _on_the_books(tx, wrong))
+    return [SoldUnit(variant_id=key[0], code=key[1], line_id=row.line_id) for key, row in known.items()]
 
 
 async def unit_of(tx: Tx, actor: Actor, *, sku: str, code: str) -> UnitView:
@@ -498,6 +548,18 @@ async def _elsewhere(tx: Tx, wrong: Mapping[Key, Naming]) -> list[UnitElsewhere]
         if naming.line_id in gone:
             reason = "back"
         lines.append(UnitElsewhere(sku=skus[variant_id].sku, code=code, reason=reason))
+    return lines
+
+
+async def _on_the_books(tx: Tx, known: Mapping[Key, Any]) -> list[UnitOnTheBooks]:
+    """Where the books say that units are, in words that name no place and no order."""
+    skus = await catalog.variants(tx, sorted({variant_id for variant_id, _ in known}))
+    lines = []
+    for (variant_id, code), row in known.items():
+        reason: Literal["in_stock", "gone", "sold"] = "gone" if row.location_id is None else "in_stock"
+        if row.place == "customer":
+            reason = "sold"
+        lines.append(UnitOnTheBooks(sku=skus[variant_id].sku, code=code, reason=reason))
     return lines
 
 

@@ -132,6 +132,33 @@ async def tell(shop: Shop) -> None:
     await remember(shop)
     await keep(shop)
     await carry(shop, store, plate)
+    await turn_up(shop)
+
+
+async def turn_up(shop: Shop) -> None:
+    """Goods that nobody knows the sale of: for less than their price, of a bundle, with codes, for nothing; one that became another's."""
+    store, scarf, lens = await shop.store(), await shop.item(price=1_200), await shop.item(price=700, tracking="serial")
+    set_of_two, sample = await shop.bundle({scarf: 1, lens: 2}, price=2_500), await shop.item(price=0)
+    admin, person, other = await shop.staff("admin"), await shop.signed_up(), await shop.signed_up()
+    path = f"/v1/stores/{store.code}/returns/blind"
+    line = {"quantity": 1, "ground": "change_of_mind", "condition": "sellable"}
+    numbers = []
+    for lines in (
+        [
+            {**line, "sku": scarf.sku, "quantity": 3, "refund": rub(3_000)},
+            {**line, "sku": sample.sku, "condition": "opened"},
+        ],
+        [{**line, "sku": set_of_two.sku, "units": [{"sku": lens.sku, "codes": ["L1", "L2"]}], "condition": "damaged"}],
+        [{**line, "sku": lens.sku, "codes": ["L3"], "ground": "defect", "condition": "defective"}],
+        [{**line, "sku": sample.sku}],
+    ):
+        body = {"lines": lines, "reason": "gift", "refund": {"tender": "cash"}, "customer": str(person.actor.subject)}
+        answer = await admin.post(path, body)
+        assert answer.status_code == 201, answer.text
+        numbers.append(answer.json()["number"])
+    records = {"to": str(other.actor.subject), "returns": numbers[:1], "reason": "merged_in_error"}
+    moved = await admin.post(f"/v1/customers/{person.actor.subject}/records", records)
+    assert moved.status_code == 200, moved.text
 
 
 async def carry(shop: Shop, store: Store, item: Item) -> None:

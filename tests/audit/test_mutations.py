@@ -51,11 +51,13 @@ ENTRIES = "every entry of an order has published what it says"
 STEPS = "every step of a fulfillment has published what it says"
 RECORDS = "what staff and devices do with goods and money has its audit record"
 CODES = "no pickup code was tried more than five times"
-NO_LINE = "goods go to customers and come back by an order's lines only"
+NO_LINE = "goods go to customers by an order's lines only, and come back by them or without a sale"
 NO_DOCUMENT = "every posting of an order or a return has its document"
 EMPTY_POSTING = "every posting moves goods, but one that changes what was lost or announced"
 NO_OWNER = "goods are set aside for lines of a fulfillment only"
-NO_ORDER = "every money fact belongs to an order, and to one of its returns when it names one"
+NO_ORDER = (
+    "every money fact belongs to an order, and to one of its returns when it names one, or to a return without a sale"
+)
 NO_AGGREGATE = "every event is about something that there is"
 LED_TO = "an order that was told of has what led to it"
 LED_BEFORE = "what led to an order came before it"
@@ -112,10 +114,15 @@ CAME_BACK = "returned <= handed over, and equals what the order line's returns s
 RETURN_TOTAL = "a return's total is the sum of its lines and of what was given back for it"
 RETURN_DUE = "what was given back for a line is what its returned units had cost, with the tax in it"
 RETURN_PAPERS = "a return's refunds and receipt are its own: order, store, tender and amounts, line by line"
-RETURN_ORDER = "a return and its lines are of one order"
+RETURN_ORDER = "a return and its lines are of one order, or of none"
 RETURN_GOODS = (
     "every return has moved its goods into its own store, line by line into the bucket that they were judged for"
 )
+BLIND_DUE = "without a sale no more was given back than the lowest price there was, with the tax in it"
+BLIND_WHO = (
+    "who took goods back without a sale, and who allowed it, is the same in the refund, the event and the audit record"
+)
+BLIND_LINE = "order_line_id IS NULL"
 RETURN_EVENTS = "every return has published its events, without a gap, and still is what they say"
 
 FREE = "ALTER TABLE carts.carts DROP CONSTRAINT ck_carts_closed_forgets"
@@ -261,7 +268,7 @@ UPDATE fulfillment.lines f SET cancelled = f.cancelled + 1 FROM l WHERE f.order_
 """
 TOO_GENEROUS = """
 WITH r AS (
-    UPDATE payments.refunds SET amount = amount + 1 WHERE id = (SELECT id FROM payments.refunds LIMIT 1) RETURNING payment_id
+    UPDATE payments.refunds SET amount = amount + 1 WHERE id = (SELECT id FROM payments.refunds WHERE payment_id IS NOT NULL LIMIT 1) RETURNING payment_id
 )
 UPDATE payments.payments p SET refunded = refunded + 1 FROM r WHERE p.id = r.payment_id
 """
@@ -374,7 +381,7 @@ MONEY = [
     ("receipts never told", MONEY_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'receipt'"),
     ("told of more money", MONEY_EVENTS, """UPDATE infra.outbox SET payload = payload || '{"amount": 1}' WHERE type = 'payment.captured'"""),
     ("a refund that failed", REFUNDED, "UPDATE payments.refunds SET state = 'failed'"),
-    ("a refund of no return", RETURN_TOTAL, "UPDATE payments.refunds SET return_id = NULL"),
+    ("a refund of no return", RETURN_TOTAL, "UPDATE payments.refunds SET return_id = NULL WHERE order_id IS NOT NULL"),
     ("a refund of an unknown return", NO_ORDER, "UPDATE payments.refunds SET return_id = gen_random_uuid()"),
     ("a refund in another tender", RETURN_PAPERS, "UPDATE payments.refunds SET tender = CASE tender WHEN 'cash' THEN 'card_terminal' ELSE 'cash' END"),
     ("a refund that is too high", RETURN_TOTAL, TOO_GENEROUS),
@@ -392,7 +399,7 @@ MONEY = [
     ("a receipt is torn out", REGISTER, "DELETE FROM payments.receipts WHERE number = 1"),
     ("a number is left out", REGISTER, "UPDATE payments.registers SET last_number = last_number + 1"),
     ("a receipt for another order", RECEIPTED, "UPDATE payments.receipts SET order_id = gen_random_uuid()"),
-    ("a receipt of no return", RETURN_PAPERS, "UPDATE payments.receipts SET return_id = NULL"),
+    ("a receipt of no return", RETURN_PAPERS, "UPDATE payments.receipts SET return_id = NULL WHERE order_id IS NOT NULL"),
     ("a receipt of another day", DATED, "UPDATE payments.receipts SET business_date = '2001-01-01'"),
     ("a register that moved", DATED, f"UPDATE payments.registers g SET location_id = {OTHER_STORE.format('g.location_id')}"),
     ("a receipt in dollars", CURRENCY, "UPDATE payments.receipts SET currency = 'USD'"),
@@ -431,7 +438,7 @@ RETURNS = [
     ("a return of more money", RETURN_TOTAL, "UPDATE returns.returns SET refund_total = refund_total + 1"),
     ("a line of more money", RETURN_TOTAL, "UPDATE returns.lines SET refund_amount = refund_amount + 1"),
     ("less than it had cost", RETURN_DUE, SHORT_CHANGED),
-    ("another tax came back", RETURN_DUE, "UPDATE returns.lines SET tax_amount = tax_amount - 1"),
+    ("another tax came back", RETURN_DUE, "UPDATE returns.lines SET tax_amount = tax_amount - 1 WHERE tax_amount > 0"),
     ("judged otherwise", RETURN_GOODS, "UPDATE returns.lines SET disposition = 'quality_control'"),
     ("more came back", RETURN_GOODS, "UPDATE returns.lines SET quantity = quantity + 1"),
     ("to another store", RETURN_GOODS, f"UPDATE returns.returns r SET location_id = {OTHER_STORE.format('r.location_id')}"),
@@ -439,11 +446,46 @@ RETURNS = [
     ("never there", CAME_BACK, "WITH l AS (DELETE FROM returns.lines) DELETE FROM returns.returns"),
     ("never told", RETURN_EVENTS, "DELETE FROM infra.outbox WHERE aggregate = 'return'"),
     ("told otherwise", RETURN_EVENTS, """UPDATE infra.outbox SET payload = payload || '{"refund_total": 1}' WHERE aggregate = 'return'"""),
-    ("of another order", RETURN_ORDER, "UPDATE returns.returns r SET order_id = (SELECT id FROM orders.orders o WHERE o.id <> r.order_id LIMIT 1)"),
+    ("of another order", RETURN_ORDER, "UPDATE returns.returns r SET order_id = (SELECT id FROM orders.orders o WHERE o.id <> r.order_id LIMIT 1)"
+     " WHERE order_id IS NOT NULL"),
     ("of another line", RETURN_ORDER, "UPDATE returns.lines l SET order_line_id ="
-     " (SELECT id FROM orders.lines o WHERE o.variant_id <> l.variant_id LIMIT 1)"),
+     " (SELECT id FROM orders.lines o WHERE o.variant_id <> l.variant_id LIMIT 1) WHERE order_line_id IS NOT NULL"),
     ("another receipt", RETURN_PAPERS, "UPDATE returns.returns SET receipt_number = 4711"),
     ("no receipt", RETURN_PAPERS, "UPDATE returns.returns SET receipt_register = NULL, receipt_number = NULL"),
+    ("more than its lowest price", BLIND_DUE, f"UPDATE returns.lines SET refund_amount = 4000, tax_amount = 721 WHERE refund_amount = 3000 AND {BLIND_LINE}"),
+    ("no such price", BLIND_DUE, f"UPDATE returns.lines SET unit_price = unit_price + 1 WHERE {BLIND_LINE}"),
+    ("a price of before", BLIND_DUE, "INSERT INTO prices.prices (variant_id, valid_from, amount, currency, set_by, recorded_at)"
+     " SELECT l.variant_id, r.created_at - interval '89 days', 1, 'RUB', gen_random_uuid(), 'epoch' FROM returns.lines l"
+     f" JOIN returns.returns r ON r.id = l.return_id WHERE {BLIND_LINE} AND unit_price = 1200"),
+    ("another tax without a sale", BLIND_DUE, f"UPDATE returns.lines SET tax_amount = tax_amount - 1 WHERE tax_amount > 0 AND {BLIND_LINE}"),
+    ("allowed by another", BLIND_WHO, "UPDATE returns.returns SET approved_by = accepted_by WHERE order_id IS NULL"),
+    ("given by another", BLIND_WHO, "UPDATE payments.refunds SET given_by = gen_random_uuid() WHERE order_id IS NULL"),
+    ("its refund allowed by another", BLIND_WHO, "UPDATE payments.refunds SET approved_by = given_by WHERE order_id IS NULL"),
+    ("allowed on record by another", BLIND_WHO, "ALTER TABLE infra.audit_records DISABLE TRIGGER USER;"
+     " UPDATE infra.audit_records SET approved_by = subject WHERE action = 'return.accept_blind'"),
+    ("a line of no sale in a return of one", RETURN_ORDER, "UPDATE returns.lines l SET order_line_id = NULL, order_line_n = NULL, unit_price = 1,"
+     " quantity_scale = 0 WHERE order_line_id IS NOT NULL AND ground = 'change_of_mind'"),
+    ("fewer without a sale", RETURN_GOODS, f"UPDATE returns.lines SET quantity = quantity - 1 WHERE quantity > 1 AND {BLIND_LINE}"),
+    ("judged otherwise without a sale", RETURN_GOODS, f"UPDATE returns.lines SET disposition = 'quality_control' WHERE {BLIND_LINE}"),
+    ("another bundle without a sale", RETURN_GOODS, "UPDATE returns.lines SET components = jsonb_set(components, '{0,quantity}', '7')"
+     " WHERE components IS NOT NULL"),
+    ("more goods without a sale", RETURN_GOODS, "UPDATE stock.movements SET quantity = quantity + 1"
+     " WHERE from_place = 'customer' AND line_id IS NULL"),
+    ("another's goods without a sale", NO_LINE, "UPDATE stock.movements SET line_id = gen_random_uuid()"
+     " WHERE from_place = 'customer' AND line_id IS NULL"),
+    ("goods of no line of a sale", NO_LINE, "UPDATE stock.movements SET line_id = NULL WHERE from_place = 'customer'"),
+    ("another receipt without a sale", RETURN_PAPERS, "UPDATE payments.receipts SET lines = jsonb_set(lines, '{0,tax}', '7') WHERE order_id IS NULL"),
+    ("a refund without a sale at another store", RETURN_PAPERS,
+     f"UPDATE payments.refunds p SET location_id = {OTHER_STORE.format('p.location_id')} WHERE order_id IS NULL"),
+    ("a refund without a sale in dollars", RETURN_PAPERS, "UPDATE payments.refunds SET currency = 'USD' WHERE order_id IS NULL"),
+    ("a refund without a sale that was not given", RECEIPTED, "UPDATE payments.refunds SET state = 'failed' WHERE order_id IS NULL"),
+    ("a refund without a sale and without its return", NO_ORDER, "UPDATE payments.refunds SET return_id = gen_random_uuid() WHERE order_id IS NULL"),
+    ("a refund without a sale never told", MONEY_EVENTS, "DELETE FROM infra.outbox WHERE type = 'refund.given'"),
+    ("told of a greater refund", MONEY_EVENTS, """UPDATE infra.outbox SET payload = payload || '{"amount": 1}' WHERE type = 'refund.given'"""),
+    ("told of another return's receipt", MONEY_EVENTS,
+     """UPDATE infra.outbox SET payload = payload || '{"return_id": null}' WHERE type = 'receipt.issued'"""),
+    ("a refund without a sale is gone", NO_AGGREGATE, "DELETE FROM payments.refunds WHERE order_id IS NULL"),
+    ("another's return, and never told", RETURN_EVENTS, "DELETE FROM infra.outbox WHERE type = 'return.reassigned'"),
 ]  # fmt: skip
 SUPPLY = [
     ("planned less than announced", PLANNED, "UPDATE stock.expected SET cancelled = cancelled + 1 WHERE received + cancelled + promised < quantity"),

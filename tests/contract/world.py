@@ -460,6 +460,8 @@ class World:
             "book_sale": lambda: Chosen(path={"code": ground.store.code}, body=self._sale()),
             "preview_return": lambda: Chosen(path={"code": ground.store.code}, body=self._back(preview=True)),
             "accept_return": lambda: Chosen(path={"code": ground.store.code}, body=self._back()),
+            "preview_blind_return": lambda: Chosen(path={"code": ground.store.code}, body=self._unknown(preview=True)),
+            "accept_blind_return": lambda: Chosen(path={"code": ground.store.code}, body=self._unknown()),
         }
         device = {
             "code": unique("kiosk"),
@@ -838,6 +840,17 @@ class World:
             "tenders": [{"kind": "cash", "amount": price}],
             "customer": None,
         }
+
+    def _unknown(self, *, preview: bool = False) -> dict[str, Any]:
+        line = {
+            "sku": self.ground.item.sku,
+            "barcode": None,
+            "quantity": 1,
+            "ground": "change_of_mind",
+            "condition": "sellable",
+        }
+        named: dict[str, Any] = {"lines": [line | {"refund": None, "codes": [], "units": []}]}
+        return named if preview else named | {"customer": None, "refund": {"tender": "cash"}}
 
     def _back(self, *, preview: bool = False) -> dict[str, Any]:
         line = {"n": 1, "quantity": 1, "ground": "change_of_mind", "condition": "sellable"}

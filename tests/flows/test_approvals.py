@@ -15,6 +15,8 @@ from commerce.infra.db import Tx
 from commerce.infra.tables import audit_records, outbox
 from commerce.kernel.ids import uuid7
 from commerce.orders.tables import adjustments, orders
+from commerce.payments.tables import refunds
+from commerce.returns.tables import returns
 from tests.auth.support import PIN, at_device, badge_of, count, row_of, with_pin
 from tests.orders.story import cash, levels, place, rub
 from tests.support import Client, Item, Shop, Store, clock
@@ -188,6 +190,43 @@ async def test_a_refund_into_another_tender(shop: Shop, counter: Counter) -> Non
         shop, audit_records, action="refund.other_tender", approved_by=await manager_id(shop, counter)
     )
     assert record.after["amount"] == 10_000
+
+
+async def test_goods_without_a_receipt(shop: Shop, counter: Counter) -> None:
+    line = {"sku": counter.item.sku, "quantity": 2, "ground": "change_of_mind", "condition": "sellable"}
+    path, key = f"/v1/stores/{counter.store.code}/returns/blind", str(uuid7())
+    body = {"lines": [line], "reason": "lost", "refund": {"tender": "cash"}}
+    before = await count(shop, returns)
+    refused = await counter.associate.post(path, body)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/return-approval-needed")
+    assert (refused.json()["permission"], refused.json()["refund_total"]) == ("returns.blind", rub(20_000))
+    colleague = await with_pin(shop, "associate", counter.store.code)
+    stranger = await with_pin(shop, "store_manager", (await shop.store()).code)
+    for approver, kind in ((colleague, "return-approval-needed"), (stranger, "not-at-this-store")):
+        headers = {"Approval-Login": approver, "Approval-Pin": PIN}
+        answer = await counter.associate.post(path, body, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (403, f"/problems/{kind}"), approver
+    wrong = await counter.associate.post(path, body, headers={"Approval-Badge": "nobodys-badge"})
+    assert wrong.json()["type"] == "/problems/wrong-approval"
+    assert (await levels(shop, counter.item, counter.store), await count(shop, returns)) == ((50, 0), before)
+    taken = await counter.associate.post(path, body, headers=counter.by_badge, key=key)
+    assert taken.status_code == 201, taken.text
+    again = await counter.associate.post(path, body, key=key)
+    assert (again.status_code, again.json()) == (201, taken.json()), "the answer needs nobody again"
+    manager = await manager_id(shop, counter)
+    booked = await row_of(shop, returns, number=taken.json()["number"])
+    given = await row_of(shop, refunds, return_id=booked.id)
+    record = await row_of(shop, audit_records, action="return.accept_blind", target_id=str(booked.id))
+    events = [await row_of(shop, outbox, aggregate_id=one, version=1) for one in (booked.id, given.id)]
+    assert (booked.accepted_by, booked.approved_by) == (given.given_by, given.approved_by) == (
+        record.subject, record.approved_by,
+    )  # fmt: skip
+    assert booked.accepted_by != manager
+    assert (booked.approved_by, given.amount, given.payment_id, given.order_id) == (manager, 20_000, None, None)
+    assert [event.actor["approved_by"] for event in events] == [str(manager)] * 2
+    assert await levels(shop, counter.item, counter.store) == (52, 0)
+    by_pin = await counter.associate.post(path, body, headers=counter.by_pin)
+    assert (await row_of(shop, returns, number=by_pin.json()["number"])).approved_by == manager
 
 
 async def test_an_adjustment_above_the_threshold_is_booked_at_once(shop: Shop, counter: Counter) -> None:

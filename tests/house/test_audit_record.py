@@ -25,6 +25,7 @@ NO_ACTION = {
     "set_my_password": "the customer himself alone",
     "remove_my_password": "the customer himself alone",
     "preview_return": "changes nothing",
+    "preview_blind_return": "changes nothing",
     "compare_stock": "changes nothing",
     "dry_run_sourcing": "changes nothing",
     "start_pairing": "a device waits; who lets it in, or denies it, is recorded",

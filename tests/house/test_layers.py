@@ -79,7 +79,7 @@ NOUNS = {
     },
     "people": {"retention", "rooms", "timeline"},
     "prices": {"importing"},
-    "returns": {"numbers", "owners"},
+    "returns": {"blind", "numbers", "owners"},
     "stock": {
         "adjusting",
         "bundles",

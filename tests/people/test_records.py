@@ -50,7 +50,8 @@ async def test_an_order_with_its_return_an_address_and_an_identifier_become_anot
     named["conversations"] = [str(talk_id["id"])]
     answer = await moved(shop, mother, daughter, **named)
     assert answer.status_code == 200, answer.text
-    assert answer.json() == {"customer": str(mother.actor.subject), "to": str(daughter.actor.subject), **named}
+    who = {"customer": str(mother.actor.subject), "to": str(daughter.actor.subject)}
+    assert answer.json() == {**who, **named, "returns": []}
     assert [one["street"] for one in (await daughter.get("/v1/me/addresses")).json()["items"]] == ["Советская"]
     assert (await mother.get(f"/v1/orders/{order['number']}")).status_code == 404
     assert (await daughter.get(f"/v1/orders/{order['number']}")).json()["state"] == "completed"

@@ -62,6 +62,19 @@ async def give_back(counter: Client, store: Store, body: dict[str, Any], **kwarg
     return await counter.post(f"/v1/stores/{store.code}/returns", body, **kwargs)
 
 
+def brought(*lines: dict[str, Any], tender: str = "cash", **more: Any) -> dict[str, Any]:
+    """The body of a blind return; a line is one unit, change of mind, sellable unless told."""
+    return {
+        "lines": [{"quantity": 1, "ground": "change_of_mind", "condition": "sellable"} | line for line in lines],
+        "reason": "lost", "refund": {"tender": tender},
+    } | more  # fmt: skip
+
+
+async def take(counter: Client, store: Store, body: dict[str, Any], **kwargs: Any) -> httpx.Response:
+    """Ask the counter of a store to take goods without their sale."""
+    return await counter.post(f"/v1/stores/{store.code}/returns/blind", body, **kwargs)
+
+
 async def levels(db: Database, store: Store, item: Item) -> dict[str, int]:
     """Buckets of an item at a store that are not empty."""
 

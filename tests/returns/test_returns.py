@@ -45,7 +45,7 @@ async def test_sold_in_one_store_returned_in_another(shop: Shop, db: Database) -
     body = answer.json()
     assert re.fullmatch(r"R-\d{4}-\d{4}-\d{4}", body["number"])
     assert body == {
-        "number": body["number"], "order": sold.order, "store": omsk.code, "state": "closed", "channel": "till",
+        "number": body["number"], "order": sold.order, "blind_reason": None, "store": omsk.code, "state": "closed", "channel": "till",
         "lines": [
             {
                 "n": 1, "sku": jacket.sku, "title": {"en": "Thing", "ru": "Вещь"}, "quantity": 1, "ground": "change_of_mind",
