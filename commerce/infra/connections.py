@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: how their rows are read, and the pool that keeps them.
 
-The pool is ours because each request passes through it: the driver's starts a task and a timer for each release (decisions/0033).
+The pool is ours because each request passes through it: the driver's starts a task and a timer for each release (decisions/0034).
 """
 
 from __future__ import annotations
