@@ -37,7 +37,8 @@ from commerce.carts.service import (
 )
 from commerce.carts.views import empty_view, shown
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.tags import Seen

@@ -28,7 +28,8 @@ from commerce.carts.schemas import AskHandOff, CartView, ClaimCart, ClaimView, H
 from commerce.carts.service import Announce, goods_in, lock, refuse_other, tell, whose_is
 from commerce.carts.views import shown
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.tags import Seen

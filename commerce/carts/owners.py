@@ -13,7 +13,8 @@ from commerce.carts.events import CartExpired
 from commerce.carts.schemas import CartOfPerson
 from commerce.carts.service import Announce, close_all, whose
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 
 OF_PEOPLE = """

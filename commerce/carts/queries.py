@@ -25,7 +25,8 @@ from commerce.carts.schemas import (
     Watched,
 )
 from commerce.carts.views import empty_view, named_customer, shown
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.tags import names
 

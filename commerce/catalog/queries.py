@@ -24,7 +24,8 @@ from commerce.catalog.schemas import (
     VariantView,
     refusal_of,
 )
-from commerce.infra.db import Question, Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Question, Tx
 from commerce.kernel.actor import Actor
 
 VARIANT = """

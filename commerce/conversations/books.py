@@ -26,7 +26,8 @@ from commerce.conversations.events import ConversationEvent
 from commerce.conversations.numbers import read_number
 from commerce.conversations.tables import conversations, entries
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 

@@ -43,7 +43,8 @@ from commerce.conversations.schemas import (
     TeamSummary,
     TeamView,
 )
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page, decode_cursor, page_of
 

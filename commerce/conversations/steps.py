@@ -13,7 +13,8 @@ from commerce.conversations.events import NextStepDone, NextStepDropped, NextSte
 from commerce.conversations.schemas import EndNextStep, NextStepView, PlanNextStep, StepState
 from commerce.conversations.tables import next_steps
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.clock import in_utc
 from commerce.kernel.ids import uuid7

@@ -26,7 +26,8 @@ from commerce.counts.schemas import (
     TaskState,
     Variances,
 )
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.money import Money
 from commerce.kernel.paging import Page, decode_cursor, page_of

@@ -14,7 +14,8 @@ from commerce.fulfillment import events, promises
 from commerce.fulfillment.errors import BadDeliveryMethod, DeliveryMethodChanged
 from commerce.fulfillment.schemas import Promise
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.text import LocalisedText

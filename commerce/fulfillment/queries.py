@@ -20,7 +20,8 @@ from commerce.fulfillment.schemas import (
     StepView,
     StoreFulfillmentView,
 )
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import Location
 

@@ -19,7 +19,8 @@ from commerce.fulfillment.schemas import Promise
 from commerce.fulfillment.sourcing import DEFAULTS, Options, Plan, Reason, Rules, Scope, Tier, Tiers, Wanted, texts_of
 from commerce.fulfillment.tables import plans
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.text import Code, Quantity, Sku

@@ -18,8 +18,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import lru_cache
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 from uuid import UUID
 
 import asyncpg
@@ -28,10 +27,10 @@ from asyncpg.transaction import Transaction
 from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.engine import make_url
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement
 
+from commerce.infra.connections import Connection, Pool, Row
 from commerce.kernel.actor import NIL
 from commerce.kernel.clock import Clock, system_clock
 from commerce.kernel.errors import Busy, Conflict, Problem
@@ -99,18 +98,6 @@ def constraint_of(error: BaseException) -> str | None:
     return str(name) if name else None
 
 
-class Row(asyncpg.Record):
-    """A row of an answer: by name (`row.sku`), by position, or unpacked."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        setattr(
-            Row, name, property(itemgetter(name))
-        )  # from now on without this detour: a page reads hundreds of columns
-        return self[name]
-
-
 DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
@@ -127,14 +114,9 @@ def _insert_fragment(table: Table, columns: tuple[str, ...], first: int, *, one:
     return f'INSERT INTO "{table.schema}"."{table.name}" ({names}) {rows}'
 
 
-def _is_json(table: Table, column: str) -> bool:
-    return isinstance(table.c[column].type, postgresql.JSONB)
-
-
-if TYPE_CHECKING:
-    _Driver = asyncpg.Connection[Row]  # generic for type checkers alone
-else:
-    _Driver = asyncpg.Connection
+@lru_cache(maxsize=1024)
+def _json_places(table: Table, columns: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(n for n, name in enumerate(columns) if isinstance(table.c[name].type, postgresql.JSONB))
 
 
 @lru_cache(maxsize=4096)
@@ -212,7 +194,7 @@ class Tx:
         """What rooms remember of this database in this process, under their names. Only for what the statement that uses it proves
         to be as it was; kept by transactions that read only, as one that writes may see what is never committed."""
         self.reads_only = reads_only
-        self._queue: dict[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+        self._queue: dict[tuple[Table, tuple[str, ...]], list[list[Any]]] = {}
         self._deferred: list[tuple[str, list[Any]]] = []
         self._before_commit: list[Callable[[], Awaitable[None]]] = []
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
@@ -278,11 +260,10 @@ class Tx:
         For rows that nobody reads back in this transaction: outbox, timeline, audit record, lines. JSON columns take any value
         that msgspec encodes. Columns of an array type are not supported. Rows of one table should name the same columns.
         """
-        columns = tuple(values)
-        row = tuple(
-            msgspec.json.encode(value).decode() if value is not None and _is_json(table, name) else value
-            for name, value in values.items()
-        )
+        columns, row = tuple(values), list(values.values())
+        for place in _json_places(table, columns):
+            if row[place] is not None:
+                row[place] = msgspec.json.encode(row[place]).decode()
         self._queue.setdefault((table, columns), []).append(row)
 
     def defer(self, statement: str, **values: Any) -> None:
@@ -377,80 +358,6 @@ COMMIT_EARLY = "set_config('synchronous_commit', 'off', true)"
 """The commit of this transaction shall not wait for the disk: what it locked is free as soon as others can see what it wrote."""
 ON_DISK = "SELECT pg_logical_emit_message(true, 'commerce', '')"
 """A commit that says nothing and waits for the disk (and the replica): everything committed before it is there, too."""
-
-
-class Connection(_Driver):
-    """A connection that needs no resetting between uses: whoever takes it leaves no transaction, lock or setting behind."""
-
-    def get_reset_query(self) -> str:
-        """Nothing: saves a round trip per request."""
-        return ""
-
-
-class Pool:
-    """Connections of one kind, opened on first use."""
-
-    def __init__(
-        self, url: str, settings: Settings, *, size: int, name: str, read_only: bool = False, timeouts: bool = True
-    ) -> None:
-        server = {"application_name": name, "jit": "off", "timezone": "UTC", "plan_cache_mode": "force_generic_plan"}
-        # every statement of ours reads by key through arrays; planning anew at each bind would cost more than running it
-        if timeouts:
-            server |= {
-                "lock_timeout": str(settings.lock_timeout_ms),
-                "statement_timeout": str(settings.statement_timeout_ms),
-                "idle_in_transaction_session_timeout": "10000",
-            }
-        if read_only:
-            server["default_transaction_read_only"] = "on"
-        self._wait_seconds = settings.pool_wait_seconds
-        self._opening = asyncio.Lock()
-        self._pool: asyncpg.Pool[Row] | None = None
-        self._options: dict[str, Any] = {
-            "dsn": make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
-            "min_size": 0,
-            "max_size": size,
-            "max_inactive_connection_lifetime": 300,
-            "record_class": Row,
-            "connection_class": Connection,
-            "server_settings": server,
-            "statement_cache_size": 1000,
-            "max_cached_statement_lifetime": 0,
-            "timeout": 5,
-            "init": _use_json,
-        }
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection for the block. Raises TimeoutError when none is free within the configured wait."""
-        if self._pool is None:
-            async with self._opening:
-                if self._pool is None:
-                    self._pool = await asyncpg.create_pool(**self._options)
-        # a time limit costs a task of its own: only who has to wait pays for it
-        wait_seconds = None if self._pool.get_idle_size() else self._wait_seconds
-        async with self._pool.acquire(timeout=wait_seconds) as connection:
-            yield cast(Connection, connection)
-
-    async def close(self) -> None:
-        """Close all connections; those in use are given two seconds."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            try:
-                await asyncio.wait_for(pool.close(), 2)
-            except TimeoutError:
-                pool.terminate()
-
-
-async def _use_json(connection: asyncpg.Connection[Row]) -> None:
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(
-            kind, schema="pg_catalog", encoder=_encode, decoder=msgspec.json.decode, format="text"
-        )
-
-
-def _encode(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 UNCLAIM = """

@@ -14,6 +14,7 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -304,7 +305,8 @@ def writes(*kinds: type[Problem]) -> dict[int, ResponseSpec]:
 def resolve_in_turn(app: Litestar) -> None:
     """Resolve the dependencies of a handler one after the other: ours are values at hand, and a task group for each request
     costs more than all of them together. Those that are the same for every request, and the caller, are put beside the
-    parameters as they are. Guards are asked without a copy of the handler for each, which none of ours looks at."""
+    parameters as they are. Guards are asked without a copy of the handler for each, which none of ours looks at, and views are sent
+    without the framework's two responses (`Quick`)."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, model in route.route_handler_map.values():
@@ -322,7 +324,7 @@ def resolve_in_turn(app: Litestar) -> None:
                 if at_hand or actor:
                     model.extractors = [*model.extractors, _put(at_hand, actor=actor)]
                 if hasattr(handler, "__dict__"):  # one of ours, not one that the framework makes for OPTIONS
-                    handler.__class__ = Guarded
+                    handler.__class__ = Quick
 
 
 def _put(at_hand: dict[str, Any], *, actor: bool) -> Any:
@@ -334,13 +336,38 @@ def _put(at_hand: dict[str, Any], *, actor: bool) -> Any:
     return put
 
 
-class Guarded(HTTPRouteHandler):
-    """A handler that is shown to its guards itself."""
+class Quick(HTTPRouteHandler):
+    """A handler that is shown to its guards itself, and whose views are sent as they are encoded."""
 
     async def authorize_connection(self, connection: Any) -> None:
         """Ask all guards in turn."""
         for guard in self.resolve_guards():
             await guard(connection, self)  # type: ignore[misc]
+
+    async def to_response(self, app: Litestar, data: Any, request: Request[Any, Any, Any]) -> Any:
+        """What is sent: of a view the bytes and the headers, of everything else what the framework makes of it. Our routes set no
+        headers or cookies of their own, but in a `Response`."""
+        if isinstance(data, msgspec.Struct) and self.media_type == MediaType.JSON:
+            return Sent(self.status_code, data)
+        return await super().to_response(app, data, request)
+
+
+class Sent:
+    """A view on its way to the client: JSON, with its entity tag."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, view: msgspec.Struct) -> None:
+        self.status, self.body = status, body_of(view)
+        self.headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self.body))]
+        tag = tag_of(view)
+        if tag is not None:
+            self.headers.append((b"etag", b'"%s"' % str(tag).encode()))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
 def actor_of(request: Request[Any, Any, Any]) -> Actor:
@@ -441,18 +468,27 @@ def seen_if_said(tag: IfMatchHeader = None) -> Seen:
     return ANY if tag is None else seen_of(tag)
 
 
-async def add_entity_tag(response: Response[Any]) -> Response[Any]:
-    """`ETag` of every answer whose view has a `version`, and the bytes of an answer that was encoded to be stored. A coroutine,
-    because Litestar runs a plain hook in a thread."""
-    content = getattr(response, "content", None)
-    tag = getattr(content, "entity_tag", None) or getattr(content, "version", None)
-    if isinstance(tag, str | int):
-        response.headers["ETag"] = f'"{tag}"'
+def tag_of(view: Any) -> str | int | None:
+    """The entity tag of a view: its own word, or else its version."""
+    tag = getattr(view, "entity_tag", None) or getattr(view, "version", None)
+    return tag if isinstance(tag, str | int) else None
+
+
+def body_of(view: Any) -> bytes:
+    """A view as JSON; what was encoded to be stored is not encoded again."""
     answered = ANSWERED.get()
-    if answered is not None and content is not None and answered[0] is content:
-        response.content = answered[1]
-    elif hasattr(content, "encoded"):
-        response.content = encoded(content)
+    return answered[1] if answered is not None and answered[0] is view else encoded(view)
+
+
+async def add_entity_tag(response: Response[Any]) -> Response[Any]:
+    """`ETag` of every answer whose view has a `version`, where a route answers with a `Response` of its own. A coroutine, because
+    Litestar runs a plain hook in a thread."""
+    content = getattr(response, "content", None)
+    tag = tag_of(content)
+    if tag is not None:
+        response.headers["ETag"] = f'"{tag}"'
+    if isinstance(content, msgspec.Struct):
+        response.content = body_of(content)
     return response
 
 

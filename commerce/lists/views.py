@@ -10,7 +10,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from commerce import carts, catalog
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.money import Money
 from commerce.lists.schemas import Kind, ListLineView, ListSummary, ListView, SharedLineView
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.paging import Page, decode_cursor, encode_cursor
 from commerce.locations import schedule
 from commerce.locations.errors import BadNear, UnknownLocation

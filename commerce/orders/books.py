@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 
 from commerce import catalog, stock
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.kernel.money import Money, Share, share_of

@@ -15,7 +15,8 @@ from msgspec import structs
 
 from commerce import catalog, fulfillment, locations, stock, transfers
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 from commerce.locations import Location

@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 
 from commerce import locations
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.money import Money
 from commerce.payments.errors import UnknownReceipt

@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 
 from commerce.infra import outbox
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.stock import ledger
 from commerce.stock.errors import NotExpected

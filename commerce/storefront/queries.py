@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from commerce.catalog import QuantityUnit, UnknownProduct, UnknownSku, refusal_of
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.money import Money
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.prices import NoPrice

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from commerce import catalog, locations
-from commerce.infra.db import Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.locations import Location

@@ -22,7 +22,8 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from commerce.app import create_app
-from commerce.infra.db import Connection, Database, Tx, sqlstate
+from commerce.infra.connections import Connection
+from commerce.infra.db import Database, Tx, sqlstate
 from commerce.kernel.errors import Problem
 from commerce.settings import Settings
 from tests.support import Shop, clock
@@ -81,7 +82,7 @@ class Watched(Connection):
 def watch_connections(db: Database) -> None:
     """The pools of `db` open watched connections from now on: before their first use."""
     for pool in (db._writer, db._reader, db._browser):
-        assert pool._pool is None
+        assert not pool._open
         pool._options["connection_class"] = Watched
 
 

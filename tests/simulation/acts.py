@@ -27,7 +27,7 @@ from commerce.fulfillment import rules
 from commerce.fulfillment import service as work
 from commerce.fulfillment.schemas import CheckedView, Pick, Scan, StoreFulfillmentView
 from commerce.fulfillment.sourcing import Options
-from commerce.infra.db import Row
+from commerce.infra.connections import Row
 from commerce.infra.outbox import Periodic
 from commerce.kernel.ids import uuid7
 from commerce.kernel.tags import ANY

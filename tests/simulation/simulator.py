@@ -20,7 +20,8 @@ import msgspec
 
 from commerce import parts as product
 from commerce.infra import audit, outbox
-from commerce.infra.db import Database, Once, Row, Tx
+from commerce.infra.connections import Row
+from commerce.infra.db import Database, Once, Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
 from tests.concurrency.steps import Death, dying
