@@ -202,13 +202,19 @@ async def check_reach(tx: Tx, actor: Actor, members: Sequence[Conversation]) -> 
 
 async def check_alone(tx: Tx, one: Conversation) -> None:
     """Whether no other conversation waits for the same answer. Raises AnotherWaits."""
-    if one.unanswered_since is None or one.handle_hash is None:
-        return
-    other = await tx.first(
+    other = await waiting_beside(tx, one) if one.unanswered_since is not None else None
+    if other is not None:
+        raise AnotherWaits(number=other)
+
+
+async def waiting_beside(tx: Tx, one: Conversation) -> str | None:
+    """The number of another conversation that waits for the answer for which this one would wait. One statement at most."""
+    if one.handle_hash is None:
+        return None
+    number: str | None = await tx.scalar(
         WAITS, team=one.team_id, channel=one.channel, hash=one.handle_hash, person=one.person_id, id=one.id
     )
-    if other is not None:
-        raise AnotherWaits(number=other.number)
+    return number
 
 
 async def team_of(tx: Tx, code: str) -> Team:

@@ -23,8 +23,9 @@ FROM conversations.conversations c LEFT JOIN conversations.conversations h ON h.
 WHERE c.channel = :channel AND coalesce(h.state, c.state) IN ('open', 'waiting') AND c.forgotten_at IS NULL
     AND (CAST(:team AS uuid) IS NULL OR c.team_id = CAST(:team AS uuid))
     AND (c.person_id = ANY(CAST(:people AS uuid[])) OR (CAST(:proven AS boolean) AND c.handle_proven AND c.handle_hash = :hash))
-ORDER BY c.handle_hash IS DISTINCT FROM :hash, c.unanswered_since IS NULL, c.opened_at DESC, c.id LIMIT 1
+ORDER BY c.handle_hash IS DISTINCT FROM :hash, c.unanswered_since IS NULL, c.person_id IS NULL, c.opened_at DESC, c.id LIMIT 1
 """
+"""One that waits already comes first, and before one of nobody known his own: no two of his wait under one handle."""
 ALSO_WAITING = """
 SELECT c.id, c.number FROM conversations.conversations c
 WHERE c.person_id = ANY(CAST(:people AS uuid[])) AND c.team_id = :team AND c.state = 'open' AND c.first_answered_at IS NULL
