@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.conversations.talk import customer, events_of, phone, refusal, seen, team, told
+from tests.conversations.talk import customer, deliver, events_of, phone, refusal, seen, source, team, told
 from tests.orders.story import place
-from tests.support import Shop, clock
+from tests.support import Shop, clock, unique
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -155,3 +155,14 @@ async def test_an_inquiry_is_made_once_for_a_key(shop: Shop) -> None:
     first = await told(shopper, "/v1/inquiries", body, 201, key=key)
     assert await told(shopper, "/v1/inquiries", body, 201, key=key) == first
     assert await events_of(shop, first["number"]) == ["opened"]
+
+
+async def test_a_shops_team_answers_when_the_shop_is_open(shop: Shop) -> None:
+    """Asked at night by a channel that a shop's team takes: the hour begins when it opens."""
+    clock.stand_at(NOON.replace(hour=0))
+    day = [{"weekday": n, "opens": "10:00", "closes": "22:00"} for n in range(1, 8)]
+    store = await shop.store(hours=day)
+    code = await source(shop, await team(shop, store, minutes=60), "social")
+    number = (await deliver(shop, code, unique("vk"), "Открыты?")).json()["number"]
+    found = await seen(await shop.staff("call_center"), number)
+    assert datetime.fromisoformat(found["first_answer_due_at"]) == NOON.replace(hour=8)
