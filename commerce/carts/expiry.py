@@ -46,7 +46,6 @@ SELECT id, version, shopper_id, device_id, customer_id,
        coalesce(checkout -> 'contact' ->> 'email', checkout -> 'contact' ->> 'phone') IS NOT NULL AS reachable
 FROM carts.carts c
 WHERE state = 'open' AND shopper_id IS NOT NULL AND changed_at < :before AND abandoned_version IS DISTINCT FROM version
-  AND EXISTS (SELECT FROM carts.lines l WHERE l.cart_id = c.id)
 ORDER BY changed_at, id LIMIT :chunk FOR NO KEY UPDATE SKIP LOCKED
 """
 MARK = "UPDATE carts.carts SET abandoned_version = version WHERE id = ANY(CAST(:carts AS uuid[]))"
@@ -106,13 +105,15 @@ async def tell_abandoned(tx: Tx, *, idle: timedelta) -> int:
     if not rows:
         return 0
     known = await customers.profiled(tx, sorted({row.shopper_id for row in rows}))
-    told = [row for row in rows if row.reachable or row.shopper_id in known]
+    reached = [row for row in rows if row.reachable or row.shopper_id in known]
     lines: dict[UUID, list[AbandonedLine]] = {}
-    for line in await tx.rows(LINES, carts=[row.id for row in told]):
+    for line in await tx.rows(LINES, carts=[row.id for row in reached]):
         lines.setdefault(line.cart_id, []).append(
             AbandonedLine(variant_id=line.variant_id, quantity=line.quantity, unit_price_seen=line.unit_price_seen)
         )
-    for row in told:
+    for row in reached:
+        if row.id not in lines:
+            continue
         outbox.record(
             tx, system(), CartAbandoned(aggregate_id=row.id, version=row.version, lines=lines[row.id], **whose(row))
         )

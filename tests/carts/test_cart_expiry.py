@@ -180,6 +180,7 @@ async def test_abandoned_once_for_each_idleness(shop: Shop) -> None:
     assert "anna" not in str(await told_of(shop, reachable["id"]))
     assert [version for version, _ in await told_of(shop, reachable["id"])] == [2]
     assert [await told_of(shop, one["id"]) for one in (silent, bare)] == [[], []]
+    assert await looked_at(shop) == [], "what was looked at once is not looked at each minute"
     changed = await put(known, item, 3)
     assert changed["version"] == 2
     await tasks.tell_abandoned(shop.db, screens.aids)
@@ -188,6 +189,20 @@ async def test_abandoned_once_for_each_idleness(shop: Shop) -> None:
     await tasks.tell_abandoned(shop.db, screens.aids)
     assert [version for version, _ in await told_of(shop, cart["id"])] == [1, 2]
     assert (await current(fresh_token(shop, known))) == changed
+
+
+async def looked_at(shop: Shop) -> list[Any]:
+    """What the next round has to go through: all that stands in its index."""
+
+    async def work(tx: Tx) -> list[Any]:
+        found = await tx.rows(
+            "SELECT id FROM carts.carts WHERE state = 'open' AND shopper_id IS NOT NULL"
+            " AND abandoned_version IS DISTINCT FROM version AND changed_at < :before",
+            before=tx.at - timedelta(minutes=30),
+        )
+        return [row.id for row in found]
+
+    return await shop.db.read(work)
 
 
 async def test_the_carts_of_a_person(shop: Shop) -> None:
