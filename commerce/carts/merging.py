@@ -268,11 +268,14 @@ def _merged(
             happened[sku] = _happened(line, "summed", line.quantity, mine.quantity, quantity, limited=quantity < wish)
         elif policy == "keep_newest" and line.changed_at > mine.changed_at:
             quantity = min(line.quantity, limit)
-            after[sku] = msgspec.structs.replace(line, quantity=quantity)
+            after[sku] = msgspec.structs.replace(
+                line, quantity=quantity, wish=line.wish or mine.wish, gift=line.gift or mine.gift
+            )
             happened[sku] = _happened(
                 line, "replaced", line.quantity, mine.quantity, quantity, limited=quantity < line.quantity
             )
         else:
+            after[sku] = msgspec.structs.replace(mine, wish=mine.wish or line.wish, gift=mine.gift or line.gift)
             happened[sku] = _happened(line, "kept", line.quantity, mine.quantity, mine.quantity)
     told = sorted([*own, *(line for line in incoming if line.sku not in {one.sku for one in own})], key=place)
     return sorted(after.values(), key=place), [happened[line.sku] for line in told]
