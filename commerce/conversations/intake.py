@@ -140,6 +140,11 @@ async def _continue(tx: Tx, actor: Actor, family: Family, asked: Asked) -> None:
         one.person_id = asked.person
     if one.order_id is None and asked.order is not None:
         one.order_id, one.order_number = asked.order.id, asked.order.number
+    one.preferred_at = asked.preferred_at or one.preferred_at
+    one.subject = one.subject or asked.subject
+    if one is family.head:
+        one.assignee_id = asked.assignee_id or one.assignee_id
+        one.priority = "high" if asked.priority == "high" else one.priority
     await continue_with(
         tx,
         actor,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.conversations.talk import customer, deliver, events_of, phone, refusal, seen, source, team, told
+from tests.conversations.test_staff import login_of
 from tests.orders.story import place
 from tests.support import Shop, clock, unique
 
@@ -166,3 +167,23 @@ async def test_a_shops_team_answers_when_the_shop_is_open(shop: Shop) -> None:
     number = (await deliver(shop, code, unique("vk"), "Открыты?")).json()["number"]
     found = await seen(await shop.staff("call_center"), number)
     assert datetime.fromisoformat(found["first_answer_due_at"]) == NOON.replace(hour=8)
+
+
+async def test_what_is_said_when_asking_again_is_kept(shop: Shop) -> None:
+    """He asks once more, and says when; a colleague notes his second call, whose it is and that it is urgent."""
+    clock.stand_at(NOON)
+    shopper, number = await customer(shop)
+    staff, boris = await shop.staff("call_center"), await shop.staff("call_center")
+    first = (await told(shopper, "/v1/inquiries", {"kind": "call_back"}, 201))["number"]
+    at = (NOON + timedelta(days=1)).isoformat()
+    again = await told(shopper, "/v1/inquiries", {"kind": "call_back", "preferred_at": at}, 201)
+    assert (again["number"], again["appended"]) == (first, True)
+    assert datetime.fromisoformat((await seen(staff, first))["preferred_at"]) == NOON + timedelta(days=1)
+    login = await login_of(shop, boris)
+    noted = {
+        "channel": "phone", "summary": "Звонил ещё раз", "subject": "Чайник", "handle": number, "answered": False,
+        "customer": str(shopper.actor.subject), "assignee": login, "priority": "high",
+    }  # fmt: skip
+    found = await told(staff, "/v1/conversations", noted, 201)
+    assert (found["number"], found["assignee"], found["priority"], found["subject"]) == (first, login, "high", "Чайник")
+    assert datetime.fromisoformat(found["preferred_at"]) == NOON + timedelta(days=1)
