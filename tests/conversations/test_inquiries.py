@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from tests.conversations.talk import customer, deliver, events_of, phone, refusal, seen, source, team, told
@@ -187,3 +188,23 @@ async def test_what_is_said_when_asking_again_is_kept(shop: Shop) -> None:
     found = await told(staff, "/v1/conversations", noted, 201)
     assert (found["number"], found["assignee"], found["priority"], found["subject"]) == (first, login, "high", "Чайник")
     assert datetime.fromisoformat(found["preferred_at"]) == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize("moment", ["2027-03-02T10:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_moment_without_a_zone_or_beyond_the_calendar_does_not_parse(shop: Shop, moment: str) -> None:
+    """It would be of the zone of the machine."""
+    clock.stand_at(NOON)
+    shopper, staff = await shop.shopper(), await shop.staff("call_center")
+    number = (await told(shopper, "/v1/inquiries", {"kind": "message", "text": "?"}, 201))["number"]
+    path = f"/v1/conversations/{number}"
+    code = await source(shop, None)
+    message = {"message_id": unique("m"), "from": {"handle": unique("tg")}, "occurred_at": moment, "text": "?"}
+    for answer in (
+        await shopper.post("/v1/inquiries", {"kind": "call_back", "phone": phone(), "preferred_at": moment}),
+        await staff.post(f"{path}/next-steps", {"what": "Позвонить", "due_at": moment}),
+        await staff.post(f"{path}/entries", {"kind": "note", "text": "?", "occurred_at": moment}),
+        await staff.post("/v1/conversations", {"channel": "phone", "summary": "?", "occurred_at": moment}),
+        await deliver(shop, code, "", body=msgspec.json.encode(message)),
+    ):
+        assert refusal(answer) == (400, "bad-input"), answer.text
+    assert (await seen(staff, number))["version"] == 1
