@@ -40,6 +40,7 @@ class CartColumns(TypedColumns):
     discreet = Column(Boolean, server_default="false", nullable=False)
     checkout = Column(JSONB, info={"personal": True})
     abandoned_version = Column(Integer)
+    looked_at_version = Column(Integer)
 
 
 carts = Table(
@@ -75,7 +76,7 @@ carts = Table(
         "changed_at",
         "id",
         postgresql_where=text(
-            "state = 'open' AND shopper_id IS NOT NULL AND abandoned_version IS DISTINCT FROM version"
+            "state = 'open' AND shopper_id IS NOT NULL AND looked_at_version IS DISTINCT FROM version"
         ),
     ),
     Index("ix_carts_shopper_id_created_at", "shopper_id", "created_at"),
@@ -86,7 +87,8 @@ carts = Table(
 
 The loser of a merge or a hand-off points at the winner. A basket of a device has no shopper; `customer_id` is who is named on it.
 `parked_at`: open, but not the owner's current one. `discreet`: its checkout came from somebody's phone, and the device's screen shows
-only what is needed. `abandoned_version`: the version that lay idle and was looked at, whether `cart.abandoned` told of it or not.
+only what is needed. `abandoned_version`: the version of which `cart.abandoned` has been told. `looked_at_version`: the version that lay
+idle when it was decided whether to tell.
 """
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from commerce import catalog, parts, stock
+from commerce.carts import expiry
 from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Subscriber
@@ -192,6 +193,17 @@ async def customer_forgotten(shop: Shop, heard: Heard) -> None:
     assert erased.status_code == 200, erased.text
 
 
+async def came_back(shop: Shop, heard: Heard) -> None:
+    """A stranger's cart lay idle when nobody could reach him; he comes back and signs up."""
+    stranger, item = await shop.shopper(), await shop.item()
+    answer = await stranger.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 1})
+    assert answer.status_code == 200, answer.text
+    while await shop.db.write(expiry.tell_abandoned, idle=timedelta(0)) == expiry.CHUNK:
+        pass
+    await heard()
+    await shop.signed_up(stranger)
+
+
 async def waits_twice(shop: Shop, heard: Heard) -> None:
     """Staff find that two who wait for a call are one."""
     customer, same = await shop.signed_up(), await shop.signed_up()
@@ -219,6 +231,7 @@ STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "people.order_touches": stranger_ordered,
     "people.sale_touches": customer_bought,
     "people.answers": customer_forgotten,
+    "carts.look_again": came_back,
     "conversations.duplicates": waits_twice,
     "stock.safety_of_product": product_moved,
     "stock.safety_of_category": category_moved,
