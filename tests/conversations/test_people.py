@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from commerce import conversations, customers
+from commerce.conversations import queries
 from commerce.infra.db import Tx
+from commerce.kernel.ids import uuid7
 from tests.conversations.talk import customer, deliver, events_of, refusal, seen, source, team, told
 from tests.conversations.test_staff import ANSWER, waits
 from tests.people import story
@@ -217,3 +219,20 @@ async def test_what_two_profiles_wait_for_is_joined_when_they_are_one(shop: Shop
     listed = (await staff.get(f"/v1/conversations?team={desk}")).json()["items"]
     assert [one["number"] for one in listed] == [first]
     assert await events_of(shop, first) == ["opened", "absorbed"]
+
+
+async def test_the_summary_reads_what_is_open_and_the_period(shop: Shop) -> None:
+    """However many years of conversations there are."""
+    now = clock()
+
+    async def plan(tx: Tx) -> str:
+        await tx.execute("SET LOCAL enable_seqscan = off")  # the tables of a test are small
+        rows = await tx.rows(
+            f"EXPLAIN {queries.SUMS}", since=now - timedelta(days=1), until=now, at=now, reach=[uuid7()]
+        )
+        return "\n".join(row[0] for row in rows)
+
+    found = await shop.db.write(plan)
+    assert "Seq Scan on conversations" not in found
+    for index in ("state_first_answer_due_at_id", "opened_at", "first_answered_at"):
+        assert f"Bitmap Index Scan on ix_conversations_{index}" in found, found
