@@ -61,6 +61,7 @@ WHERE unanswered_since IS NOT NULL AND team_id = :team AND channel = :channel AN
     AND person_id IS NOT DISTINCT FROM CAST(:person AS uuid) AND id <> :id
 """
 TEAM_OF_CODE = f"SELECT {TEAM} FROM conversations.teams WHERE code = :code"  # noqa: S608
+TEAM_OF_ID = f"SELECT {TEAM} FROM conversations.teams WHERE id = :id"  # noqa: S608
 TEAM_FOR = f"""
 SELECT {TEAM} FROM (
     SELECT {TEAM}, 1 AS rank FROM conversations.teams WHERE location_id = CAST(:location AS uuid)
@@ -223,6 +224,11 @@ async def team_of(tx: Tx, code: str) -> Team:
     if row is None:
         raise UnknownTeam(team=code)
     return Team(**row)
+
+
+async def team_with(tx: Tx, one: Conversation) -> Team:
+    """The team that has a conversation. One statement."""
+    return Team(**await tx.one(TEAM_OF_ID, id=one.team_id))
 
 
 async def team_for(tx: Tx, *, channel: str, location_id: UUID | None) -> Team:

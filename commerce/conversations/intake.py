@@ -115,6 +115,18 @@ async def _shop(tx: Tx, asked: Asked, team: Team) -> locations.Location | None:
     return (await locations.by_ids(tx, [team.location_id])).get(team.location_id)
 
 
+async def promised(tx: Tx, one: Conversation) -> datetime:
+    """Until when what was just asked is answered: once its first answer has been given, as if it were asked for the first time. Two
+    statements at most."""
+    if one.first_answered_at is None:
+        return one.first_answer_due_at
+    team = await books.team_with(tx, one)
+    place = one.location_id or team.location_id
+    shop = (await locations.by_ids(tx, [place])).get(place) if place is not None else None
+    begins = max(tx.at, one.preferred_at) if one.preferred_at else tx.at
+    return books.due(begins, team.first_answer_minutes, shop)
+
+
 def _opened(tx: Tx, asked: Asked, team: Team, shop: locations.Location | None) -> Conversation:
     begins = max(tx.at, asked.preferred_at) if asked.preferred_at else asked.occurred_at
     return Conversation(

@@ -98,7 +98,7 @@ async def inquire(tx: Tx, actor: Actor, *, command: Inquire, secret_key: str) ->
         location=location, order=order, preferred_at=preferred_at, addressed=location is not None,
     )  # fmt: skip
     one, appended = await intake.take_in(tx, actor, asked=asked)
-    return InquiryView(number=one.number, answer_by=one.first_answer_due_at, appended=appended)
+    return InquiryView(number=one.number, answer_by=await intake.promised(tx, one), appended=appended)
 
 
 def _preferred(tx: Tx, preferred_at: datetime | None) -> datetime | None:

@@ -208,3 +208,16 @@ async def test_a_moment_without_a_zone_or_beyond_the_calendar_does_not_parse(sho
     ):
         assert refusal(answer) == (400, "bad-input"), answer.text
     assert (await seen(staff, number))["version"] == 1
+
+
+async def test_asked_again_after_an_answer_is_no_promise_of_the_past(shop: Shop) -> None:
+    clock.stand_at(NOON)
+    shopper, staff = await shop.shopper(), await shop.staff("call_center")
+    body = {"kind": "message", "text": "Есть 46?"}
+    first = await told(shopper, "/v1/inquiries", body, 201)
+    minutes = datetime.fromisoformat(first["answer_by"]) - NOON
+    await told(staff, f"/v1/conversations/{first['number']}/entries", {"kind": "message_out", "text": "Да"}, 201)
+    clock.stand_at(NOON + timedelta(minutes=9))
+    again = await told(shopper, "/v1/inquiries", body, 201)
+    assert (again["number"], again["appended"]) == (first["number"], True)
+    assert datetime.fromisoformat(again["answer_by"]) == NOON + timedelta(minutes=9) + minutes
