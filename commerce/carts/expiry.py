@@ -45,14 +45,21 @@ LOCK_ABANDONED = """
 SELECT id, version, shopper_id, device_id, customer_id,
        coalesce(checkout -> 'contact' ->> 'email', checkout -> 'contact' ->> 'phone') IS NOT NULL AS reachable
 FROM carts.carts c
-WHERE state = 'open' AND shopper_id IS NOT NULL AND changed_at < :before AND abandoned_version IS DISTINCT FROM version
-  AND EXISTS (SELECT FROM carts.lines l WHERE l.cart_id = c.id)
+WHERE state = 'open' AND shopper_id IS NOT NULL AND changed_at < :before AND looked_at_version IS DISTINCT FROM version
 ORDER BY changed_at, id LIMIT :chunk FOR NO KEY UPDATE SKIP LOCKED
 """
-MARK = "UPDATE carts.carts SET abandoned_version = version WHERE id = ANY(CAST(:carts AS uuid[]))"
+MARK = """
+UPDATE carts.carts SET looked_at_version = version,
+    abandoned_version = CASE WHEN id = ANY(CAST(:told AS uuid[])) THEN version ELSE abandoned_version END
+WHERE id = ANY(CAST(:carts AS uuid[]))
+"""
 LINES = """
 SELECT cart_id, variant_id, quantity, unit_price_seen FROM carts.lines WHERE cart_id = ANY(CAST(:carts AS uuid[]))
 ORDER BY cart_id, added_at, sku
+"""
+LOOK_AGAIN = """
+UPDATE carts.carts SET looked_at_version = NULL, changed_at = :at
+WHERE shopper_id = :shopper AND state = 'open' AND looked_at_version = version AND abandoned_version IS DISTINCT FROM version
 """
 FORGET_HAND_OFFS = "DELETE FROM carts.hand_offs WHERE claimed_at IS NULL AND expires_at < :before"
 FORGET_ATTEMPTS = "DELETE FROM carts.claim_attempts WHERE first_at < :before"
@@ -106,18 +113,24 @@ async def tell_abandoned(tx: Tx, *, idle: timedelta) -> int:
     if not rows:
         return 0
     known = await customers.profiled(tx, sorted({row.shopper_id for row in rows}))
-    told = [row for row in rows if row.reachable or row.shopper_id in known]
+    reached = [row for row in rows if row.reachable or row.shopper_id in known]
     lines: dict[UUID, list[AbandonedLine]] = {}
-    for line in await tx.rows(LINES, carts=[row.id for row in told]):
+    for line in await tx.rows(LINES, carts=[row.id for row in reached]):
         lines.setdefault(line.cart_id, []).append(
             AbandonedLine(variant_id=line.variant_id, quantity=line.quantity, unit_price_seen=line.unit_price_seen)
         )
+    told = [row for row in reached if row.id in lines]
     for row in told:
         outbox.record(
             tx, system(), CartAbandoned(aggregate_id=row.id, version=row.version, lines=lines[row.id], **whose(row))
         )
-    await tx.execute(MARK, carts=[row.id for row in rows])
+    await tx.execute(MARK, carts=[row.id for row in rows], told=[row.id for row in told])
     return len(rows)
+
+
+async def look_again(tx: Tx, *, shopper: UUID) -> None:
+    """Somebody whom nobody could reach has an account now: the carts that he left and came back to may be told of, from now on."""
+    await tx.execute(LOOK_AGAIN, shopper=shopper, at=tx.at)
 
 
 async def forget_codes(tx: Tx) -> None:

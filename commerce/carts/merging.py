@@ -57,6 +57,18 @@ SET_ASIDE = """
 UPDATE carts.carts SET shopper_id = :person, parked_at = coalesce(parked_at, :at), version = version + 1, changed_at = :at
 WHERE id = :cart RETURNING id, version, shopper_id, device_id, customer_id
 """
+TAKE_OVER = """
+WITH aside AS MATERIALIZED (
+    SELECT id FROM carts.carts WHERE shopper_id = CAST(:stranger AS uuid) AND state = 'open' AND parked_at IS NOT NULL
+    ORDER BY id FOR NO KEY UPDATE
+), fits AS (
+    SELECT id FROM aside ORDER BY id DESC LIMIT greatest(0, CAST(:most AS int) - (
+        SELECT count(*) FROM carts.carts WHERE shopper_id = CAST(:person AS uuid) AND state = 'open'))
+)
+UPDATE carts.carts c SET shopper_id = CAST(:person AS uuid), version = version + 1, changed_at = :at
+FROM fits WHERE c.id = fits.id RETURNING c.id, c.version, c.shopper_id, c.device_id, c.customer_id
+"""
+"""The newest first, as far as the other has room for them."""
 NAME = (
     "UPDATE carts.carts SET customer_id = CAST(:customer AS uuid), named_by = CAST(:named_by AS text) WHERE id = :cart"
 )
@@ -85,7 +97,9 @@ async def merge(
 
     An anonymous shopper's cart is proven by his access token; by id only carts of the caller's own are merged: saved aside, or of a
     merged profile. Nothing happens when the anonymous one has no open cart, or is the caller himself. What the checkout of the
-    target leaves open, the other's says. Raises NotAnonymous, CartChoice, UnknownCart, CartClosed, TooManyCarts.
+    target leaves open, the other's says. Carts that the anonymous one had put aside come along, as they are.
+
+    Raises NotAnonymous, CartChoice, UnknownCart, CartClosed, TooManyCarts.
     """
     if (command.token is None) == (command.cart is None):
         raise CartChoice(
@@ -100,6 +114,8 @@ async def merge(
         if stranger is None:
             raise NotAnonymous
         source_people = [stranger]
+        if stranger != actor.person:
+            await _take_over(tx, actor, stranger, announce)
         source_id = await tx.scalar(CURRENT_OF, shopper=stranger) if stranger != actor.person else None
     source = await lock_source(tx, source_id, people=[actor.person], device=None) if source_id is not None else None
     if source is not None and source.shopper_id not in source_people:
@@ -121,6 +137,14 @@ async def merge(
         return await _set_aside(tx, actor, source, incoming, currency, announce)
     brought = await bring(tx, actor, source, incoming, policy=policy, currency=currency, announce=announce)
     return MergeView(version=brought.view.version, cart=brought.view, lines=brought.lines)
+
+
+async def _take_over(tx: Tx, actor: Actor, stranger: UUID, announce: Announce | None) -> None:
+    """What the anonymous shopper had put aside lies aside with the account, as it is. One statement."""
+    for row in await tx.rows(TAKE_OVER, stranger=stranger, person=actor.person, most=MOST_OPEN - 1, at=tx.at):
+        outbox.record(tx, actor, CartParked(aggregate_id=row.id, version=row.version, **whose(row)))
+        for owner in (stranger, row.shopper_id):
+            tell(tx, owner, announce)
 
 
 async def lock_source(tx: Tx, source: UUID, *, people: Sequence[UUID], device: UUID | None) -> Head | None:
@@ -268,11 +292,14 @@ def _merged(
             happened[sku] = _happened(line, "summed", line.quantity, mine.quantity, quantity, limited=quantity < wish)
         elif policy == "keep_newest" and line.changed_at > mine.changed_at:
             quantity = min(line.quantity, limit)
-            after[sku] = msgspec.structs.replace(line, quantity=quantity)
+            after[sku] = msgspec.structs.replace(
+                line, quantity=quantity, wish=line.wish or mine.wish, gift=line.gift or mine.gift
+            )
             happened[sku] = _happened(
                 line, "replaced", line.quantity, mine.quantity, quantity, limited=quantity < line.quantity
             )
         else:
+            after[sku] = msgspec.structs.replace(mine, wish=mine.wish or line.wish, gift=mine.gift or line.gift)
             happened[sku] = _happened(line, "kept", line.quantity, mine.quantity, mine.quantity)
     told = sorted([*own, *(line for line in incoming if line.sku not in {one.sku for one in own})], key=place)
     return sorted(after.values(), key=place), [happened[line.sku] for line in told]

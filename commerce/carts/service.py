@@ -97,16 +97,19 @@ ORDER BY l.added_at, l.sku
 NAMED = "(CAST(:everything AS boolean) OR l.sku = ANY(CAST(:skus AS text[])))"
 TAKE_OUT = f"""
 , gone AS (
-    DELETE FROM carts.lines l USING cart WHERE l.cart_id = cart.id AND {NAMED} RETURNING l.variant_id
+    DELETE FROM carts.lines l USING cart WHERE l.cart_id = cart.id AND {NAMED} RETURNING l.*
+), present AS (
+    SELECT gone.*, true AS gone FROM gone
+    UNION ALL SELECT l.*, false FROM carts.lines l JOIN cart ON cart.id = l.cart_id WHERE NOT {NAMED}
 )
 SELECT {LINE}, cart.id AS cart_id, cart.version, cart.state, cart.shopper_id, cart.more,
-       coalesce(seen.version, 0) AS seen_version, gone.variant_id IS NOT NULL AS gone
+       coalesce(seen.version, 0) AS seen_version, coalesce(l.gone, false) AS gone
 FROM cart
 LEFT JOIN carts.carts seen ON seen.id = cart.id
-LEFT JOIN carts.lines l ON l.cart_id = cart.id
-LEFT JOIN gone ON gone.variant_id = l.variant_id
+LEFT JOIN present l ON true
 ORDER BY l.added_at, l.sku
 """  # noqa: S608
+"""A deleted line is answered as it was when it was deleted, which may be later than what this statement sees."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -561,7 +564,7 @@ async def _taken(tx: Tx, me: Mine, people: Sequence[UUID], rows: Sequence[Row], 
     head = head_of(row)
     before = [line_of(row) for row in rows if row.variant_id is not None]
     if row.seen_version != row.version - 1:
-        # The lines above are of the moment before the wait, but a line that this statement deleted was still as seen.
+        # The lines above are of the moment before the wait, but for those that this statement has deleted.
         deleted = [line_of(row) for row in rows if row.gone]
         again = await tx.one(
             SEEN_AGAIN, cart=row.cart_id, people=list(people), device=me.device, caller=me.caller, at=tx.at

@@ -40,6 +40,7 @@ class CartColumns(TypedColumns):
     discreet = Column(Boolean, server_default="false", nullable=False)
     checkout = Column(JSONB, info={"personal": True})
     abandoned_version = Column(Integer)
+    looked_at_version = Column(Integer)
 
 
 carts = Table(
@@ -62,9 +63,22 @@ carts = Table(
     Index(
         "uq_carts_device_id", "device_id", unique=True, postgresql_where=text("state = 'open' AND parked_at IS NULL")
     ),
-    Index("ix_carts_device_id_changed_at", "device_id", "changed_at", postgresql_where=text("state = 'open'")),
+    Index(
+        "ix_carts_device_id_changed_at",
+        "device_id",
+        "changed_at",
+        postgresql_where=text("state = 'open' AND device_id IS NOT NULL"),
+    ),
     Index("ix_carts_customer_id", "customer_id", postgresql_where=text("customer_id IS NOT NULL")),
     Index("ix_carts_changed_at", "changed_at", postgresql_where=text("state = 'open'")),
+    Index(
+        "ix_carts_untold",
+        "changed_at",
+        "id",
+        postgresql_where=text(
+            "state = 'open' AND shopper_id IS NOT NULL AND looked_at_version IS DISTINCT FROM version"
+        ),
+    ),
     Index("ix_carts_shopper_id_created_at", "shopper_id", "created_at"),
     postgresql_with={"fillfactor": "80"},
     schema="carts",
@@ -73,7 +87,8 @@ carts = Table(
 
 The loser of a merge or a hand-off points at the winner. A basket of a device has no shopper; `customer_id` is who is named on it.
 `parked_at`: open, but not the owner's current one. `discreet`: its checkout came from somebody's phone, and the device's screen shows
-only what is needed. `abandoned_version`: the version of which `cart.abandoned` has been told.
+only what is needed. `abandoned_version`: the version of which `cart.abandoned` has been told. `looked_at_version`: the version that lay
+idle when it was decided whether to tell.
 """
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from commerce.carts import expiry
-from commerce.infra.db import Database
-from commerce.infra.outbox import AidedPeriodic, Aids, Periodic
+from commerce.infra.db import Database, Tx
+from commerce.infra.outbox import AidedPeriodic, Aids, Periodic, Recorded, Subscriber
 
 BASKET_HOURS = 24
 """A device's basket lives to the next day of business at the latest."""
@@ -40,6 +40,12 @@ async def forget_codes(db: Database) -> None:
     await db.write(expiry.forget_codes)
 
 
+async def look_again(tx: Tx, event: Recorded) -> None:
+    """Who has signed up has just been here, and can be reached."""
+    await expiry.look_again(tx, shopper=event.aggregate_id)
+
+
+SUBSCRIBERS = [Subscriber("carts.look_again", "customer.signed_up", look_again)]
 PERIODIC = [
     AidedPeriodic("carts.expire_kiosk_baskets", 5, expire_kiosk_baskets),
     AidedPeriodic("carts.expire_baskets", 300, expire_baskets),

@@ -62,6 +62,7 @@ WHERE unanswered_since IS NOT NULL AND team_id = :team AND channel = :channel AN
     AND person_id IS NOT DISTINCT FROM CAST(:person AS uuid) AND id <> :id
 """
 TEAM_OF_CODE = f"SELECT {TEAM} FROM conversations.teams WHERE code = :code"  # noqa: S608
+TEAM_OF_ID = f"SELECT {TEAM} FROM conversations.teams WHERE id = :id"  # noqa: S608
 TEAM_FOR = f"""
 SELECT {TEAM} FROM (
     SELECT {TEAM}, 1 AS rank FROM conversations.teams WHERE location_id = CAST(:location AS uuid)
@@ -203,13 +204,19 @@ async def check_reach(tx: Tx, actor: Actor, members: Sequence[Conversation]) -> 
 
 async def check_alone(tx: Tx, one: Conversation) -> None:
     """Whether no other conversation waits for the same answer. Raises AnotherWaits."""
-    if one.unanswered_since is None or one.handle_hash is None:
-        return
-    other = await tx.first(
+    other = await waiting_beside(tx, one) if one.unanswered_since is not None else None
+    if other is not None:
+        raise AnotherWaits(number=other)
+
+
+async def waiting_beside(tx: Tx, one: Conversation) -> str | None:
+    """The number of another conversation that waits for the answer for which this one would wait. One statement at most."""
+    if one.handle_hash is None:
+        return None
+    number: str | None = await tx.scalar(
         WAITS, team=one.team_id, channel=one.channel, hash=one.handle_hash, person=one.person_id, id=one.id
     )
-    if other is not None:
-        raise AnotherWaits(number=other.number)
+    return number
 
 
 async def team_of(tx: Tx, code: str) -> Team:
@@ -218,6 +225,11 @@ async def team_of(tx: Tx, code: str) -> Team:
     if row is None:
         raise UnknownTeam(team=code)
     return Team(**row)
+
+
+async def team_with(tx: Tx, one: Conversation) -> Team:
+    """The team that has a conversation. One statement."""
+    return Team(**await tx.one(TEAM_OF_ID, id=one.team_id))
 
 
 async def team_for(tx: Tx, *, channel: str, location_id: UUID | None) -> Team:

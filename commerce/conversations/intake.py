@@ -23,13 +23,19 @@ FROM conversations.conversations c LEFT JOIN conversations.conversations h ON h.
 WHERE c.channel = :channel AND coalesce(h.state, c.state) IN ('open', 'waiting') AND c.forgotten_at IS NULL
     AND (CAST(:team AS uuid) IS NULL OR c.team_id = CAST(:team AS uuid))
     AND (c.person_id = ANY(CAST(:people AS uuid[])) OR (CAST(:proven AS boolean) AND c.handle_proven AND c.handle_hash = :hash))
-ORDER BY c.handle_hash IS DISTINCT FROM :hash, c.unanswered_since IS NULL, c.opened_at DESC, c.id LIMIT 1
+ORDER BY c.handle_hash IS DISTINCT FROM :hash, c.unanswered_since IS NULL, c.person_id IS NULL, c.opened_at DESC, c.id LIMIT 1
 """
+"""One that waits already comes first, and before one of nobody known his own: no two of his wait under one handle."""
 ALSO_WAITING = """
 SELECT c.id, c.number FROM conversations.conversations c
 WHERE c.person_id = ANY(CAST(:people AS uuid[])) AND c.team_id = :team AND c.state = 'open' AND c.first_answered_at IS NULL
     AND c.unanswered_since IS NOT NULL AND c.id <> :id
 ORDER BY c.opened_at, c.id LIMIT 1
+"""
+BOTH_WAIT = """
+SELECT id, number FROM conversations.conversations
+WHERE person_id = ANY(CAST(:people AS uuid[])) AND state = 'open' AND first_answered_at IS NULL AND unanswered_since IS NOT NULL
+ORDER BY opened_at, id LIMIT 100
 """
 LINKED = """
 SELECT person_id FROM conversations.conversations
@@ -88,7 +94,7 @@ async def take_in(tx: Tx, actor: Actor, *, asked: Asked) -> tuple[Conversation, 
         if family.head.state in ("open", "waiting"):
             await _continue(tx, actor, family, asked)
             return family.asked, True
-    one = _opened(tx, asked, team)
+    one = _opened(tx, asked, team, await _shop(tx, asked, team))
     books.enter(
         tx, actor, one, asked.kind, events.ConversationOpened, text=asked.text, channel=asked.channel, by=asked.by,
         occurred_at=asked.occurred_at, external=_external(asked),
@@ -102,7 +108,26 @@ async def take_in(tx: Tx, actor: Actor, *, asked: Asked) -> tuple[Conversation, 
     return one, False
 
 
-def _opened(tx: Tx, asked: Asked, team: Team) -> Conversation:
+async def _shop(tx: Tx, asked: Asked, team: Team) -> locations.Location | None:
+    """By whose opening hours it is answered: the shop that is asked, else the team's. One statement at most."""
+    if asked.location is not None or team.location_id is None:
+        return asked.location
+    return (await locations.by_ids(tx, [team.location_id])).get(team.location_id)
+
+
+async def promised(tx: Tx, one: Conversation) -> datetime:
+    """Until when what was just asked is answered: once its first answer has been given, as if it were asked for the first time. Two
+    statements at most."""
+    if one.first_answered_at is None:
+        return one.first_answer_due_at
+    team = await books.team_with(tx, one)
+    place = one.location_id or team.location_id
+    shop = (await locations.by_ids(tx, [place])).get(place) if place is not None else None
+    begins = max(tx.at, one.preferred_at) if one.preferred_at else tx.at
+    return books.due(begins, team.first_answer_minutes, shop)
+
+
+def _opened(tx: Tx, asked: Asked, team: Team, shop: locations.Location | None) -> Conversation:
     begins = max(tx.at, asked.preferred_at) if asked.preferred_at else asked.occurred_at
     return Conversation(
         id=uuid7(), number=new_number(), person_id=asked.person, channel=asked.channel, direction="inbound", origin=asked.origin,
@@ -113,7 +138,7 @@ def _opened(tx: Tx, asked: Asked, team: Team) -> Conversation:
         order_id=asked.order.id if asked.order else None, order_number=asked.order.number if asked.order else None,
         subject=asked.subject, state="open", priority=asked.priority, assignee_id=asked.assignee_id,
         preferred_at=asked.preferred_at, opened_at=asked.occurred_at, unanswered_since=asked.occurred_at,
-        first_answer_due_at=books.due(begins, team.first_answer_minutes, asked.location),
+        first_answer_due_at=books.due(begins, team.first_answer_minutes, shop),
     )  # fmt: skip
 
 
@@ -127,6 +152,11 @@ async def _continue(tx: Tx, actor: Actor, family: Family, asked: Asked) -> None:
         one.person_id = asked.person
     if one.order_id is None and asked.order is not None:
         one.order_id, one.order_number = asked.order.id, asked.order.number
+    one.preferred_at = asked.preferred_at or one.preferred_at
+    one.subject = one.subject or asked.subject
+    if one is family.head:
+        one.assignee_id = asked.assignee_id or one.assignee_id
+        one.priority = "high" if asked.priority == "high" else one.priority
     await continue_with(
         tx,
         actor,
@@ -183,6 +213,14 @@ async def join_if_both_wait(tx: Tx, actor: Actor, family: Family, people: list[U
         (found, family) if (one.opened_at, one.id) < (found.head.opened_at, found.head.id) else (family, found)
     )
     await join(tx, actor, loser, winner)
+
+
+async def join_all_that_wait(tx: Tx, actor: Actor, *, person: UUID) -> None:
+    """The same of all that wait of a person whose profiles are one now."""
+    people = await customers.ids_of(tx, person)
+    await books.alone(tx, person=people[0], handle_hash=None)
+    for row in await tx.rows(BOTH_WAIT, people=people):
+        await join_if_both_wait(tx, actor, await books.lock_head(tx, row.id, row.number), people)
 
 
 async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:

@@ -194,7 +194,9 @@ SELECT t.code,
         FILTER (WHERE c.direction = 'inbound' AND c.first_answered_at >= :since AND c.first_answered_at < :until) AS bigint) AS median,
     count(*) FILTER (WHERE c.first_answered_at >= :since AND c.first_answered_at < :until
         AND c.first_answered_at > c.first_answer_due_at) AS late
-FROM conversations.teams t LEFT JOIN conversations.conversations c ON c.team_id = t.id
+FROM conversations.teams t LEFT JOIN conversations.conversations c ON c.team_id = t.id AND (
+    c.state = 'open' OR (c.opened_at >= :since AND c.opened_at < :until)
+    OR (c.first_answered_at >= :since AND c.first_answered_at < :until))
 WHERE CAST(:reach AS uuid[]) IS NULL OR t.location_id = ANY(CAST(:reach AS uuid[]))
 GROUP BY t.code ORDER BY t.code
 """  # noqa: S608

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from commerce.kernel.clock import in_utc
 from commerce.kernel.text import NO_NUL, Code, LocalisedText, Reason, ShortText, Sku
 
 Channel = Literal["phone", "messenger", "social", "chat", "email", "in_store", "form"]
@@ -34,6 +35,7 @@ OrderNumber = Annotated[str, Meta(min_length=1, max_length=32, pattern=NO_NUL, d
 ConversationNumber = Annotated[str, Meta(min_length=1, max_length=32, pattern=NO_NUL, description="Q-4821-3059-1768")]
 Minutes = Annotated[int, Meta(ge=1, le=10_080)]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Inquire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,8 +52,12 @@ class Inquire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The shop it is meant for."""
     order: OrderNumber | None = None
     """One of his own."""
-    preferred_at: datetime | None = None
+    preferred_at: Moment | None = None
     """When he would like to be called or answered, within 60 days."""
+
+    def __post_init__(self) -> None:
+        if self.preferred_at is not None:
+            in_utc(self.preferred_at)
 
 
 class InquiryView(Struct, frozen=True, kw_only=True):
@@ -81,10 +87,13 @@ class InboundMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     message_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
     sender: InboundSender
-    occurred_at: datetime
+    occurred_at: Moment
     kind: Literal["message", "missed_call"] = "message"
     text: Words | None = None
     """Needed for a message."""
+
+    def __post_init__(self) -> None:
+        in_utc(self.occurred_at)
 
 
 class ReceivedView(Struct, frozen=True, kw_only=True):
@@ -118,12 +127,15 @@ class PlanNextStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Something to be done for the customer by a moment, in a shop, by a team or by one person."""
 
     what: Reason
-    due_at: datetime
+    due_at: Moment
     location: Code | None = None
     """The conversation's own when left out."""
     team: Code | None = None
     """The location's own, or the conversation's, when left out."""
     assignee: Login | None = None
+
+    def __post_init__(self) -> None:
+        in_utc(self.due_at)
 
 
 class LogConversation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,7 +147,7 @@ class LogConversation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     subject: ShortText | None = None
     answered: bool = True
     """False: nobody has talked with the customer yet; it waits for an answer as any inquiry does."""
-    occurred_at: datetime | None = None
+    occurred_at: Moment | None = None
     """Within the last 30 days; now when left out."""
     customer: UUID | None = None
     handle: Handle | None = None
@@ -146,6 +158,10 @@ class LogConversation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     assignee: Login | None = None
     next_step: PlanNextStep | None = None
     outcome: CloseConversation | None = None
+
+    def __post_init__(self) -> None:
+        if self.occurred_at is not None:
+            in_utc(self.occurred_at)
 
 
 class AddEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,7 +174,11 @@ class AddEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of the answer; for a message the conversation's own when left out, a call is by phone, a visit in store."""
     reached: bool = True
     """False: the call reached nobody, and so is no answer."""
-    occurred_at: datetime | None = None
+    occurred_at: Moment | None = None
+
+    def __post_init__(self) -> None:
+        if self.occurred_at is not None:
+            in_utc(self.occurred_at)
 
 
 class Assign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

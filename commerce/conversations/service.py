@@ -98,7 +98,7 @@ async def inquire(tx: Tx, actor: Actor, *, command: Inquire, secret_key: str) ->
         location=location, order=order, preferred_at=preferred_at, addressed=location is not None,
     )  # fmt: skip
     one, appended = await intake.take_in(tx, actor, asked=asked)
-    return InquiryView(number=one.number, answer_by=one.first_answer_due_at, appended=appended)
+    return InquiryView(number=one.number, answer_by=await intake.promised(tx, one), appended=appended)
 
 
 def _preferred(tx: Tx, preferred_at: datetime | None) -> datetime | None:
@@ -134,15 +134,20 @@ async def _own_order(tx: Tx, actor: Actor, number: str) -> orders.OrderHeadline:
 
 
 async def send(tx: Tx, actor: Actor, *, number: str, command: SendMessage) -> MyConversation:
-    """One more message in one's own conversation: it waits for an answer again, in its channel.
+    """One more message in one's own conversation: it waits for an answer again, in its channel. Where another of his waits for the
+    same answer already, it goes there.
 
     Raises UnknownConversation, ConversationClosed.
     """
+    await _alone(tx, number)
     family = await books.lock(tx, number)
     if family.asked.person_id is None or family.asked.person_id not in await customers.ids_of(tx, actor.person):
         raise UnknownConversation(number=number)
     if family.head.state == "closed":
         raise ConversationClosed(number=family.asked.number)
+    other = await books.waiting_beside(tx, family.asked) if family.asked.unanswered_since is None else None
+    if other is not None:
+        family = await books.lock(tx, other)
     await intake.continue_with(tx, actor, family, kind="message_in", text=command.text, by="customer")
     await tx.flush()
     return await queries.mine(tx, actor, number=family.asked.number)

@@ -149,6 +149,10 @@ conversations = Table(
     Index("ix_conversations_handle_hash", "handle_hash"),
     Index("ix_conversations_joined_into", "joined_into", postgresql_where=text("joined_into IS NOT NULL")),
     Index("ix_conversations_state_first_answer_due_at_id", "state", "first_answer_due_at", "id"),
+    Index("ix_conversations_opened_at", "opened_at"),
+    Index(
+        "ix_conversations_first_answered_at", "first_answered_at", postgresql_where=text("first_answered_at IS NOT NULL")
+    ),
     Index("ix_conversations_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
     schema="conversations",

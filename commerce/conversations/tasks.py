@@ -1,12 +1,14 @@
-"""Periodic work of the conversations room: tell what is late, forget what no sender repeats any more."""
+"""What the conversations room does by itself: join what one person waits for whose profiles are one now, tell what is late, forget what
+no sender repeats any more."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
-from commerce.conversations import service, steps
+from commerce.conversations import intake, service, steps
 from commerce.infra.db import Database, Tx
-from commerce.infra.outbox import Periodic
+from commerce.infra.outbox import Periodic, Recorded, Subscriber
 from commerce.kernel.actor import system
 
 CHUNK = 200
@@ -38,6 +40,12 @@ async def _forget(tx: Tx) -> int:
     return await tx.execute(FORGET, before=tx.at - KEPT, limit=CHUNK)
 
 
+async def join_duplicates(tx: Tx, event: Recorded) -> None:
+    """Two profiles are one person: what both wait for in a team is one inquiry. It is told of both; the second finds nothing to do."""
+    await intake.join_all_that_wait(tx, system(event.channel), person=UUID(event.payload["winner"]))
+
+
+SUBSCRIBERS = [Subscriber("conversations.duplicates", "customer.merged", join_duplicates)]
 PERIODIC = [
     Periodic("conversations.tell_late", 30, tell_late),
     Periodic("conversations.forget_webhooks", 3600, forget_webhooks),

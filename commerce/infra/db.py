@@ -571,10 +571,11 @@ async def answered(tx: Tx, once: Once) -> bool:
 
 
 def busy_or(error: BaseException) -> BaseException:
-    """Busy when the database is loaded or away; otherwise the error itself, which is a bug of ours."""
+    """Busy when the database is loaded or away, or others were there before at every attempt; otherwise the error itself, which is a bug
+    of ours."""
     # connection closed, pool closing, or taken back by the pool because it was lost; the rest is misuse
     lost = isinstance(error, asyncpg.InterfaceError) and any(sign in str(error) for sign in ("clos", "released back"))
-    if lost or sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY):
+    if lost or sqlstate(error) in BUSY | RETRIED or isinstance(error, AWAY) or _number_taken(error):
         return Busy(retry_after_seconds=1)
     return error
 

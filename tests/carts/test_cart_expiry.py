@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from commerce import carts
+from commerce import carts, customers
 from commerce.carts import tasks
 from commerce.carts.service import topic
 from commerce.infra.db import Tx
@@ -17,6 +17,7 @@ from commerce.infra.outbox import Aids
 from commerce.kernel.actor import NIL
 from commerce.kernel.ids import uuid7
 from tests.carts.test_cart_baskets import current, events_of, put, with_card
+from tests.people import story
 from tests.support import Shop, clock
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -180,6 +181,7 @@ async def test_abandoned_once_for_each_idleness(shop: Shop) -> None:
     assert "anna" not in str(await told_of(shop, reachable["id"]))
     assert [version for version, _ in await told_of(shop, reachable["id"])] == [2]
     assert [await told_of(shop, one["id"]) for one in (silent, bare)] == [[], []]
+    assert await looked_at(shop) == [], "what was looked at once is not looked at each minute"
     changed = await put(known, item, 3)
     assert changed["version"] == 2
     await tasks.tell_abandoned(shop.db, screens.aids)
@@ -188,6 +190,43 @@ async def test_abandoned_once_for_each_idleness(shop: Shop) -> None:
     await tasks.tell_abandoned(shop.db, screens.aids)
     assert [version for version, _ in await told_of(shop, cart["id"])] == [1, 2]
     assert (await current(fresh_token(shop, known))) == changed
+
+
+async def test_a_cart_left_before_its_shopper_signed_up(shop: Shop) -> None:
+    """Nobody could be told of it then; he came back, signed up, and left again."""
+    item, screens = await shop.item(), Screens(shop, cart_abandoned_minutes=30)
+    anna, boris = await shop.shopper(), await shop.shopper()
+    left, reached = await put(anna, item, 1), await put(boris, item, 1)
+    await boris.put("/v1/carts/current/checkout", {"contact": {"email": "boris@example.com"}})
+    clock.travel(timedelta(minutes=31))
+    await tasks.tell_abandoned(shop.db, screens.aids)
+    assert [len(await told_of(shop, cart["id"])) for cart in (left, reached)] == [0, 1]
+    for shopper in (anna, boris):
+        await shop.db.write(
+            customers.create_profile, shop.system, principal=shopper.actor.subject, email=f"{uuid7().hex}@example.com"
+        )
+    await story.told(shop)
+    await tasks.tell_abandoned(shop.db, screens.aids)
+    assert [len(await told_of(shop, cart["id"])) for cart in (left, reached)] == [0, 1]
+    clock.travel(timedelta(minutes=31))
+    await tasks.tell_abandoned(shop.db, screens.aids)
+    ((version, payload),) = await told_of(shop, left["id"])
+    assert (version, payload["shopper_id"]) == (left["version"], str(anna.actor.subject))
+    assert len(await told_of(shop, reached["id"])) == 1
+
+
+async def looked_at(shop: Shop) -> list[Any]:
+    """What the next round has to go through: all that stands in its index."""
+
+    async def work(tx: Tx) -> list[Any]:
+        found = await tx.rows(
+            "SELECT id FROM carts.carts WHERE state = 'open' AND shopper_id IS NOT NULL"
+            " AND looked_at_version IS DISTINCT FROM version AND changed_at < :before",
+            before=tx.at - timedelta(minutes=30),
+        )
+        return [row.id for row in found]
+
+    return await shop.db.read(work)
 
 
 async def test_the_carts_of_a_person(shop: Shop) -> None:

@@ -198,3 +198,49 @@ async def test_only_the_token_of_an_anonymous_shopper(shop: Shop) -> None:
         answer = await account.post("/v1/carts/merge", body)
         assert answer.status_code == 400
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("policy", ["sum", "keep_newest", "keep_account"])
+@pytest.mark.parametrize("said_by", ["anonymous", "account"])
+async def test_how_a_line_is_wanted_is_said_by_whoever_said_it(shop: Shop, policy: str, said_by: str) -> None:
+    """Nothing is typed twice: a line that both have keeps the gift wish of the one that has one, whichever quantity stays."""
+    anonymous, account = await shop.shopper("app"), await shop.shopper("site", known=True)
+    item, newer = await shop.item(), await shop.item()
+    for client in (anonymous, account):
+        for one in (item, newer):
+            await put(client, one, 1)
+    clock.travel(timedelta(minutes=1))
+    await put(anonymous, newer, 2)
+    says = anonymous if said_by == "anonymous" else account
+    for one in (item, newer):
+        said = {"gift": {"wrap": True, "message": "С днём рождения"}}
+        answer = await says.put(f"/v1/carts/current/lines/{one.sku}/fulfillment", said)
+        assert answer.status_code == 200, answer.text
+    answer = await merge(account, anonymous, policy)
+    assert answer.status_code == 200, answer.text
+    for cart in (answer.json()["cart"], await current(account)):
+        assert [line["gift"] for line in cart["lines"]] == [{"wrap": True, "message": "С днём рождения"}] * 2
+
+
+async def test_what_was_put_aside_before_signing_in_comes_along(shop: Shop) -> None:
+    anonymous, account = await shop.shopper("app"), await shop.shopper("site", known=True)
+    items = [await shop.item() for _ in range(3)]
+    aside = []
+    for item in items[:2]:
+        aside.append((await put(anonymous, item, 2))["id"])
+        assert (await anonymous.post("/v1/carts", {"label_parked": "Потом"})).status_code == 201
+    await put(anonymous, items[2], 1)
+    answer = await merge(account, anonymous)
+    assert answer.status_code == 200, answer.text
+    assert told(answer) == [(items[2].sku, "added", 1, 0, 1, False)]
+    listed = (await account.get("/v1/carts")).json()["items"]
+    assert (listed[0]["id"], listed[0]["current"]) == (answer.json()["cart"]["id"], True)
+    assert sorted((one["id"], one["label"], one["line_count"]) for one in listed[1:]) == sorted(
+        (cart, "Потом", 1) for cart in aside
+    )
+    assert (await anonymous.get("/v1/carts")).json()["items"] == []
+    assert (await anonymous.get(f"/v1/carts/{aside[0]}")).status_code == 404
+    back = await account.post(f"/v1/carts/{aside[0]}/resume")
+    assert [line["sku"] for line in back.json()["lines"]] == [items[0].sku]
+    again = await merge(account, anonymous)
+    assert (again.status_code, len((await account.get("/v1/carts")).json()["items"])) == (200, 3)

@@ -378,6 +378,7 @@ async def tallies(tx: Tx) -> dict[str, int]:
             (SELECT count(*) FROM orders.orders) AS orders, (SELECT count(*) FROM fulfillment.plans) AS plans,
             (SELECT count(*) FROM stock.safety_changes) AS safety_changes, (SELECT count(*) FROM infra.audit_records) AS records,
             (SELECT count(*) FROM people.order_touches) AS touches, (SELECT count(*) FROM customers.profiles WHERE guest) AS guests,
+            (SELECT count(*) FROM carts.carts WHERE looked_at_version IS NULL) AS carts_to_look_at,
             (SELECT count(*) FROM infra.idempotency_keys) AS answers
         """
     )

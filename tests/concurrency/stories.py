@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from commerce import catalog, parts, stock
+from commerce.carts import expiry
 from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.infra.outbox import Subscriber
@@ -192,6 +193,27 @@ async def customer_forgotten(shop: Shop, heard: Heard) -> None:
     assert erased.status_code == 200, erased.text
 
 
+async def came_back(shop: Shop, heard: Heard) -> None:
+    """A stranger's cart lay idle when nobody could reach him; he comes back and signs up."""
+    stranger, item = await shop.shopper(), await shop.item()
+    answer = await stranger.put(f"/v1/carts/current/lines/{item.sku}", {"quantity": 1})
+    assert answer.status_code == 200, answer.text
+    while await shop.db.write(expiry.tell_abandoned, idle=timedelta(0)) == expiry.CHUNK:
+        pass
+    await heard()
+    await shop.signed_up(stranger)
+
+
+async def waits_twice(shop: Shop, heard: Heard) -> None:
+    """Staff find that two who wait for a call are one."""
+    customer, same = await shop.signed_up(), await shop.signed_up()
+    for one, number in ((customer, "+79161234501"), (same, "+79161234502")):
+        answer = await one.post("/v1/inquiries", {"kind": "call_back", "phone": number})
+        assert answer.status_code == 201, answer.text
+    await heard()
+    await shop.merge(same, customer)
+
+
 STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "fulfillment.at_risk": promise_broken,
     "fulfillment.goods_missing": will_not_come,
@@ -209,6 +231,8 @@ STORIES: Mapping[str, Callable[[Shop, Heard], Awaitable[None]]] = {
     "people.order_touches": stranger_ordered,
     "people.sale_touches": customer_bought,
     "people.answers": customer_forgotten,
+    "carts.look_again": came_back,
+    "conversations.duplicates": waits_twice,
     "stock.safety_of_product": product_moved,
     "stock.safety_of_category": category_moved,
 }
@@ -221,7 +245,8 @@ def subscriber_of(name: str) -> Subscriber:
 
 
 async def told(shop: Shop, name: str) -> tuple[Subscriber, UUID, Heard]:
-    """Live through a story: its subscriber, the one event that it has not heard, and how all others are told."""
+    """Live through a story: its subscriber, the event that it has not heard (the first, when the story tells of two), and how all others
+    are told."""
     mine = subscriber_of(name)
     by_name = {one.name: one for one in parts.subscribers()}
 
@@ -232,7 +257,7 @@ async def told(shop: Shop, name: str) -> tuple[Subscriber, UUID, Heard]:
     pairs: list[tuple[UUID, str]] = []
     while found := await shop.db.write(outbox.publish, parts.subscribers()):
         pairs += [(event, subscriber) for event, subscriber in found if subscriber is not None]
-    [event] = [event for event, subscriber in pairs if subscriber == mine.name]
+    event = next(event for event, subscriber in pairs if subscriber == mine.name)
 
     async def rest() -> None:
         for other, subscriber in pairs:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from commerce.carts import expiry
+from commerce.carts import baskets, expiry
+from commerce.infra.db import Tx
+from commerce.kernel.errors import Busy
+from commerce.kernel.ids import uuid7
 from tests.concurrency.test_cart_races import current, put, racing, versions_of
 from tests.orders.story import order_body
 from tests.support import Client, Shop
@@ -231,3 +234,18 @@ async def test_a_name_races_with_what_comes_from_a_phone(racing: Shop) -> None:
         view = await current(kiosk)
         assert (view["id"], view["customer"]["named_by"]) == (basket["id"], "token")
         assert view["checkout"] is None or not view["checkout"]["hidden"]
+
+
+async def test_who_finds_another_at_hand_each_time_is_asked_to_come_again(racing: Shop) -> None:
+    """The verb runs again while others are faster; that they are so every time is no failure of the server."""
+    till = await racing.device("till", (await racing.store()).code)
+    await put(till, await racing.item(), 1)
+    tried = []
+
+    async def late(tx: Tx) -> None:
+        tried.append(tx.at)
+        await tx.execute(baskets.OPEN, id=uuid7(), person=None, device=till.actor.subject, channel="till", at=tx.at)
+
+    with pytest.raises(Busy):
+        await racing.db.write(late)
+    assert len(tried) == 3

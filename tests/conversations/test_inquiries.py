@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from tests.conversations.talk import customer, events_of, phone, refusal, seen, team, told
+from tests.conversations.talk import customer, deliver, events_of, phone, refusal, seen, source, team, told
+from tests.conversations.test_staff import login_of
 from tests.orders.story import place
-from tests.support import Shop, clock
+from tests.support import Shop, clock, unique
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -155,3 +157,67 @@ async def test_an_inquiry_is_made_once_for_a_key(shop: Shop) -> None:
     first = await told(shopper, "/v1/inquiries", body, 201, key=key)
     assert await told(shopper, "/v1/inquiries", body, 201, key=key) == first
     assert await events_of(shop, first["number"]) == ["opened"]
+
+
+async def test_a_shops_team_answers_when_the_shop_is_open(shop: Shop) -> None:
+    """Asked at night by a channel that a shop's team takes: the hour begins when it opens."""
+    clock.stand_at(NOON.replace(hour=0))
+    day = [{"weekday": n, "opens": "10:00", "closes": "22:00"} for n in range(1, 8)]
+    store = await shop.store(hours=day)
+    code = await source(shop, await team(shop, store, minutes=60), "social")
+    number = (await deliver(shop, code, unique("vk"), "Открыты?")).json()["number"]
+    found = await seen(await shop.staff("call_center"), number)
+    assert datetime.fromisoformat(found["first_answer_due_at"]) == NOON.replace(hour=8)
+
+
+async def test_what_is_said_when_asking_again_is_kept(shop: Shop) -> None:
+    """He asks once more, and says when; a colleague notes his second call, whose it is and that it is urgent."""
+    clock.stand_at(NOON)
+    shopper, number = await customer(shop)
+    staff, boris = await shop.staff("call_center"), await shop.staff("call_center")
+    first = (await told(shopper, "/v1/inquiries", {"kind": "call_back"}, 201))["number"]
+    at = (NOON + timedelta(days=1)).isoformat()
+    again = await told(shopper, "/v1/inquiries", {"kind": "call_back", "preferred_at": at}, 201)
+    assert (again["number"], again["appended"]) == (first, True)
+    assert datetime.fromisoformat((await seen(staff, first))["preferred_at"]) == NOON + timedelta(days=1)
+    login = await login_of(shop, boris)
+    noted = {
+        "channel": "phone", "summary": "Звонил ещё раз", "subject": "Чайник", "handle": number, "answered": False,
+        "customer": str(shopper.actor.subject), "assignee": login, "priority": "high",
+    }  # fmt: skip
+    found = await told(staff, "/v1/conversations", noted, 201)
+    assert (found["number"], found["assignee"], found["priority"], found["subject"]) == (first, login, "high", "Чайник")
+    assert datetime.fromisoformat(found["preferred_at"]) == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize("moment", ["2027-03-02T10:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_moment_without_a_zone_or_beyond_the_calendar_does_not_parse(shop: Shop, moment: str) -> None:
+    """It would be of the zone of the machine."""
+    clock.stand_at(NOON)
+    shopper, staff = await shop.shopper(), await shop.staff("call_center")
+    number = (await told(shopper, "/v1/inquiries", {"kind": "message", "text": "?"}, 201))["number"]
+    path = f"/v1/conversations/{number}"
+    code = await source(shop, None)
+    message = {"message_id": unique("m"), "from": {"handle": unique("tg")}, "occurred_at": moment, "text": "?"}
+    for answer in (
+        await shopper.post("/v1/inquiries", {"kind": "call_back", "phone": phone(), "preferred_at": moment}),
+        await staff.post(f"{path}/next-steps", {"what": "Позвонить", "due_at": moment}),
+        await staff.post(f"{path}/entries", {"kind": "note", "text": "?", "occurred_at": moment}),
+        await staff.post("/v1/conversations", {"channel": "phone", "summary": "?", "occurred_at": moment}),
+        await deliver(shop, code, "", body=msgspec.json.encode(message)),
+    ):
+        assert refusal(answer) == (400, "bad-input"), answer.text
+    assert (await seen(staff, number))["version"] == 1
+
+
+async def test_asked_again_after_an_answer_is_no_promise_of_the_past(shop: Shop) -> None:
+    clock.stand_at(NOON)
+    shopper, staff = await shop.shopper(), await shop.staff("call_center")
+    body = {"kind": "message", "text": "Есть 46?"}
+    first = await told(shopper, "/v1/inquiries", body, 201)
+    minutes = datetime.fromisoformat(first["answer_by"]) - NOON
+    await told(staff, f"/v1/conversations/{first['number']}/entries", {"kind": "message_out", "text": "Да"}, 201)
+    clock.stand_at(NOON + timedelta(minutes=9))
+    again = await told(shopper, "/v1/inquiries", body, 201)
+    assert (again["number"], again["appended"]) == (first["number"], True)
+    assert datetime.fromisoformat(again["answer_by"]) == NOON + timedelta(minutes=9) + minutes

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from commerce import conversations, customers
+from commerce.conversations import queries
 from commerce.infra.db import Tx
+from commerce.kernel.ids import uuid7
 from tests.conversations.talk import customer, deliver, events_of, refusal, seen, source, team, told
 from tests.conversations.test_staff import ANSWER, waits
+from tests.people import story
 from tests.support import Client, Shop, clock, unique
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -193,3 +196,43 @@ async def test_lost_demand_is_added_up(shop: Shop) -> None:
     assert len((await office.get(f"{path}&reason=price")).json()["lines"]) == 0
     clerk = await shop.staff("associate", store.code)
     assert refusal(await clerk.get(path)) == (403, "not-allowed")
+
+
+async def test_what_two_profiles_wait_for_is_joined_when_they_are_one(shop: Shop) -> None:
+    staff, desk = await shop.staff("call_center"), await team(shop)
+    (anna, number), (same, other) = await customer(shop), await customer(shop)
+    exchange, mail = await source(shop, desk, "phone"), await source(shop, desk)
+    first = (await deliver(shop, exchange, number, None, kind="missed_call")).json()["number"]
+    clock.travel(timedelta(minutes=1))
+    second = (await deliver(shop, mail, other, "Перезвоните")).json()["number"]
+    clock.travel(timedelta(minutes=1))
+    third = (await deliver(shop, exchange, other, None, kind="missed_call")).json()["number"]
+    assert (first != second, (await seen(staff, third))["joined_into"]) == (True, second)
+    await shop.merge(same, anna)
+    await story.told(shop)
+    found = await seen(staff, first)
+    assert (found["state"], sorted(part["number"] for part in found["parts"])) == (
+        "open",
+        sorted([first, second, third]),
+    )
+    assert [(await seen(staff, one))["joined_into"] for one in (second, third)] == [first, first]
+    listed = (await staff.get(f"/v1/conversations?team={desk}")).json()["items"]
+    assert [one["number"] for one in listed] == [first]
+    assert await events_of(shop, first) == ["opened", "absorbed"]
+
+
+async def test_the_summary_reads_what_is_open_and_the_period(shop: Shop) -> None:
+    """However many years of conversations there are."""
+    now = clock()
+
+    async def plan(tx: Tx) -> str:
+        await tx.execute("SET LOCAL enable_seqscan = off")  # the tables of a test are small
+        rows = await tx.rows(
+            f"EXPLAIN {queries.SUMS}", since=now - timedelta(days=1), until=now, at=now, reach=[uuid7()]
+        )
+        return "\n".join(row[0] for row in rows)
+
+    found = await shop.db.write(plan)
+    assert "Seq Scan on conversations" not in found
+    for index in ("state_first_answer_due_at_id", "opened_at", "first_answered_at"):
+        assert f"Bitmap Index Scan on ix_conversations_{index}" in found, found
