@@ -681,6 +681,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     }
 
 
+LOCK_PRINCIPALS = "SELECT id FROM auth.principals WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE"
 ERASE = """
 WITH closed AS (
     UPDATE auth.principals SET disabled_at = coalesce(disabled_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING id
@@ -708,7 +709,11 @@ SELECT count(*) FROM closed
 
 
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
-    """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id."""
+    """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id.
+
+    They are locked by a statement of their own, so that the next one sees the session of who has just come in.
+    """
+    await tx.rows(LOCK_PRINCIPALS, ids=list(ids))
     await tx.execute(ERASE, ids=list(ids), at=tx.at)
 
 
