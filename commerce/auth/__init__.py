@@ -14,6 +14,7 @@ from commerce.auth.codes import Proven, Purpose, not_sent
 from commerce.auth.codes import ask as ask_code
 from commerce.auth.codes import settle as settle_code
 from commerce.auth.errors import (
+    AlreadyActing,
     CodeOver,
     CodeReserved,
     CodeTaken,
@@ -100,6 +101,7 @@ from commerce.auth.tokens import anonymous_shopper, derived_code
 __all__ = [
     "APPROVAL_REFUSALS",
     "COUNTER",
+    "AlreadyActing",
     "CodeOver",
     "CodeReserved",
     "CodeSent",
