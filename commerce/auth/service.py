@@ -721,6 +721,12 @@ PROVED = """
 SELECT created_at FROM auth.sessions
 WHERE id = CAST(:session AS uuid) AND proof = ANY(CAST(:proofs AS text[])) AND revoked_at IS NULL
 """
+SEEN_SINCE = """
+SELECT EXISTS (
+    SELECT 1 FROM auth.sessions
+    WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND greatest(refreshed_at, last_seen_at) >= :since
+)
+"""
 FORGET_SESSIONS = """
 DELETE FROM auth.sessions WHERE id IN (
     SELECT id FROM auth.sessions WHERE expires_at < :before OR revoked_at < :before LIMIT :limit FOR UPDATE SKIP LOCKED
@@ -732,6 +738,11 @@ async def proved_at(tx: Tx, actor: Actor) -> datetime | None:
     """When the caller proved who he is, by a one-time code or his password: the beginning of his session; None when he never did."""
     proved: datetime | None = await tx.scalar(PROVED, session=actor.session, proofs=["code", "password"])
     return proved
+
+
+async def seen_since(tx: Tx, principals: Sequence[UUID], *, since: datetime) -> bool:
+    """Whether any of these principals has used a session since a moment. One statement."""
+    return bool(await tx.scalar(SEEN_SINCE, principals=list(principals), since=since))
 
 
 async def forget_sessions(tx: Tx, *, before: datetime, limit: int) -> int:
