@@ -409,6 +409,18 @@ async def proved_lately(tx: Tx, actor: Actor, *, by: Sequence[str] = ("code",)) 
     return bool(await tx.scalar(FRESH, session=actor.session, proofs=list(by), since=tx.at - FRESH_PROOF))
 
 
+async def change_own_password(tx: Tx, actor: Actor, *, proof: Proof, verified: Verified, password_hash: str) -> None:
+    """A member's own password from now on, given the one of now; his other sessions end. Takes the argon2 hash.
+
+    Raises WrongPassword (kept), TooManyAttempts.
+    """
+    await tx.execute("SELECT 1 FROM auth.staff WHERE id = :id FOR NO KEY UPDATE", id=actor.subject)
+    member = await settle(tx, actor, proof=proof, verified=verified)
+    await set_password(tx, actor, principal=member, password_hash=password_hash)
+    await end_sessions(tx, actor, principals=[member], reason="password_changed", keep=actor.session)
+    outbox.audit(tx, actor, "staff.password_changed", "staff", member)
+
+
 # --- channels, devices ---
 
 

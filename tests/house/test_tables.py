@@ -184,4 +184,6 @@ def test_accounts_that_nobody_has_proved_become_guests_and_the_way_back_is_open(
         assert ask(PEOPLE) == [("1", True, "unproved"), ("2", False, None), ("3", False, None), ("4", False, None)]
         ask(CLAIMED_TWICE)
         aside.submit(command.downgrade, config, "0003").result()
-        assert ask(HELD) == [("2", "email"), ("2", "phone"), ("4", "phone")], "of two who say the same, who has proved it"
+        assert ask(HELD) == [("2", "email"), ("2", "phone"), ("4", "phone")], (
+            "of two who say the same, who has proved it"
+        )
