@@ -169,6 +169,8 @@ class KeyRing:
                 await self.refresh()
             except Problem as problem:
                 log.warning("keyring.not_refreshed", problem=problem.code)
+            except Exception as error:
+                log.error("keyring.not_refreshed", error=repr(error))
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def keep_seen(self) -> None:
@@ -191,6 +193,8 @@ class KeyRing:
         except Problem as problem:
             self._seen |= seen
             log.warning("keyring.not_noted", problem=problem.code)
+        except Exception as error:
+            log.error("keyring.not_noted", error=repr(error))
 
     async def _new_key(self, key: str) -> Key | None:
         await self._look_again()
