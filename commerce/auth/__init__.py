@@ -101,8 +101,8 @@ from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
     "APPROVAL_REFUSALS",
-    "COUNTER",
     "AlreadyActing",
+    "COUNTER",
     "CodeOver",
     "CodeReserved",
     "CodeSent",
