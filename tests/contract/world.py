@@ -180,7 +180,7 @@ class World:
             "claim_pass": self._pass,
             "sign_in_on_device": lambda: Chosen(body={"badge": self.badge, "login": None, "pin": None}),
             "change_own_pin": lambda: Chosen(body={"pin": "4071", "current": PASSWORD}),
-            "change_own_password": lambda: Chosen(body={"password": f"{PASSWORD}-2", "current": PASSWORD}),
+            "change_own_password": lambda: Chosen(body={"password": PASSWORD, "current": PASSWORD}),
             "set_staff_pin": lambda: Chosen(path={**self.here, "login": self.fired}, body={"pin": "4071"}),
             "issue_badge": lambda: Chosen(path={"login": self.fired}, body={"code": unique("badge")}),
             "list_badges": lambda: Chosen(path={"login": self.fired}),
