@@ -14,12 +14,12 @@ from commerce.auth.codes import Proven, Purpose, not_sent
 from commerce.auth.codes import ask as ask_code
 from commerce.auth.codes import settle as settle_code
 from commerce.auth.errors import (
-    AlreadyActing,
     CodeOver,
     CodeReserved,
     CodeTaken,
     MayNotGrant,
     NotAtThisStore,
+    NotWhileActing,
     NotYourLocation,
     RefreshTokenInvalid,
     RefreshTokenReused,
@@ -101,7 +101,6 @@ from commerce.auth.tokens import anonymous_shopper, derived_code
 
 __all__ = [
     "APPROVAL_REFUSALS",
-    "AlreadyActing",
     "COUNTER",
     "CodeOver",
     "CodeReserved",
@@ -114,6 +113,7 @@ __all__ = [
     "MayNotGrant",
     "NewPassword",
     "NotAtThisStore",
+    "NotWhileActing",
     "NotYourLocation",
     "OnBehalfToken",
     "OneTimeCode",

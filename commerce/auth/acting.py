@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import structs
 
 from commerce.auth import tokens
-from commerce.auth.errors import AlreadyActing, UnknownSession
+from commerce.auth.errors import NotWhileActing, UnknownSession
 from commerce.auth.keyring import ACTING_SECONDS
 from commerce.auth.schemas import OnBehalfToken
 from commerce.infra import outbox
@@ -22,11 +22,11 @@ async def act_for(tx: Tx, actor: Actor, *, customer: UUID, reason: str, secret_k
     """A token with which the member does, in his own name, what the customer could; on the record with the reason code.
 
     Good for a quarter of an hour, never longer than his session or a server's key, whose end ends it too. That there is such a
-    customer, `customers` says. Raises AlreadyActing, as such a token would otherwise make the next one for ever; UnknownSession when
+    customer, `customers` says. Raises NotWhileActing, as such a token would otherwise make the next one for ever; UnknownSession when
     the member's own is over.
     """
     if actor.on_behalf_of is not None:
-        raise AlreadyActing
+        raise NotWhileActing
     expires_at = tx.at + LIFE
     if actor.kind == "staff" and actor.session is not None:
         until = await tx.scalar(

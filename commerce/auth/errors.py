@@ -390,8 +390,8 @@ class OwnApproval(Forbidden):
     detail_ru = "Нельзя подтвердить собственное действие."
 
 
-class AlreadyActing(Forbidden):
-    code = "already-acting"
+class NotWhileActing(Forbidden):
+    code = "not-while-acting"
     title = "These credentials act for a customer already"
     title_ru = "Эти права уже действуют от имени покупателя"
     detail = "Ask with your own credentials: what acts for one customer opens no other, and lasts no longer."

@@ -146,7 +146,7 @@ async def test_who_acts_asks_for_no_other_token_by_it(shop: Shop) -> None:
         acts = await acting(shop, caller, one.actor.subject)
         for customer in (one, two):
             answer = await acts.post(f"/v1/customers/{customer.actor.subject}/acting", {"reason": "complaint"})
-            assert (answer.status_code, answer.json()["type"]) == (403, "/problems/already-acting")
+            assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-while-acting")
 
 
 async def test_only_who_may_for_whom_there_is_with_a_reason(shop: Shop) -> None:
