@@ -201,6 +201,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "rename_device": {"name": "Till by the window"},
     "claim_pass": {"code": "KRTV-PLXD"},
     "change_own_pin": {"pin": "4071", "current": "klyukva-veslo-11"},
+    "change_own_password": {"password": "beryoza-fonar-112", "current": "klyukva-veslo-11"},
     "set_staff_pin": {"pin": "4071"},
     "issue_badge": {"code": "2900000004071"},
     "invite_staff": {

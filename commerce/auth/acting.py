@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import structs
 
 from commerce.auth import tokens
-from commerce.auth.errors import UnknownSession
+from commerce.auth.errors import NotWhileActing, UnknownSession
 from commerce.auth.keyring import ACTING_SECONDS
 from commerce.auth.schemas import OnBehalfToken
 from commerce.infra import outbox
@@ -21,11 +21,14 @@ LIFE = timedelta(seconds=ACTING_SECONDS)
 async def act_for(tx: Tx, actor: Actor, *, customer: UUID, reason: str, secret_key: str) -> OnBehalfToken:
     """A token with which the member does, in his own name, what the customer could; on the record with the reason code.
 
-    Good for a quarter of an hour, never longer than his session, whose end ends it too. That there is such a customer, `customers`
-    says. Raises UnknownSession when the member's own is over.
+    Good for a quarter of an hour, never longer than his session or a server's key, whose end ends it too. That there is such a
+    customer, `customers` says. Raises NotWhileActing, as such a token would otherwise make the next one for ever; UnknownSession when
+    the member's own is over.
     """
+    if actor.on_behalf_of is not None:
+        raise NotWhileActing
     expires_at = tx.at + LIFE
-    if actor.session is not None:
+    if actor.kind == "staff" and actor.session is not None:
         until = await tx.scalar(
             "SELECT expires_at FROM auth.sessions WHERE id = :id AND revoked_at IS NULL AND expires_at > :at",
             id=actor.session, at=tx.at,

@@ -390,6 +390,14 @@ class OwnApproval(Forbidden):
     detail_ru = "Нельзя подтвердить собственное действие."
 
 
+class NotWhileActing(Forbidden):
+    code = "not-while-acting"
+    title = "These credentials act for a customer already"
+    title_ru = "Эти права уже действуют от имени покупателя"
+    detail = "Ask with your own credentials: what acts for one customer opens no other, and lasts no longer."
+    detail_ru = "Запросите со своими правами: действующие от имени покупателя не открывают другого и не продлеваются."
+
+
 class UnknownInvitation(NotFound):
     code = "unknown-invitation"
     title = "No such invitation"

@@ -17,6 +17,7 @@ from commerce.auth.passwords import Verified, hash_password, verify
 from commerce.auth.schemas import (
     AcceptInvitation,
     BadgeView,
+    ChangePassword,
     ChangePin,
     ClaimPass,
     ClientKeyView,
@@ -216,6 +217,20 @@ async def change_pin(db: Database, settings: Settings, once: Once, actor: Actor,
     return await db.write_once(
         sealed_once(settings, once), type(None), badges.change_own_pin, actor, identity=own, seen=seen,
         right=by_pin.right or by_password.right, pin_hash=pin_hash,
+    )  # fmt: skip
+
+
+async def change_password(
+    db: Database, settings: Settings, once: Once, actor: Actor, *, command: ChangePassword
+) -> None:
+    """A member's own password, given the one of now. Raises WrongPassword (kept), TooManyAttempts."""
+    own = _counted(settings, "own password", actor.subject)
+    proof = await db.read(queries.proof_of, identity=own, candidates=[actor.subject])
+    verified = await verify(settings, proof.hash, command.current)
+    password_hash = await hash_password(settings, command.password)
+    return await db.write_once(
+        sealed_once(settings, once), type(None), service.change_own_password, actor, proof=proof, verified=verified,
+        password_hash=password_hash,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 REFRESH_SECONDS = 2.0
 STALE_SECONDS = 5.0
+ACTING = "customers.act"
 ACTING_SECONDS = 15 * 60
 """The longest life of a token with which staff act for a customer: what ends it is remembered so long."""
 UNKNOWN_KEY_SECONDS = 0.2
@@ -50,6 +51,7 @@ class Keys(msgspec.Struct, frozen=True):
     """One reading of the lists."""
 
     by_hash: dict[str, Key]
+    by_id: dict[UUID, Key]
     revoked: frozenset[UUID]
     disabled: frozenset[UUID]
     origins: dict[UUID, frozenset[str]]
@@ -94,12 +96,15 @@ async def read_keys(tx: Tx, token_seconds: int) -> Keys:
             listed |= origins[row.id] if row.what == "origins" else frozenset()
         else:
             ids[row.what].add(row.id)
-    return Keys(by_hash, frozenset(ids["revoked"]), frozenset(ids["disabled"]), origins, frozenset(listed))
+    by_id = {key.id: key for key in by_hash.values()}
+    return Keys(by_hash, by_id, frozenset(ids["revoked"]), frozenset(ids["disabled"]), origins, frozenset(listed))
 
 
 def _client(row: Any) -> Actor:
     permissions = {permission: tuple(locations) for permission, locations in row.data.items()}
-    return Actor(kind="client", subject=row.owner, channel=row.channel, client=row.owner, permissions=permissions)
+    return Actor(
+        kind="client", subject=row.owner, channel=row.channel, client=row.owner, session=row.id, permissions=permissions
+    )  # fmt: skip
 
 
 def _device(row: Any) -> Actor:
@@ -141,7 +146,7 @@ class KeyRing:
         self._db = db
         self._secret_key = secret_key
         self._token_seconds = max(token_seconds, ACTING_SECONDS)
-        self._keys = Keys({}, frozenset(), frozenset(), {}, frozenset())
+        self._keys = Keys({}, {}, frozenset(), frozenset(), {}, frozenset())
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._actors: dict[str, tuple[Actor, int]] = {}
@@ -164,6 +169,8 @@ class KeyRing:
                 await self.refresh()
             except Problem as problem:
                 log.warning("keyring.not_refreshed", problem=problem.code)
+            except Exception as error:
+                log.error("keyring.not_refreshed", error=repr(error))
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def keep_seen(self) -> None:
@@ -186,6 +193,8 @@ class KeyRing:
         except Problem as problem:
             self._seen |= seen
             log.warning("keyring.not_noted", problem=problem.code)
+        except Exception as error:
+            log.error("keyring.not_noted", error=repr(error))
 
     async def _new_key(self, key: str) -> Key | None:
         await self._look_again()
@@ -221,6 +230,10 @@ class KeyRing:
                 self._actors.clear()
             self._actors[credential] = remembered
         actor = remembered[0]
+        if actor.kind == "client":
+            if actor.session not in self._keys.by_id:
+                await self._look_again()
+            actor = self._as_now(actor)
         if not self.stands(actor):
             return None
         self._seen.add(actor.session)
@@ -228,9 +241,23 @@ class KeyRing:
 
     def stands(self, actor: Actor) -> bool:
         """Whether nothing has been revoked of what an actor came with, as far as was read: for what goes on after the request."""
+        if actor.kind == "client" and not self._stands_by_key(actor):
+            return False
         return actor.session not in self._keys.revoked and self._keys.disabled.isdisjoint(
             (actor.subject, actor.device, actor.on_behalf_of)
         )
+
+    def _as_now(self, actor: Actor) -> Actor:
+        """A server that acts for a customer, with the scopes that it has now: its token says those of when it was made."""
+        key = self._keys.by_id.get(actor.session) if actor.session is not None else None
+        return msgspec.structs.replace(actor, permissions=key.actor.permissions if key is not None else {})
+
+    def _stands_by_key(self, actor: Actor) -> bool:
+        """Whether the key that a server's token was made with works, and may still act for customers."""
+        key = self._keys.by_id.get(actor.session) if actor.session is not None else None
+        if key is None or key.expires <= self._db.clock().timestamp():
+            return False
+        return actor.on_behalf_of is None or ACTING in key.actor.permissions
 
     def listed(self, origin: str) -> bool:
         """Whether any live frontend lists an origin."""

@@ -36,11 +36,12 @@ async def issue(tx: Tx, actor: Actor, *, secret_key: str) -> ShopperPass:
     return ShopperPass(code=f"{letters[:4]}-{letters[4:]}", qr=f"{QR}{letters}", expires_at=expires_at)
 
 
-CLAIM = """
-DELETE FROM auth.passes p USING auth.principals s
-WHERE p.code_hash = :code_hash AND p.expires_at > :at AND s.id = p.principal_id AND s.disabled_at IS NULL
-RETURNING p.principal_id
+WHOSE = """
+SELECT s.id FROM auth.principals s JOIN auth.passes p ON p.principal_id = s.id
+WHERE p.code_hash = :code_hash AND s.disabled_at IS NULL FOR SHARE OF s
 """
+"""With him, nobody shuts him out before he has come in."""
+CLAIM = "DELETE FROM auth.passes WHERE code_hash = :code_hash AND expires_at > :at AND principal_id = :shopper RETURNING principal_id"
 
 
 async def claim(tx: Tx, actor: Actor, *, command: ClaimPass, secret_key: str, idle_seconds: int) -> Started:
@@ -51,8 +52,9 @@ async def claim(tx: Tx, actor: Actor, *, command: ClaimPass, secret_key: str, id
     identity = tokens.keyed_hash(secret_key, "identity pass", str(actor.device))
     await guesses.count(tx, identity, most=GUESSES)
     letters = tokens.read_letters(command.code.removeprefix(QR))
-    shopper = await tx.scalar(CLAIM, code_hash=tokens.keyed_hash(secret_key, "pass", letters or ""), at=tx.at)
-    if shopper is None:
+    code_hash = tokens.keyed_hash(secret_key, "pass", letters or "")
+    shopper = await tx.scalar(WHOSE, code_hash=code_hash)
+    if shopper is None or await tx.first(CLAIM, code_hash=code_hash, at=tx.at, shopper=shopper) is None:
         raise WrongPass
     await guesses.forget(tx, identity)
     return await start_session(

@@ -60,6 +60,7 @@ from commerce.auth.schemas import (
     BadgeView,
     ChangeClient,
     ChangeDevice,
+    ChangePassword,
     ChangePin,
     ChannelView,
     ClaimPairing,
@@ -619,6 +620,21 @@ async def change_own_pin(
     return await flow.change_pin(db, settings, once, actor, command=data)
 
 
+@put(
+    "/v1/auth/staff/password", operation_id="change_own_password", tags=["auth"], guards=[guards.staff_member],
+    status_code=204, responses=writes(WrongPassword, TooManyAttempts),
+)  # fmt: skip
+async def change_own_password(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    data: JSONBody[ChangePassword],
+) -> None:
+    """Choose another password at work, given the one of now; one's other sessions end."""
+    return await flow.change_password(db, settings, once, actor, command=data)
+
+
 @post(
     "/v1/stores/{code:str}/staff/{login:str}/pin", operation_id="set_staff_pin", tags=["store"],
     guards=[guards.at_store("staff.pins")], status_code=204,
@@ -813,6 +829,7 @@ ROUTES = [
     sign_in_on_device,
     list_store_staff,
     change_own_pin,
+    change_own_password,
     set_staff_pin,
     issue_badge,
     list_badges,

@@ -435,6 +435,13 @@ class ChangePin(Confidential, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The PIN or the password of now."""
 
 
+class ChangePassword(Confidential, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One's own password at work from now on."""
+
+    password: NewPassword
+    current: Password
+
+
 class SetPin(Confidential, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A PIN for a member of staff of this store, who chooses his own afterwards."""
 

@@ -409,6 +409,18 @@ async def proved_lately(tx: Tx, actor: Actor, *, by: Sequence[str] = ("code",)) 
     return bool(await tx.scalar(FRESH, session=actor.session, proofs=list(by), since=tx.at - FRESH_PROOF))
 
 
+async def change_own_password(tx: Tx, actor: Actor, *, proof: Proof, verified: Verified, password_hash: str) -> None:
+    """A member's own password from now on, given the one of now; his other sessions end. Takes the argon2 hash.
+
+    Raises WrongPassword (kept), TooManyAttempts.
+    """
+    await tx.execute("SELECT 1 FROM auth.staff WHERE id = :id FOR NO KEY UPDATE", id=actor.subject)
+    member = await settle(tx, actor, proof=proof, verified=verified)
+    await set_password(tx, actor, principal=member, password_hash=password_hash)
+    await end_sessions(tx, actor, principals=[member], reason="password_changed", keep=actor.session)
+    outbox.audit(tx, actor, "staff.password_changed", "staff", member)
+
+
 # --- channels, devices ---
 
 
@@ -681,6 +693,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
     }
 
 
+LOCK_PRINCIPALS = "SELECT id FROM auth.principals WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE"
 ERASE = """
 WITH closed AS (
     UPDATE auth.principals SET disabled_at = coalesce(disabled_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) RETURNING id
@@ -708,13 +721,23 @@ SELECT count(*) FROM closed
 
 
 async def erase_person(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:  # noqa: ARG001
-    """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id."""
+    """Shut a person's principals for good and forget what tells who he was; what he did stays in the books under the id.
+
+    They are locked by a statement of their own, so that the next one sees the session of who has just come in.
+    """
+    await tx.rows(LOCK_PRINCIPALS, ids=list(ids))
     await tx.execute(ERASE, ids=list(ids), at=tx.at)
 
 
 PROVED = """
 SELECT created_at FROM auth.sessions
 WHERE id = CAST(:session AS uuid) AND proof = ANY(CAST(:proofs AS text[])) AND revoked_at IS NULL
+"""
+SEEN_SINCE = """
+SELECT EXISTS (
+    SELECT 1 FROM auth.sessions
+    WHERE principal_id = ANY(CAST(:principals AS uuid[])) AND greatest(refreshed_at, last_seen_at) >= :since
+)
 """
 FORGET_SESSIONS = """
 DELETE FROM auth.sessions WHERE id IN (
@@ -727,6 +750,11 @@ async def proved_at(tx: Tx, actor: Actor) -> datetime | None:
     """When the caller proved who he is, by a one-time code or his password: the beginning of his session; None when he never did."""
     proved: datetime | None = await tx.scalar(PROVED, session=actor.session, proofs=["code", "password"])
     return proved
+
+
+async def seen_since(tx: Tx, principals: Sequence[UUID], *, since: datetime) -> bool:
+    """Whether any of these principals has used a session since a moment. One statement."""
+    return bool(await tx.scalar(SEEN_SINCE, principals=list(principals), since=since))
 
 
 async def forget_sessions(tx: Tx, *, before: datetime, limit: int) -> int:

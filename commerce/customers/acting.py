@@ -21,7 +21,8 @@ SELECT id FROM up WHERE merged_into IS NULL AND erased_at IS NULL
 
 
 async def act_for(tx: Tx, actor: Actor, *, customer: UUID, command: ActFor, secret_key: str) -> auth.OnBehalfToken:
-    """A token to act for this customer, or for the one he was merged into. Raises UnknownCustomer, auth.UnknownSession."""
+    """A token to act for this customer, or for the one he was merged into. Raises UnknownCustomer, auth.UnknownSession,
+    auth.NotWhileActing."""
     person = await tx.scalar(STANDS, customer=customer)
     if person is None:
         raise UnknownCustomer

@@ -93,6 +93,20 @@ WHERE (winner_id = ANY(CAST(:ids AS uuid[])) OR loser_id = ANY(CAST(:ids AS uuid
 ORDER BY at DESC, id DESC LIMIT :most
 """
 PROFILED = "SELECT id FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[])) AND NOT guest"
+TOGETHER = """
+WITH named AS (
+    SELECT DISTINCT ON (kind, system, value) id, kind, system, value FROM customers.identifiers
+    WHERE id = ANY(CAST(:identifiers AS uuid[])) AND profile_id = ANY(CAST(:ids AS uuid[]))
+    ORDER BY kind, system, value, verified_at NULLS LAST, id
+), alike AS (
+    DELETE FROM customers.identifiers i USING named n
+    WHERE i.profile_id = ANY(CAST(:ids AS uuid[])) AND (i.kind, i.system, i.value) = (n.kind, n.system, n.value) AND i.id <> n.id
+    RETURNING n.id AS kept, i.id, i.verified_at
+)
+SELECT n.id, max(a.verified_at) AS verified_at, array_agg(a.id) FILTER (WHERE a.id IS NOT NULL) AS alike
+FROM named n LEFT JOIN alike a ON a.kept = n.id GROUP BY n.id
+"""
+"""Several profiles of a person may say the same of themselves: who moves it, moves all of it."""
 TWINS = """
 WITH gone AS (
     DELETE FROM customers.identifiers i
@@ -135,22 +149,28 @@ async def profiled(tx: Tx, people: Sequence[UUID]) -> set[UUID]:
 
 
 async def move_identifiers(tx: Tx, *, family: Family, to: Family, ids: Sequence[UUID]) -> list[UUID]:
-    """Give identifiers of one locked person to another; those that were his. What the other says of himself already becomes verified.
+    """Give identifiers of one locked person to another, whichever of his profiles say them; those named that were his. What the other
+    says of himself already becomes verified.
 
     Raises LastContact when an account would keep nothing to sign in by, GuestCannotWin when a guest would get what is verified.
     """
     if not ids:
         return []
-    gone = await tx.rows(TWINS, identifiers=list(ids), ids=family.ids, to=to.id)
-    for row in gone:
+    kept = await tx.rows(TOGETHER, identifiers=list(ids), ids=family.ids)
+    for row in kept:
+        if row.verified_at is not None:
+            await tx.execute(VERIFY, id=row.id, at=row.verified_at)
+    held = [row.id for row in kept]
+    for row in await tx.rows(TWINS, identifiers=held, ids=family.ids, to=to.id):
         await tx.execute(VERIFY, id=row.twin, at=row.verified_at)
-    moved = await tx.rows(MOVE, identifiers=list(ids), ids=family.ids, to=to.id)
+    await tx.rows(MOVE, identifiers=held, ids=family.ids, to=to.id)
     left = await tx.one(LEFT, ids=family.ids)
     if not left.guest and not left.contacts:
         raise LastContact
     if await tx.scalar(MISPLACED, to=to.id):
         raise GuestCannotWin
-    return [row.id for row in (*gone, *moved)]
+    his = {one for row in kept for one in (row.id, *(row.alike or ()))}
+    return [one for one in dict.fromkeys(ids) if one in his]
 
 
 GUESTS = """

@@ -82,12 +82,13 @@ async def sign_in(db: Database, settings: Settings, actor: Actor, *, command: Si
     """
     kind, value = identifiers.only_one(email_text=command.email, phone_text=command.phone)
     found = await db.read(queries.sign_in_proof, kind=kind, value=value, identity=auth.identity(settings, kind, value))
-    verified = await auth.verify(settings, found.proof.hash, command.password)
+    verified = await auth.verify(settings, found.hash, command.password)
     started = await db.write(
         service.sign_in,
         actor,
-        person=found.person,
-        proof=found.proof,
+        kind=kind,
+        value=value,
+        proof=found,
         verified=verified,
         device_name=command.device_name,
         idle_seconds=settings.kiosk_idle_seconds,

@@ -12,12 +12,13 @@ from uuid import UUID
 from commerce import auth
 from commerce.customers.errors import AlreadyMerged, GuestCannotWin, MergeIntoItself, NotMerged, UnknownCustomer
 from commerce.customers.events import CustomersMerged, CustomersUnmerged
-from commerce.customers.queries import customer_view, ids_of, profile_row
+from commerce.customers.queries import customer_view, held_by, ids_of, profile_row
 from commerce.customers.schemas import CustomerView, MergeCustomers, UnmergeCustomer
 from commerce.customers.tables import merges
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
+from commerce.kernel.errors import Busy
 from commerce.kernel.ids import uuid7
 
 LOCK = """
@@ -38,6 +39,16 @@ SELECT lost.id, lost.version, won.version AS winner_version FROM lost, won ORDER
 async def lock(tx: Tx, people: Sequence[UUID]) -> Mapping[UUID, Any]:
     """The profiles of these ids as they are now, locked in order."""
     return {row.id: row for row in await tx.rows(LOCK, ids=list(people))}
+
+
+async def lock_holder(tx: Tx, *, kind: str, value: str) -> UUID | None:
+    """Whose a verified contact is, with every profile that says so locked: until the commit nobody merges, parts or erases them.
+    Raises Busy when somebody has just done so."""
+    seen = await held_by(tx, kind=kind, value=value)
+    await lock(tx, seen[1])
+    if await held_by(tx, kind=kind, value=value) != seen:
+        raise Busy(retry_after_seconds=1)
+    return seen[0]
 
 
 async def join(

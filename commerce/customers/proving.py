@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from commerce import auth
-from commerce.customers import identifiers, merging, touches
+from commerce.customers import families, identifiers, merging, touches
 from commerce.customers.errors import (
     AlreadySignedUp,
     FreshCodeRequired,
@@ -19,11 +19,10 @@ from commerce.customers.errors import (
     IdentifierTaken,
     LastContact,
     TooManyIdentifiers,
-    UnknownCustomer,
     UnknownIdentifier,
 )
 from commerce.customers.events import CustomerChanged, CustomerSignedUp
-from commerce.customers.queries import customer_view, holder, ids_of, profile_row, profile_view
+from commerce.customers.queries import customer_view, held_by, ids_of, profile_row, profile_view
 from commerce.customers.schemas import AddIdentifier, CustomerView, ProfileView, VerifyContact
 from commerce.infra import outbox
 from commerce.infra.db import Tx
@@ -88,9 +87,9 @@ async def sign_in_by_code(
     account. Raises auth.WrongCode (kept), auth.CodeOver, auth.TooManyAttempts, AlreadySignedUp, Busy.
     """
     proven = await auth.settle_code(tx, actor, challenge=challenge, code=code, purpose="sign_in", secret_key=secret_key)
-    owner = await holder(tx, kind=proven.kind, value=proven.contact)
+    owner, chain = await held_by(tx, kind=proven.kind, value=proven.contact)
     if owner is not None:
-        await _take(tx, actor, person=owner, holder_id=owner, proven=proven)
+        await _take(tx, actor, person=owner, held=(owner, chain), proven=proven)
         await touches.follow(tx, actor, person=owner)
         return await _start(tx, actor, owner, device_name, idle_seconds)
     if actor.known:
@@ -98,7 +97,7 @@ async def sign_in_by_code(
     anonymous = actor.subject if actor.kind == "shopper" else None
     person = anonymous or await auth.create_shopper(tx, actor)
     made = await tx.first(NEW_PROFILE, person=person, name=name, language=language, at=tx.at) is not None
-    rows = await _take(tx, actor, person=person, holder_id=None, proven=proven, made=made)
+    rows = await _take(tx, actor, person=person, held=(None, chain), proven=proven, made=made)
     if made:
         outbox.record(tx, actor, CustomerSignedUp(aggregate_id=person, version=rows[person].version, language=language))
     else:
@@ -136,23 +135,32 @@ async def verify(tx: Tx, actor: Actor, *, command: VerifyContact, secret_key: st
         tx, actor, challenge=command.challenge_id, code=command.code, purpose="verify", secret_key=secret_key,
         askers=family,
     )  # fmt: skip
-    owner = await holder(tx, kind=proven.kind, value=proven.contact)
+    owner, chain = await held_by(tx, kind=proven.kind, value=proven.contact)
     if owner not in (None, me) and not command.merge:
         raise IdentifierElsewhere(kind=proven.kind)
-    await _take(tx, actor, person=me, holder_id=owner, proven=proven)
+    await _take(tx, actor, person=me, held=(owner, chain), proven=proven, family=family)
     await _must_have_room(tx, me)
     return profile_view(await profile_row(tx, me))
 
 
 async def _take(
-    tx: Tx, actor: Actor, *, person: UUID, holder_id: UUID | None, proven: auth.Proven, made: bool = False
+    tx: Tx,
+    actor: Actor,
+    *,
+    person: UUID,
+    held: tuple[UUID | None, list[UUID]],
+    proven: auth.Proven,
+    family: Sequence[UUID] = (),
+    made: bool = False,
 ) -> dict[UUID, Any]:
-    """Lock all who have to do with a proven contact and make it the person's alone. Raises AlreadySignedUp; Busy when one of them has just
-    been merged or erased."""
-    kind, value = proven.kind, proven.contact
+    """Lock all who have to do with a proven contact and make it the person's alone. `held` is what `held_by` said of it, `family` what
+    `ids_of` said of the caller. Raises AlreadySignedUp; Busy when one of them has just been merged, parted or erased."""
+    kind, value, holder_id = proven.kind, proven.contact, held[0]
     claimants = [row.id for row in await tx.rows(CLAIMANTS, kind=kind, value=value)]
     others = [one for one in (holder_id, *claimants) if one is not None and one != person]
-    rows = dict(await merging.lock(tx, [person, *others]))
+    rows = dict(await merging.lock(tx, [person, *others, *held[1], *family]))
+    if await held_by(tx, kind=kind, value=value) != held or (family and await ids_of(tx, actor.person) != family):
+        raise Busy(retry_after_seconds=1)
     mine = rows.get(person)
     if mine is None or mine.erased_at is not None:
         raise Busy(retry_after_seconds=1)
@@ -168,18 +176,18 @@ async def _take(
         raise Busy(retry_after_seconds=1)
     if losers:
         await merging.join(tx, actor, winner=person, losers=losers, proof="code")
-    family = await ids_of(tx, person)
-    strangers = [one for one in claimants if one not in family]
+    joined = await ids_of(tx, person)
+    strangers = [one for one in claimants if one not in joined]
     if strangers:
         for row in await tx.rows(DROP_CLAIMS, kind=kind, value=value, others=strangers):
             changed = CustomerChanged(aggregate_id=row.id, version=row.version, fields=[kind])
             outbox.record(tx, actor, changed)
     if holder_id is None:
         claim = await tx.one(VERIFY, person=person, at=tx.at, kind=kind, value=value)
-        held = await tx.first(
+        taken = await tx.first(
             HOLD, id=uuid7(), person=person, system="", verified=tx.at, created=claim.created_at, kind=kind, value=value
         )
-        if held is None:
+        if taken is None:
             raise Busy(retry_after_seconds=1)
         if not made and not mine.guest:
             await _changed(tx, actor, person, proven.kind)
@@ -193,16 +201,6 @@ async def _changed(tx: Tx, actor: Actor, person: UUID, kind: str) -> None:
 
 # --- identifiers by hand ---
 
-LOCK_WINNER = """
-WITH RECURSIVE up AS (
-    SELECT id, merged_into FROM customers.profiles WHERE id = :person
-    UNION
-    SELECT p.id, p.merged_into FROM up JOIN customers.profiles p ON p.id = up.merged_into
-)
-SELECT id FROM customers.profiles
-WHERE id = (SELECT id FROM up WHERE merged_into IS NULL) AND erased_at IS NULL FOR NO KEY UPDATE
-"""
-
 
 async def add(tx: Tx, actor: Actor, *, customer: UUID, command: AddIdentifier) -> CustomerView:
     """By staff: a card, device or id of another system finds the customer from now on; an e-mail or phone is a claim until he verifies it.
@@ -210,8 +208,8 @@ async def add(tx: Tx, actor: Actor, *, customer: UUID, command: AddIdentifier) -
     What he has already changes nothing. Raises UnknownCustomer, BadIdentifier, BadEmail, BadPhone, IdentifierTaken, TooManyIdentifiers.
     """
     system, value = identifiers.of_kind(kind=command.kind, value=command.value, system=command.system)
-    winner = await _locked(tx, customer)
-    family = await ids_of(tx, winner)
+    locked = await families.lock(tx, person=customer)
+    winner, family = locked.id, locked.ids
     if not await _held(tx, family, command.kind, system, value):
         identifier = uuid7()
         verified = None if command.kind in ("email", "phone") else tx.at
@@ -243,14 +241,6 @@ async def _held(tx: Tx, family: Sequence[UUID], kind: str, system: str, value: s
 async def _must_have_room(tx: Tx, person: UUID) -> None:
     if len((await profile_row(tx, person)).identifiers or ()) > MOST:
         raise TooManyIdentifiers(limit=MOST)
-
-
-async def _locked(tx: Tx, person: UUID) -> UUID:
-    row = await tx.first(LOCK_WINNER, person=person)
-    if row is None:
-        raise UnknownCustomer
-    winner: UUID = row.id
-    return winner
 
 
 REMOVE = """
@@ -288,8 +278,8 @@ async def remove_by_staff(tx: Tx, actor: Actor, *, customer: UUID, identifier: U
 
 async def _remove(tx: Tx, actor: Actor, *, customer: UUID, identifier: UUID) -> tuple[Any, bool]:
     """The profile afterwards, and whether a verified contact went."""
-    winner = await _locked(tx, customer)
-    family = await ids_of(tx, winner)
+    locked = await families.lock(tx, person=customer)
+    winner, family = locked.id, locked.ids
     gone = await tx.rows(REMOVE, id=identifier, family=family)
     if not gone:
         raise UnknownIdentifier

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct, convert
+from msgspec import convert
 
 from commerce import auth
 from commerce.customers import identifiers
@@ -80,13 +80,6 @@ WITH RECURSIVE up AS (
 SELECT id, merged_into, erased_at FROM up ORDER BY depth
 """
 """Only what is verified says whose it is."""
-
-
-class SignInProof(Struct, frozen=True):
-    """What a sign-in is checked against, and as whom it would come in."""
-
-    person: UUID | None
-    proof: auth.Proof
 
 
 async def ids_of(tx: Tx, person: UUID) -> list[UUID]:
@@ -179,16 +172,19 @@ async def freshly_proven(tx: Tx, actor: Actor) -> ProfileView:
 
 async def holder(tx: Tx, *, kind: str, value: str, system: str = "") -> UUID | None:
     """Whose a verified identifier is: the winner of its profile."""
+    return (await held_by(tx, kind=kind, value=value, system=system))[0]
+
+
+async def held_by(tx: Tx, *, kind: str, value: str, system: str = "") -> tuple[UUID | None, list[UUID]]:
+    """The same with all profiles on the way from the one that has the identifier to the winner."""
     rows = await tx.rows(HOLDERS, kind=kind, system=system, value=value)
-    return _winner(rows)
+    return _winner(rows), [row.id for row in rows]
 
 
-async def sign_in_proof(tx: Tx, *, kind: str, value: str, identity: str) -> SignInProof:
+async def sign_in_proof(tx: Tx, *, kind: str, value: str, identity: str) -> auth.Proof:
     """What the password will be checked against. As many statements for an unknown identifier. Raises auth.TooManyAttempts."""
-    rows = await tx.rows(HOLDERS, kind=kind, system="", value=value)
-    winner = _winner(rows)
-    candidates = [row.id for row in rows] if winner is not None else []
-    return SignInProof(winner, await auth.proof_of(tx, identity=identity, candidates=candidates))
+    winner, chain = await held_by(tx, kind=kind, value=value)
+    return await auth.proof_of(tx, identity=identity, candidates=chain if winner is not None else [])
 
 
 async def password_proof(tx: Tx, actor: Actor, *, identity: str) -> auth.Proof:

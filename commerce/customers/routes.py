@@ -353,7 +353,7 @@ async def add_customer_identifier(
 @post(
     "/v1/customers/{customer:uuid}/acting", operation_id="act_for_customer", tags=["store"],
     guards=[auth.staff("customers.act")], status_code=201, opt=SENSITIVE, cache_control=SECRET,
-    responses=problems(UnknownCustomer, auth.UnknownSession),
+    responses=problems(UnknownCustomer, auth.UnknownSession, auth.NotWhileActing),
 )  # fmt: skip
 async def act_for_customer(
     db: NamedDependency[Database],

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, structs
 
 from commerce import auth, locations
-from commerce.customers import identifiers, touches
+from commerce.customers import families, identifiers, merging, touches
 from commerce.customers.errors import (
     AlreadySignedUp,
     BadBirthday,
@@ -19,7 +19,6 @@ from commerce.customers.errors import (
     OwnerOnly,
     ProofRequired,
     StaleProfile,
-    UnknownCustomer,
 )
 from commerce.customers.events import CustomerChanged, CustomerErased, CustomerSignedUp
 from commerce.customers.queries import ids_of, own_principals, profile_row, profile_view
@@ -27,6 +26,7 @@ from commerce.customers.schemas import ChangeProfile, ProfileView
 from commerce.infra import outbox
 from commerce.infra.db import Tx, forget_answers
 from commerce.kernel.actor import Actor
+from commerce.kernel.errors import Busy
 from commerce.kernel.ids import uuid7
 
 CREATE_PROFILE = """
@@ -87,19 +87,26 @@ async def sign_in(
     tx: Tx,
     actor: Actor,
     *,
-    person: UUID | None,
+    kind: str,
+    value: str,
     proof: auth.Proof,
     verified: auth.Verified,
     device_name: str | None = None,
     idle_seconds: int | None = None,
 ) -> auth.Started:
-    """A session of the person whose password this is, as the winner of any merge. Raises auth.WrongPassword, auth.TooManyAttempts."""
+    """A session of who has verified this e-mail or phone and whose password it is, as the winner of any merge.
+
+    Raises auth.WrongPassword (kept), auth.TooManyAttempts; Busy when he has just been merged, parted or erased.
+    """
     owner = await auth.settle(tx, actor, proof=proof, verified=verified)
-    await touches.follow(tx, actor, person=person or owner)
+    person = await merging.lock_holder(tx, kind=kind, value=value)
+    if person is None or person != (await ids_of(tx, owner))[0]:
+        raise Busy(retry_after_seconds=1)
+    await touches.follow(tx, actor, person=person)
     return await auth.start_session(
         tx,
         actor,
-        principal=person or owner,
+        principal=person,
         kind="shopper",
         known=True,
         device_name=device_name,
@@ -108,14 +115,6 @@ async def sign_in(
     )
 
 
-LOCK_WINNER = """
-WITH RECURSIVE up AS (
-    SELECT id, merged_into FROM customers.profiles WHERE id = :person
-    UNION
-    SELECT p.id, p.merged_into FROM up JOIN customers.profiles p ON p.id = up.merged_into
-)
-SELECT id FROM customers.profiles WHERE id = (SELECT id FROM up WHERE merged_into IS NULL) FOR NO KEY UPDATE
-"""
 UPDATE_PROFILE = """
 UPDATE customers.profiles SET name = :name, language = :language, birthday = :birthday, preferred_store = :preferred_store,
     preferences = :preferences, version = version + 1
@@ -130,9 +129,7 @@ async def change_profile(
 
     Raises StaleProfile, UnknownCustomer, BadBirthday, BadPreferences, locations.UnknownLocation.
     """
-    person = customer or actor.person
-    if await tx.first(LOCK_WINNER, person=person) is None:
-        raise UnknownCustomer
+    person = (await families.lock(tx, person=customer or actor.person)).id
     before = profile_view(await profile_row(tx, person))
     if if_match is not None and if_match != before.version:
         raise StaleProfile(current_version=before.version)
@@ -180,21 +177,17 @@ async def set_password(
         await auth.settle(tx, actor, proof=proof, verified=verified)
     elif not await auth.proved_lately(tx, actor):
         raise ProofRequired
-    winner = await tx.first(LOCK_WINNER, person=actor.subject)
-    if winner is None:
-        raise UnknownCustomer
-    people = await ids_of(tx, actor.subject)
-    await auth.forget_passwords(tx, actor, principals=people)
-    await auth.set_password(tx, actor, principal=winner.id, password_hash=password_hash)
-    await auth.end_sessions(tx, actor, principals=people, reason="password_changed", keep=actor.session)
+    family = await families.lock(tx, person=actor.subject)
+    await auth.forget_passwords(tx, actor, principals=family.ids)
+    await auth.set_password(tx, actor, principal=family.id, password_hash=password_hash)
+    await auth.end_sessions(tx, actor, principals=family.ids, reason="password_changed", keep=actor.session)
 
 
 async def remove_password(tx: Tx, actor: Actor) -> None:
     """From now on the caller comes in by codes alone; without a password nothing changes. Raises OwnerOnly, UnknownCustomer."""
     _himself(actor)
-    if await tx.first(LOCK_WINNER, person=actor.subject) is None:
-        raise UnknownCustomer
-    await auth.forget_passwords(tx, actor, principals=await ids_of(tx, actor.subject))
+    family = await families.lock(tx, person=actor.subject)
+    await auth.forget_passwords(tx, actor, principals=family.ids)
 
 
 def _himself(actor: Actor) -> None:

@@ -11,6 +11,7 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers-06 (December 2022)
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, ClassVar, Literal
@@ -29,6 +30,8 @@ REMEMBERED = 100_000
 SENSITIVE: dict[str, Any] = {"limit": "sensitive"}
 """`opt=SENSITIVE` of a route that hands out tokens or sends codes: stricter limits by address and by client."""
 UNLIMITED = ("/health/",)
+WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?", re.ASCII)
+"""How some proxies say an address."""
 
 
 class TooManyRequests(TooMany):
@@ -180,7 +183,9 @@ class Limits:
     def _forwarded(self, scope: Any, peer: str) -> str:
         """The last address in X-Forwarded-For that is no proxy of ours: what stands before it, the caller may have written himself."""
         said = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
-        for address in reversed([part.strip() for part in said.split(",") if part.strip()]):
+        for part in reversed([part.strip() for part in said.split(",") if part.strip()]):
+            match = WITH_PORT.fullmatch(part)
+            address = match[1] or match[2] if match else part
             if not _is_address(address):
                 return peer
             peer = address
@@ -243,6 +248,8 @@ def _within(text: str, known: tuple[Network, ...]) -> bool:
         address: IPv4Address | IPv6Address = ip_address(text)
     except ValueError:
         return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     return any(address in network for network in known)
 
 

@@ -12,6 +12,7 @@ from commerce import auth, carts, conversations, customers, orders
 from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import NIL, system
+from commerce.kernel.errors import Problem
 from commerce.people import queries, service
 from commerce.people.errors import OpenOrders
 
@@ -58,7 +59,8 @@ async def anonymous_carts(db: Database, before: datetime) -> int:
 
 
 async def guest_profiles(db: Database, before: datetime) -> int:
-    """Guests who came here no more: each is erased like any person, unless something of his is open."""
+    """Guests who came here no more: each is erased like any person, unless something of his is open or he waits for an answer. One who
+    cannot be erased now keeps nobody else."""
     forgotten, after = 0, NIL
     while True:
         guests = await db.read(customers.quiet_guests, before=before, after=after, limit=CHUNK)
@@ -67,10 +69,11 @@ async def guest_profiles(db: Database, before: datetime) -> int:
             if guest in bought and bought[guest] >= before:
                 continue
             try:
-                await db.write(service.erase, system(), customer=guest, reason="retention")
+                forgotten += await db.write(service.erase_quiet, system(), customer=guest, before=before)
             except OpenOrders:
                 continue
-            forgotten += 1
+            except Problem as problem:
+                log.warning("retention.not_erased", customer=str(guest), problem=problem.code)
         if len(guests) < CHUNK:
             return forgotten
         after = guests[-1]
@@ -95,13 +98,21 @@ SUBJECTS: dict[str, Forget] = {
 
 async def keep_rules(db: Database, *, only: Collection[str] | None = None) -> dict[str, int]:
     """Forget everything that the rules say is old, or only some kinds of it: by subject, how many. Safe to be stopped at any moment and
-    to run twice."""
+    to run twice. A kind that fails keeps no other; what failed is raised in the end."""
     rules = await db.read(queries.rules)
-    forgotten = {}
+    forgotten: dict[str, int] = {}
+    failures: list[Exception] = []
     for rule in rules.items:
         forget = SUBJECTS.get(rule.subject)
         if forget is None or rule.days is None or (only is not None and rule.subject not in only):
             continue
-        forgotten[rule.subject] = await forget(db, db.clock() - timedelta(days=rule.days))
+        try:
+            forgotten[rule.subject] = await forget(db, db.clock() - timedelta(days=rule.days))
+        except Exception as failure:
+            log.error("retention.failed", subject=rule.subject, error=repr(failure))
+            failures.append(failure)
+            continue
         log.info("retention.done", subject=rule.subject, days=rule.days, forgotten=forgotten[rule.subject])
+    if failures:
+        raise ExceptionGroup("retention", failures)
     return forgotten

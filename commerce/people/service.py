@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import convert, structs
@@ -139,6 +139,18 @@ async def erase(tx: Tx, actor: Actor, *, customer: UUID, reason: str | None = No
     if open_orders or open_returns:
         raise OpenOrders(orders=open_orders, returns=open_returns)
     return ErasedView(customer=family.id, erased_at=tx.at)
+
+
+async def erase_quiet(tx: Tx, actor: Actor, *, customer: UUID, before: datetime) -> bool:
+    """Erase a guest by the rule of retention; not one who has used a session since a moment, or whose inquiry waits for an answer.
+
+    Whether he was erased. Raises as `erase`.
+    """
+    family = await customers.lock_family(tx, person=customer, erased=True)
+    if await auth.seen_since(tx, family.ids, since=before) or await conversations.waiting_of(tx, family.ids):
+        return False
+    await erase(tx, actor, customer=family.id, reason="retention")
+    return True
 
 
 async def erase_everywhere(tx: Tx, actor: Actor, *, ids: Sequence[UUID]) -> None:

@@ -19,15 +19,17 @@ branch_labels = None
 depends_on = None
 
 UNPROVED_BECOME_GUESTS = """
-WITH unproved AS (
+WITH RECURSIVE family AS (
+    SELECT id AS winner, id FROM customers.profiles WHERE merged_into IS NULL AND erased_at IS NULL
+    UNION
+    SELECT f.winner, m.id FROM family f JOIN customers.profiles m ON m.merged_into = f.id
+), proved AS MATERIALIZED (
+    SELECT DISTINCT f.winner FROM customers.identifiers i JOIN family f ON f.id = i.profile_id
+    WHERE i.kind IN ('email', 'phone') AND i.verified_at IS NOT NULL
+), unproved AS (
     UPDATE customers.profiles p SET guest = true
-    WHERE p.erased_at IS NULL AND p.merged_into IS NULL AND NOT EXISTS (
-        WITH RECURSIVE family AS (
-            SELECT p.id UNION SELECT m.id FROM family f JOIN customers.profiles m ON m.merged_into = f.id
-        )
-        SELECT 1 FROM customers.identifiers i JOIN family f ON f.id = i.profile_id
-        WHERE i.kind IN ('email', 'phone') AND i.verified_at IS NOT NULL
-    ) RETURNING id
+    WHERE p.erased_at IS NULL AND p.merged_into IS NULL AND NOT EXISTS (SELECT 1 FROM proved WHERE winner = p.id)
+    RETURNING id
 )
 UPDATE auth.sessions s SET revoked_at = now(), revoked_reason = 'unproved'
 FROM unproved WHERE s.principal_id = unproved.id AND s.revoked_at IS NULL

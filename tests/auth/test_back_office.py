@@ -215,3 +215,29 @@ async def test_a_person_can_be_exported_and_erased(shop: Shop) -> None:
     assert await shop.db.read(export) == ([None], [""])
     assert (await client.post("/v1/auth/staff/sign-in", {"login": login, "password": PASSWORD})).status_code == 401
     await refused(Client(shop.http, token["access_token"]))
+
+
+async def test_a_member_of_staff_chooses_another_password(shop: Shop, audited: None) -> None:
+    login, client, key = await colleague(shop, "call_center", "*"), await shop.client("call_center"), str(uuid7())
+    here, there = [
+        shop.bearer(await client.post("/v1/auth/staff/sign-in", {"login": login, "password": PASSWORD}))
+        for _ in range(2)
+    ]
+    path, new = "/v1/auth/staff/password", "beryoza-fonar-112"
+    for body in ({"password": new}, {"password": "short", "current": PASSWORD}):
+        assert (await here.put(path, body)).status_code == 400
+    answer = await here.put(path, {"password": new, "current": "wrong-one-1"})
+    assert (answer.status_code, answer.json()["type"]) == (401, "/problems/wrong-password")
+    for _ in range(2):
+        assert (await here.put(path, {"password": new, "current": PASSWORD}, key=key)).status_code == 204
+    await refused(there)
+    assert (await here.get("/v1/auth/session")).status_code == 200
+    assert (await client.post("/v1/auth/staff/sign-in", {"login": login, "password": PASSWORD})).status_code == 401
+    assert (await client.post("/v1/auth/staff/sign-in", {"login": login, "password": new})).status_code == 201
+    record = await row_of(shop, audit_records, action="staff.password_changed", subject=here.actor.subject)
+    assert (record.target, record.target_id) == ("staff", str(here.actor.subject))
+    for _ in range(5):
+        assert (await here.put(path, {"password": PASSWORD, "current": "wrong-one-1"})).status_code == 401
+    answer = await here.put(path, {"password": PASSWORD, "current": new})
+    assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-attempts")
+    assert (await (await shop.shopper(known=True)).put(path, {"password": new, "current": new})).status_code == 403

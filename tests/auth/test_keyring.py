@@ -175,3 +175,26 @@ async def test_the_note_waits_for_nobody(shop: Shop) -> None:
     await shop.db.write(hold)
     assert (await row_of(shop, client_keys, client_id=client.actor.subject)).last_used_at is None
     assert (await row_of(shop, client_keys, client_id=other.actor.subject)).last_used_at is not None
+
+
+async def test_the_lists_are_read_again_whatever_went_wrong(
+    shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a migration runs: the statement fails, and not by the load."""
+    ring = KeyRing(shop.db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
+    read, failures, again = keyring.read_keys, [RuntimeError("no such column")], asyncio.Event()
+
+    async def failing(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        again.set()
+        return await read(*args)
+
+    monkeypatch.setattr(keyring, "read_keys", failing)
+    monkeypatch.setattr(keyring, "REFRESH_SECONDS", 0.01)
+    running = asyncio.create_task(ring.keep_fresh())
+    try:
+        await asyncio.wait_for(again.wait(), 5)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -180,6 +180,7 @@ class World:
             "claim_pass": self._pass,
             "sign_in_on_device": lambda: Chosen(body={"badge": self.badge, "login": None, "pin": None}),
             "change_own_pin": lambda: Chosen(body={"pin": "4071", "current": PASSWORD}),
+            "change_own_password": lambda: Chosen(body={"password": PASSWORD, "current": PASSWORD}),
             "set_staff_pin": lambda: Chosen(path={**self.here, "login": self.fired}, body={"pin": "4071"}),
             "issue_badge": lambda: Chosen(path={"login": self.fired}, body={"code": unique("badge")}),
             "list_badges": lambda: Chosen(path={"login": self.fired}),
@@ -486,7 +487,7 @@ class World:
             return self._signed_up()
         if operation in ("sign_out", "sign_out_everywhere"):
             return str(self._anonymous()["access_token"])
-        if operation == "change_own_pin":
+        if operation in ("change_own_pin", "change_own_password"):
             return self._member()
         return self.callers.get(access.split(":", maxsplit=1)[0], self.ground.client)
 

@@ -9,7 +9,7 @@ import pytest
 
 from commerce import auth
 from commerce.auth import tokens
-from commerce.auth.tables import clients
+from commerce.auth.tables import client_keys, clients
 from commerce.infra.tables import audit_records, outbox
 from commerce.kernel.ids import uuid7
 from commerce.orders.tables import orders
@@ -112,6 +112,41 @@ async def test_a_server_that_is_shut_out_acts_for_nobody(shop: Shop) -> None:
     code = (await row_of(shop, clients, id=server.actor.subject)).code
     assert (await (await shop.staff("admin")).post(f"/v1/clients/{code}/revoke")).status_code == 200
     await refused(acts, path="/v1/me")
+
+
+async def test_a_servers_token_ends_with_its_key_and_has_the_scopes_of_now(shop: Shop) -> None:
+    admin, customer = await shop.staff("admin"), await shop.shopper(known=True)
+    scopes = {"customers.act": ["*"], "customers.read": ["*"]}
+    path = f"/v1/customers/{customer.actor.subject}"
+    server = await shop.server(scopes)
+    acts = await acting(shop, server, customer.actor.subject)
+    assert (await acts.get(path)).status_code == 200
+    client = await row_of(shop, clients, id=server.actor.subject)
+    where = f"/v1/clients/{client.code}"
+    fewer = [{"permission": "customers.act", "locations": ["*"]}]
+    assert (await admin.patch(where, {"scopes": fewer})).status_code == 200
+    await refused(acts, path=path, status=403)
+    assert (await acts.get("/v1/me")).status_code == 200
+    assert (await admin.patch(where, {"scopes": []})).status_code == 200
+    await refused(acts, path="/v1/me")
+    assert (await admin.patch(where, {"scopes": fewer})).status_code == 200
+    answer = await admin.post(f"{where}/keys", {"overlap_seconds": 3600})
+    assert answer.status_code == 201, answer.text
+    new = await acting(shop, Client(shop.http, answer.json()["key"]), customer.actor.subject)
+    assert (await acts.get("/v1/me")).status_code == 200
+    old = await row_of(shop, client_keys, client_id=client.id, key_hash=tokens.fingerprint(str(server.token)))
+    assert (await admin.delete(f"{where}/keys/{old.id}")).status_code == 204
+    await refused(acts, path="/v1/me")
+    assert (await new.get("/v1/me")).status_code == 200
+
+
+async def test_who_acts_asks_for_no_other_token_by_it(shop: Shop) -> None:
+    one, two = await shop.shopper(known=True), await shop.shopper(known=True)
+    for caller in (await shop.staff("call_center"), await shop.server({"customers.act": ["*"]})):
+        acts = await acting(shop, caller, one.actor.subject)
+        for customer in (one, two):
+            answer = await acts.post(f"/v1/customers/{customer.actor.subject}/acting", {"reason": "complaint"})
+            assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-while-acting")
 
 
 async def test_only_who_may_for_whom_there_is_with_a_reason(shop: Shop) -> None:

@@ -137,13 +137,17 @@ def test_migrations_go_up_match_the_tables_go_down_and_up_again(scratch: str) ->
 LEGACY = """
 INSERT INTO auth.channels (code, name, created_at) VALUES ('site', '{}', now());
 INSERT INTO auth.principals (id, kind, created_at) SELECT i, 'shopper', now() FROM unnest(ARRAY[
-    '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002']::uuid[]) i;
+    '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000003',
+    '00000000-0000-7000-8000-000000000004']::uuid[]) i;
 INSERT INTO customers.profiles (id, name, language, created_at) SELECT id, 'Anna', 'ru', now() FROM auth.principals;
+UPDATE customers.profiles SET merged_into = '00000000-0000-7000-8000-000000000003', merged_at = now()
+    WHERE id = '00000000-0000-7000-8000-000000000004';
 INSERT INTO auth.sessions (id, principal_id, channel, known, created_at, refreshed_at, expires_at)
     SELECT id, id, 'site', true, now(), now(), now() + interval '90 days' FROM auth.principals;
 INSERT INTO customers.identifiers (id, profile_id, kind, value, verified_at, created_at) VALUES
     (gen_random_uuid(), '00000000-0000-7000-8000-000000000001', 'email', 'anna@example.com', NULL, now()),
-    (gen_random_uuid(), '00000000-0000-7000-8000-000000000002', 'phone', '+79000000002', now(), now());
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000002', 'phone', '+79000000002', now(), now()),
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000004', 'phone', '+79000000004', now(), now());
 """
 CLAIMED_TWICE = """
 INSERT INTO customers.identifiers (id, profile_id, kind, value, verified_at, created_at) VALUES
@@ -153,7 +157,7 @@ INSERT INTO customers.identifiers (id, profile_id, kind, value, verified_at, cre
 PEOPLE = """
 SELECT right(p.id::text, 1) AS id, p.guest, s.revoked_reason FROM customers.profiles p JOIN auth.sessions s ON s.id = p.id ORDER BY p.id
 """
-HELD = "SELECT right(profile_id::text, 1) AS id, kind FROM customers.identifiers ORDER BY kind"
+HELD = "SELECT right(profile_id::text, 1) AS id, kind FROM customers.identifiers ORDER BY kind, 1"
 
 
 def test_accounts_that_nobody_has_proved_become_guests_and_the_way_back_is_open(scratch: str) -> None:
@@ -177,7 +181,9 @@ def test_accounts_that_nobody_has_proved_become_guests_and_the_way_back_is_open(
         aside.submit(command.upgrade, config, "0003").result()
         ask(LEGACY)
         aside.submit(command.upgrade, config, "0004").result()
-        assert ask(PEOPLE) == [("1", True, "unproved"), ("2", False, None)]
+        assert ask(PEOPLE) == [("1", True, "unproved"), ("2", False, None), ("3", False, None), ("4", False, None)]
         ask(CLAIMED_TWICE)
         aside.submit(command.downgrade, config, "0003").result()
-        assert ask(HELD) == [("2", "email"), ("2", "phone")], "of two who say the same, who has proved it"
+        assert ask(HELD) == [("2", "email"), ("2", "phone"), ("4", "phone")], (
+            "of two who say the same, who has proved it"
+        )

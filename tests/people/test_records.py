@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from commerce import customers
 from tests.orders.story import cash, make_ready, pickup_code, place, step
 from tests.people.story import fresh_phone, merged, parted, problem, records, rows, signed_up, talked
 from tests.support import Client, Item, Shop, Store
@@ -123,3 +126,21 @@ async def test_all_of_them_or_none(shop: Shop, audited: None) -> None:
     where = f"/v1/customers/{one.actor.subject}/records"
     body = {"to": str(other.actor.subject), "reason": "other", "orders": [order["number"]]}
     assert problem(await manager.post(where, body)) == (403, "not-allowed")
+
+
+@pytest.mark.parametrize("named_all", [False, True])
+async def test_what_several_profiles_of_one_say_of_themselves_is_moved_for_all_of_them(
+    shop: Shop, audited: None, named_all: bool
+) -> None:
+    one, other, phone = await signed_up(shop), await signed_up(shop), fresh_phone()
+    for guest in [await shop.shopper() for _ in range(2)]:
+        await shop.db.write(customers.note_guest, shop.system, person=guest.actor.subject, phone=phone)
+        await merged(shop, guest.actor.subject, one.actor.subject)
+    said = "SELECT id, profile_id FROM customers.identifiers WHERE value = :phone ORDER BY id"
+    claims = [str(row["id"]) for row in await rows(shop, said, phone=phone)]
+    (shown,) = [item["id"] for item in (await one.get("/v1/me/identifiers")).json()["items"] if item["value"] == phone]
+    named = claims if named_all else [shown]
+    answer = await moved(shop, one, other, identifiers=named)
+    assert (answer.status_code, answer.json().get("identifiers")) == (200, named), answer.text
+    (left,) = await rows(shop, said, phone=phone)
+    assert (str(left["id"]), left["profile_id"]) == (shown, other.actor.subject)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
-from commerce.people import retention, tasks
+import pytest
+
+from commerce import customers
+from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
+from commerce.kernel.errors import Busy
+from commerce.people import retention, service, tasks
 from tests.orders.story import place, put
 from tests.people.story import fresh_phone, problem, records, rows, signed_up, told
 from tests.support import Client, Shop, clock
@@ -123,6 +130,67 @@ async def test_a_guest_who_came_no_more_is_erased_unless_something_is_open(shop:
         shop, "SELECT contact FROM orders.orders WHERE number = :number", number=orders[gone]["number"]
     )
     assert kept == {"contact": None}
+
+
+async def test_a_guest_who_is_here_or_waits_for_an_answer_is_not_forgotten(shop: Shop, audited: None) -> None:
+    clock.stand_at(LONG_AGO)
+    callers = [await shop.client() for _ in range(3)]
+    opened = [(await caller.post("/v1/auth/anonymous")).json() for caller in callers]
+    gone, here, waiting = [UUID(one["subject"]) for one in opened]
+    for guest in (gone, here, waiting):
+        await shop.db.write(customers.note_guest, shop.system, person=guest, name="Гость", phone=fresh_phone())
+    clock.back_to_present()
+    used = "UPDATE auth.sessions SET last_seen_at = :at, expires_at = :until WHERE principal_id = :guest"
+    await told(shop)
+
+    async def work(tx: Tx) -> None:
+        await tx.execute(used, guest=here, at=tx.at, until=tx.at + timedelta(days=90))
+
+    await shop.db.write(work)
+    answer = await (await shop.shopper(person=waiting)).post(
+        "/v1/inquiries", {"kind": "call_back", "phone": fresh_phone()}
+    )
+    assert answer.status_code == 201, answer.text
+    await retention.keep_rules(shop.db, only={"guest_profiles"})
+    left = await rows(
+        shop,
+        "SELECT id FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[])) AND erased_at IS NULL",
+        people=[gone, here, waiting],
+    )
+    assert {row["id"] for row in left} == {here, waiting}
+
+
+async def test_what_cannot_be_forgotten_keeps_nothing_else(shop: Shop) -> None:
+    clock.stand_at(LONG_AGO)
+    guests = [await shop.shopper() for _ in range(2)]
+    for guest in guests:
+        await guest.post("/v1/touches", {"source": "search"})
+    for guest in guests:
+        await shop.db.write(customers.note_guest, shop.system, person=guest.actor.subject, phone=fresh_phone())
+    clock.back_to_present()
+    await told(shop)
+    erase, first = service.erase, min(guest.actor.subject for guest in guests)
+
+    async def failing(tx: Tx, actor: Actor, *, customer: UUID, **named: Any) -> Any:
+        if customer == first:
+            raise Busy(retry_after_seconds=1)
+        return await erase(tx, actor, customer=customer, **named)
+
+    async def broken(db: Any, before: Any) -> int:
+        raise RuntimeError("broken")
+
+    with (
+        patch.object(service, "erase", failing),
+        patch.dict(retention.SUBJECTS, {"anonymous_carts": broken}),
+        pytest.raises(ExceptionGroup) as caught,
+    ):
+        await retention.keep_rules(shop.db)
+    assert [str(one) for one in caught.value.exceptions] == ["broken"]
+    people = [guest.actor.subject for guest in guests]
+    erased = "SELECT id FROM customers.profiles WHERE id = ANY(CAST(:people AS uuid[])) AND erased_at IS NOT NULL"
+    assert [row["id"] for row in await rows(shop, erased, people=people)] == [one for one in people if one != first]
+    touches = "SELECT id FROM customers.touches WHERE shopper_id = ANY(CAST(:people AS uuid[]))"
+    assert await rows(shop, touches, people=people) == []
 
 
 async def test_the_audit_record_is_forgotten_by_its_rule_alone(shop: Shop) -> None:
