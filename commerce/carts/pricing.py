@@ -241,10 +241,11 @@ class Drawn(Struct, frozen=True):
 
     line: CartLine
     variant: catalog.Variant
-    amount: int | None
-    currency: str | None
-    available: int
+    quote: prices.ListPrice | None
+    total: int
     refusal: str | None
+    by_time: bool
+    """Whether the variant is sold from or until a moment, so that time alone may change the refusal."""
     view: CartLineView
     json: Raw
     counts: int
@@ -264,32 +265,33 @@ class Drawings:
     def draw(self, cart: UUID, goods: Goods, lines: Sequence[CartLine]) -> list[Drawn]:
         """The lines of a cart, for which nothing is announced or near."""
         before = self._carts.pop(cart, NOTHING_DRAWN)
-        at, variants, quotes, totals, exact = goods.at, goods.variants, goods.quotes, goods.totals, goods.exact
-        drawn = []
+        variants, quotes, totals = goods.variants, goods.quotes, goods.totals
+        drawn: dict[UUID, Drawn] = {}
         for line in lines:
             variant_id = line.variant_id
-            variant, quote, available = variants[variant_id], quotes.get(variant_id), totals.get(variant_id, 0)
-            if available > PLENTY[variant.quantity_scale] and not exact:
-                available = goods.available(variant, line.quantity)
-            refusal: str | None = catalog.refusal_of(variant, at)
-            amount, currency = (quote.amount, quote.currency) if quote is not None else (None, None)
-            if quote is None and refusal is None:
-                refusal = "no_price"
             one = before.get(variant_id)
             if (
-                one is None or one.variant is not variant or one.amount != amount or one.available != available
-                or one.refusal != refusal or one.currency != currency or one.line != line
+                one is None or one.line != line or one.variant is not variants[variant_id]
+                or one.total != totals.get(variant_id, 0) or one.quote != quotes.get(variant_id)
+                or (one.by_time and goods.refusal(one.variant) != one.refusal)
             ):  # fmt: skip
-                view = _line_view(goods, line, NOTHING_NEAR)
-                counts = view.total.amount if view.sellable and view.total is not None else 0
-                json = Raw(msgspec.json.encode(view))
-                one = Drawn(line, variant, amount, currency, available, refusal, view, json, counts)
-            drawn.append(one)
-        self._carts[cart] = {line.variant_id: one for line, one in zip(lines, drawn, strict=True)}
+                one = _drawn(goods, line)
+            drawn[variant_id] = one
+        self._carts[cart] = drawn
         self._lines += len(drawn) - len(before)
         while self._lines > MOST_DRAWN:
             self._lines -= len(self._carts.pop(next(iter(self._carts))))
-        return drawn
+        return list(drawn.values())
+
+
+def _drawn(goods: Goods, line: CartLine) -> Drawn:
+    variant, view = goods.variants[line.variant_id], _line_view(goods, line, NOTHING_NEAR)
+    return Drawn(
+        line=line, variant=variant, quote=goods.quotes.get(variant.id), total=goods.totals.get(variant.id, 0),
+        refusal=goods.refusal(variant), by_time=variant.sellable_from is not None or variant.sellable_until is not None,
+        view=view, json=Raw(msgspec.json.encode(view)),
+        counts=view.total.amount if view.sellable and view.total is not None else 0,
+    )  # fmt: skip
 
 
 NOTHING_DRAWN: dict[UUID, Drawn] = {}
