@@ -272,8 +272,9 @@ async def read_conversation_summary(
 async def get_conversation(
     db: NamedDependency[Database], actor: NamedDependency[Actor], number: FromPath[ConversationNumber]
 ) -> ConversationView:
-    """One conversation: what was said in every channel joined into it, what is still to be done, and others of the same customer."""
-    return await db.read(queries.read, actor, number=number)
+    """One conversation: what was said in every channel joined into it, what is still to be done, and others of the same customer. Who
+    reads it is recorded."""
+    return await flow.read(db, actor, number=number)
 
 
 @post(

@@ -84,10 +84,10 @@ async def mine(tx: Tx, actor: Actor) -> ConsentsView:
     return await view(tx, await ids_of(tx, actor.person))
 
 
-async def of_customer(tx: Tx, *, customer: UUID) -> ConsentsView:
-    """A customer's consents. Raises UnknownCustomer."""
-    await profile_row(tx, customer)
-    return await view(tx, await ids_of(tx, customer))
+async def of_customer(tx: Tx, *, customer: UUID) -> tuple[UUID, ConsentsView]:
+    """The winner of a customer's merges, and his consents. Raises UnknownCustomer."""
+    row = await profile_row(tx, customer)
+    return row.id, await view(tx, await ids_of(tx, customer))
 
 
 async def consented(tx: Tx, people: Sequence[UUID], *, channel: ContactChannel, purpose: ConsentPurpose) -> set[UUID]:

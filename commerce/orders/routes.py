@@ -125,8 +125,9 @@ async def get_order(
     settings: NamedDependency[Settings],
     number: FromPath[OrderNumber],
 ) -> OrderView:
-    """One order; its customer also sees the pickup code while it is ready. Staff who may read orders see any."""
-    return await db.read(queries.view, actor, number=number, secret_key=settings.secret_key)
+    """One order; its customer also sees the pickup code while it is ready. Staff who may read orders see any; that they saw whom it is
+    for is recorded."""
+    return await flow.read(db, actor, number=number, secret_key=settings.secret_key)
 
 
 @get(

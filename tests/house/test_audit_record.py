@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from types import FunctionType
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
@@ -73,3 +75,44 @@ def test_every_unsafe_operation_leaves_a_record(app: Litestar) -> None:
         if not reaches(walk, function, targets):
             silent.add(str(handler.operation_id))
     assert silent == set(NO_ACTION)
+
+
+TELLING = {
+    "email", "phone", "birthday", "contact", "recipient", "granted", "touches", "campaign", "handle", "text", "summary", "rooms",
+}  # fmt: skip
+"""Fields of views by which one learns about a person."""
+
+
+def told(annotation: Any, seen: set[type]) -> set[str]:
+    """The fields of a view and of all in it."""
+    found: set[str] = set()
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct) and annotation not in seen:
+        seen.add(annotation)
+        for name, hint in typing.get_type_hints(annotation).items():
+            found |= {name} | told(hint, seen)
+    for inner in (typing.get_origin(annotation), *typing.get_args(annotation)):
+        if inner is not None and not isinstance(inner, str):
+            found |= told(inner, seen)
+    return found
+
+
+def test_every_read_about_a_person_leaves_a_record(app: Litestar) -> None:
+    """What staff, devices or servers learn about a customer; what customers read of their own is theirs."""
+    walk = Walk()
+    silent: set[str] = set()
+    recorded: set[str] = set()
+    for handler in operations(app):
+        access = str(getattr(our_guards(handler)[0], "access", "public"))
+        if "GET" not in handler.http_methods or access in CUSTOMERS:
+            continue
+        function = inspect.unwrap(handler.fn)
+        assert isinstance(function, FunctionType)
+        if not told(typing.get_type_hints(function)["return"], set()) & TELLING:
+            continue
+        walk.follow(function)
+        (recorded if reaches(walk, function, {outbox.audit}) else silent).add(str(handler.operation_id))
+    assert silent == set()
+    assert recorded >= {
+        "find_customers", "read_customer", "read_customer_timeline", "read_consents", "export_customer", "get_order", "get_conversation",
+        "read_order_touches",
+    }  # fmt: skip
