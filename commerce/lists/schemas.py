@@ -114,6 +114,8 @@ class ListLineView(Struct, frozen=True, kw_only=True):
     added_at: datetime
     added_channel: str
     note: str | None
+    gift: carts.Gift | None
+    """How it was wanted as a gift in the cart that it was saved from, and will be in the one it is moved to."""
 
 
 class ListView(Struct, frozen=True, kw_only=True):
