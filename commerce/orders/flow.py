@@ -23,6 +23,7 @@ async def place(
     actor: Actor,
     *,
     command: PlaceOrder,
+    currency: str,
     seen: Seen,
     announce: service.Announce | None,
 ) -> OrderView:
@@ -30,13 +31,15 @@ async def place(
     the customer takes it later too. Raises what `service.place` raises; what is short with the stores that have it and the date when
     this one could."""
     try:
-        return await db.write_once(once, OrderView, service.place, actor, command=command, seen=seen, announce=announce)
+        return await db.write_once(
+            once, OrderView, service.place, actor, command=command, currency=currency, seen=seen, announce=announce
+        )
     except service.ShelfShort as short:
         if command.pickup is None or not command.pickup.later:
             await db.read(service.explain, short=short)
             raise
     return await db.write_once(
-        once, OrderView, service.place_by_plan, actor, command=command, seen=seen, announce=announce
+        once, OrderView, service.place_by_plan, actor, command=command, currency=currency, seen=seen, announce=announce
     )
 
 

@@ -95,11 +95,14 @@ async def place_order(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     seen_if_said: NamedDependency[Seen],
+    settings: NamedDependency[Settings],
     live: NamedDependency[Live],
     data: JSONBody[PlaceOrder],
 ) -> OrderView:
     """Order what is in the open cart for collection in a store, paid there; the total is the one that the customer saw."""
-    return await flow.place(db, once, actor, command=data, seen=seen_if_said, announce=live.publish)
+    return await flow.place(
+        db, once, actor, command=data, currency=settings.currency, seen=seen_if_said, announce=live.publish
+    )
 
 
 @get(

@@ -415,7 +415,7 @@ class Acts:
         self.s.say(f"place {place}: {wanted}{' later' if later else ''}")
         once = self.s.once(shopper, "place_order")
         placed = await self.s.send(
-            lambda: flow.place(self.s.db, once, shopper, command=command, seen=ANY, announce=None),
+            lambda: flow.place(self.s.db, once, shopper, command=command, currency="RUB", seen=ANY, announce=None),
             ["insufficient-stock"],
             "place",
         )
