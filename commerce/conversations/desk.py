@@ -21,7 +21,11 @@ from commerce.kernel.ids import uuid7
 
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('conversation teams', 0))"
 """Teams divide the channels and the locations among them: one is saved at a time."""
-OLD_TEAM = "SELECT id, version FROM conversations.teams WHERE code = :code"
+OLD_TEAM = """
+SELECT t.id, t.version, t.first_answer_minutes, l.code AS location,
+    ARRAY(SELECT c.channel FROM conversations.team_channels c WHERE c.team_id = t.id ORDER BY c.channel) AS channels
+FROM conversations.teams t LEFT JOIN locations.locations l ON l.id = t.location_id WHERE t.code = :code
+"""
 OF_LOCATION = "SELECT code FROM conversations.teams WHERE location_id = CAST(:location AS uuid) AND code <> :code"
 TAKEN = """
 SELECT c.channel, t.code FROM conversations.team_channels c JOIN conversations.teams t ON t.id = c.team_id
@@ -85,6 +89,7 @@ async def save_team(tx: Tx, actor: Actor, *, code: str, command: SaveTeam, if_ma
     )  # fmt: skip
     outbox.audit(
         tx, actor, "conversation_team.save", "conversation_team", code,
+        before={"minutes": old.first_answer_minutes, "location": old.location, "channels": list(old.channels)} if old else None,
         after={"minutes": command.first_answer_minutes, "location": command.location, "channels": channels},
     )  # fmt: skip
     return await queries.team(tx, code=code)

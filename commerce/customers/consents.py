@@ -135,9 +135,14 @@ async def give(tx: Tx, actor: Actor, *, command: SetConsents, customer: UUID | N
     if actor.subject not in family.ids:
         outbox.audit(
             tx, actor, "customer.consents", "customer", family.id,
-            after={"consents": [f"{one.channel}:{one.purpose}:{'yes' if one.granted else 'no'}" for one in said]},
+            before={"consents": [_word(standing[key]) for one in said if (key := (one.channel, one.purpose)) in standing]},
+            after={"consents": [_word(one) for one in said]},
         )  # fmt: skip
     standing |= {(one.channel, one.purpose): one for one in said}
     return ConsentsView(
         items=[standing[key] for key in sorted(standing)], history=[*reversed(said), *now.history][:HISTORY]
     )
+
+
+def _word(one: ConsentView) -> str:
+    return f"{one.channel}:{one.purpose}:{'yes' if one.granted else 'no'}"

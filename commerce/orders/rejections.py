@@ -57,6 +57,7 @@ async def reject(
     """
     location, order, work = await lock_both(tx, code, number)
     fulfillment.require_rejectable(work)
+    before = {"state": work.state, "location": code}
     actor = structs.replace(actor, reason=command.reason)
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
     rules = await fulfillment.rules_of(tx, "pickup")
@@ -80,7 +81,7 @@ async def reject(
     if opened is None:
         _ask(tx, actor, order, work, units, command.reason)
     outbox.audit(
-        tx, actor, "fulfillment.reject", "fulfillment", work.id,
+        tx, actor, "fulfillment.reject", "fulfillment", work.id, before=before,
         after={"state": work.state, "reason": command.reason, "successor": opened.number if opened else None},
     )  # fmt: skip
     return FulfillmentRejectedView(
@@ -213,7 +214,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
         places = await locations.by_ids(tx, sorted({work.location_id for work in works if work.id in concerned}))
         if not all(actor.may("orders.cancel", place.code) for place in places.values()):
             raise OrderNotAllowed(permission="orders.cancel")
-    units = units_of(asked)
+    units, state = units_of(asked), order.state
     opened: fulfillment.Fulfillment | None = None
     if command.cancel:
         tx.defer(ANSWER, ids=[row.id for row in asked], state="cancelled", at=tx.at)
@@ -234,6 +235,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     if actor.kind != "shopper":
         outbox.audit(
             tx, actor, "order.answer_choice", "order", order.id,
+            before={"state": state, "asked": [row.id for row in asked]},
             after={"cancelled": command.cancel, "fulfillment": opened.number if opened else None},
         )  # fmt: skip
     return ChoiceAnswered(

@@ -488,8 +488,9 @@ async def cancel(
     give_up(tx, actor, order, units, command.reason)
     if actor.kind != "shopper":
         outbox.audit(
-            tx, actor, "order.cancel", "order", order.id, after={"state": order.state, "reason": command.reason}
-        )
+            tx, actor, "order.cancel", "order", order.id,
+            before={"state": "placed"}, after={"state": order.state, "reason": command.reason},
+        )  # fmt: skip
     return CancelledView(
         number=order.number, state=order.state, reason=command.reason, units=sum(units.values()), version=order.version
     )

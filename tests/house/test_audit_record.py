@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import typing
 from types import FunctionType
@@ -12,7 +13,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from commerce.infra import outbox
-from tests.house.source import operations
+from tests.house.source import modules, operations
 from tests.house.test_handlers import Walk, our_guards
 
 CUSTOMERS = {"shopper", "known_shopper", "himself", "buyer", "basket_holder", "visitor"}
@@ -116,3 +117,50 @@ def test_every_read_about_a_person_leaves_a_record(app: Litestar) -> None:
         "find_customers", "read_customer", "read_customer_timeline", "read_consents", "export_customer", "get_order", "get_conversation",
         "read_order_touches",
     }  # fmt: skip
+
+
+NEW = {
+    "channel.created", "client.created", "conversation_source.create", "customer.identifier_added", "device.created", "device.paired",
+    "location.create", "next_step.plan", "order.placed", "order.reordered", "refund.other_tender", "return.accept", "return.accept_blind", "sale.book",
+    "staff.badge_issued", "staff.created", "staff.invited", "staff.signed_in", "stock.convert", "stock.import", "stock.move", "stock.receive",
+    "stock.return_to_vendor", "stock.write_off", "transfer.create",
+}  # fmt: skip
+"""Actions that begin something, or book a document: nothing was there before."""
+READS = {"customer.acted_for", "customer.exported", "customer.found", "customer.not_found"}
+"""Actions that change nothing, beside those of `outbox.note_read`."""
+UNTOLD = {
+    "customer.erased": "what was is forgotten",
+    "device.renamed": "what people call a device is free text",
+    "session.ended": "it was live",
+    "staff.password_changed": "a secret",
+    "staff.pin_changed": "a secret",
+    "staff.pin_set": "a secret",
+    "staff.signed_out": "it was live",
+    "staff.signed_out_everywhere": "they were live",
+}
+"""Actions whose past is no code and no id, or is said by their name."""
+
+
+def test_every_record_of_a_change_says_what_was_before() -> None:
+    """A call of `outbox.audit` names `before`, or its action is one of those above."""
+    without: set[str] = set()
+    for module in modules():
+        for node in ast.walk(module.tree):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if not isinstance(node, ast.Call) or called not in ("outbox.audit", "audit"):
+                continue
+            if len(node.args) > 5 or any(keyword.arg == "before" for keyword in node.keywords):
+                continue
+            action = node.args[2]
+            for one in (action.body, action.orelse) if isinstance(action, ast.IfExp) else (action,):
+                told = PASSED_ON.get((module.name, ast.unparse(one)))
+                without |= {ast.literal_eval(one)} if told is None else told
+    assert without == NEW | READS | set(UNTOLD)
+
+
+PASSED_ON: dict[tuple[str, str], set[str]] = {
+    ("commerce.auth.service", "action"): {"device.created", "device.paired"},
+    ("commerce.infra.outbox", "event.type"): set(),  # the event says what became of it, for whom staff acted
+    ("commerce.infra.outbox", "action"): set(),  # `note_read`
+}
+"""Where an action is a parameter: what it can be."""
