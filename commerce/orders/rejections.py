@@ -191,8 +191,8 @@ def _lines_of(order: Order, units: Mapping[tuple[UUID, UUID], int]) -> dict[UUID
 
 
 async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) -> ChoiceAnswered:
-    """The customer's answer, or for him that of staff of the stores that could not do it: another store (or the same one, later), or
-    he does not want it any more.
+    """The customer's answer, or for him that of staff who may cancel orders at the stores that could not do it, or have it approved by
+    one who may: another store (or the same one, later), or he does not want it any more.
 
     Raises UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock.
     """
@@ -201,7 +201,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     order = await books.lock(tx, number=read_number(number))
     if actor.kind == "shopper":
         order = await owned(tx, actor, order, number)
-    elif not actor.may("orders.cancel"):
+    elif not actor.allowed("orders.cancel"):
         raise OrderNotAllowed(permission="orders.cancel")
     if order is None:
         raise UnknownOrder(number=number)
@@ -212,7 +212,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     if actor.kind != "shopper":
         concerned = {row.fulfillment_id for row in asked}
         places = await locations.by_ids(tx, sorted({work.location_id for work in works if work.id in concerned}))
-        if not all(actor.may("orders.cancel", place.code) for place in places.values()):
+        if not all(actor.allowed("orders.cancel", place.code) for place in places.values()):
             raise OrderNotAllowed(permission="orders.cancel")
     units, state = units_of(asked), order.state
     opened: fulfillment.Fulfillment | None = None

@@ -270,18 +270,19 @@ async def get_order_sourcing(
 @post(
     "/v1/orders/{number:str}/choice", operation_id="answer_choice", tags=["shop"], guards=[auth.caller], status_code=200,
     responses=writes(
-        UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock
+        UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock, *auth.APPROVAL_REFUSALS
     ),
 )  # fmt: skip
 async def answer_choice(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
+    approved: NamedDependency[Actor],
     number: FromPath[OrderNumber],
     data: JSONBody[AnswerChoice],
 ) -> ChoiceAnswered:
-    """Say what becomes of goods that a store could not hand over: collect them at another store, perhaps later, or cancel them."""
-    return await db.write_once(once, ChoiceAnswered, rejections.answer, actor, number=number, command=data)
+    """Say what becomes of goods that a store could not hand over: collect them at another store, perhaps later, or cancel them. The
+    customer, or for him staff of that store who may cancel, or have it approved in this request."""
+    return await db.write_once(once, ChoiceAnswered, rejections.answer, approved, number=number, command=data)
 
 
 @post(
