@@ -13,7 +13,7 @@ from commerce.conversations.errors import (
     UnknownSource,
 )
 from commerce.conversations.events import SourceSaved, TeamSaved
-from commerce.conversations.schemas import CreateSource, SaveTeam, SourceView, TeamView
+from commerce.conversations.schemas import CreateSource, MessageSourceView, SaveTeam, TeamView
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -95,7 +95,7 @@ async def save_team(tx: Tx, actor: Actor, *, code: str, command: SaveTeam, if_ma
     return await queries.team(tx, code=code)
 
 
-async def create_source(tx: Tx, actor: Actor, *, command: CreateSource) -> SourceView:
+async def create_source(tx: Tx, actor: Actor, *, command: CreateSource) -> MessageSourceView:
     """Let somebody deliver messages of a channel. Its secret is derived, not stored.
 
     Raises SourceTaken, UnknownTeam, locations.UnknownLocation.
@@ -117,17 +117,17 @@ async def create_source(tx: Tx, actor: Actor, *, command: CreateSource) -> Sourc
     return await queries.source(tx, code=command.code)
 
 
-async def rotate_source(tx: Tx, actor: Actor, *, code: str) -> SourceView:
+async def rotate_source(tx: Tx, actor: Actor, *, code: str) -> MessageSourceView:
     """The next secret of a source; the one before is good for 24 hours more. Raises UnknownSource, SourceRevoked."""
     return await _change(tx, actor, code, ROTATE, "rotate")
 
 
-async def revoke_source(tx: Tx, actor: Actor, *, code: str) -> SourceView:
+async def revoke_source(tx: Tx, actor: Actor, *, code: str) -> MessageSourceView:
     """Take nothing from a source any more, from now on and for good. Raises UnknownSource, SourceRevoked."""
     return await _change(tx, actor, code, REVOKE, "revoke")
 
 
-async def _change(tx: Tx, actor: Actor, code: str, statement: str, act: str) -> SourceView:
+async def _change(tx: Tx, actor: Actor, code: str, statement: str, act: str) -> MessageSourceView:
     row = await tx.first(LOCK_SOURCE, code=code)
     if row is None:
         raise UnknownSource(source=code)

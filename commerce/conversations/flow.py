@@ -11,9 +11,9 @@ from commerce.conversations.schemas import (
     ConversationView,
     CreateSource,
     InboundMessage,
+    MessageSourceView,
     ReceivedView,
     SourceSecret,
-    SourceView,
 )
 from commerce.infra import outbox
 from commerce.infra.db import Database, Once
@@ -61,16 +61,16 @@ async def create_source(
     db: Database, settings: Settings, once: Once, actor: Actor, *, command: CreateSource
 ) -> SourceSecret:
     """A source and its secret. Raises as `desk.create_source`."""
-    made = await db.write_once(once, SourceView, desk.create_source, actor, command=command)
+    made = await db.write_once(once, MessageSourceView, desk.create_source, actor, command=command)
     return _with_secret(settings, made)
 
 
 async def rotate_source(db: Database, settings: Settings, once: Once, actor: Actor, *, code: str) -> SourceSecret:
     """A source and its next secret. Raises as `desk.rotate_source`."""
-    return _with_secret(settings, await db.write_once(once, SourceView, desk.rotate_source, actor, code=code))
+    return _with_secret(settings, await db.write_once(once, MessageSourceView, desk.rotate_source, actor, code=code))
 
 
-def _with_secret(settings: Settings, made: SourceView) -> SourceSecret:
+def _with_secret(settings: Settings, made: MessageSourceView) -> SourceSecret:
     secret = signatures.secret(settings.secret_key, made.code, made.secret_version)
     return SourceSecret(**structs.asdict(made), secret=secret)
 

@@ -15,7 +15,7 @@ from commerce.lists.queries import by_link
 from commerce.lists.schemas import (
     MAX_LINES,
     MAX_QUANTITY,
-    MovedLine,
+    MovedListLine,
     MovedToCart,
     MoveToCart,
     SavedForLater,
@@ -53,7 +53,7 @@ async def move_to_cart(
     told = []
     for line, became in zip(chosen, added.lines, strict=True):
         rest = line.quantity if command.keep else _rest(became, saved=saved)
-        told.append(MovedLine(**msgspec.structs.asdict(became), left_on_list=rest))
+        told.append(MovedListLine(**msgspec.structs.asdict(became), left_on_list=rest))
         if rest:
             left[line.sku] = msgspec.structs.replace(line, quantity=rest)
         else:
