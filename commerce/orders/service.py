@@ -396,8 +396,8 @@ async def _contact(tx: Tx, actor: Actor, command: PlaceOrder, cart: OpenCart) ->
         language = "en" if profile.language == "en" else "ru"
     given = Contact(
         name=given.name,
-        email=customers.email(given.email) if given.email else None,
-        phone=customers.phone(given.phone) if given.phone else None,
+        email=customers.email(given.email, field="contact.email") if given.email else None,
+        phone=customers.phone(given.phone, field="contact.phone") if given.phone else None,
     )
     missing = [
         name for name, there in (("name", given.name), ("email or phone", given.email or given.phone)) if not there

@@ -62,7 +62,10 @@ async def test_an_anonymous_shopper_must_be_reachable(shop: Shop) -> None:
     ):
         problem = await refused(shopper, order_body(store, 100) | {"contact": contact}, 422, "contact-needed")
         assert problem["missing"] == missing
-    await refused(shopper, order_body(store, 100) | {"contact": {"name": "A", "phone": "12345"}}, 422, "bad-phone")
+    bad = await refused(
+        shopper, order_body(store, 100) | {"contact": {"name": "A", "phone": "12345"}}, 422, "bad-phone"
+    )
+    assert bad["field"] == "contact.phone"
 
 
 async def test_a_line_by_measure_is_rounded_once(shop: Shop) -> None:
