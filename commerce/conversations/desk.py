@@ -22,9 +22,9 @@ from commerce.kernel.ids import uuid7
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('conversation teams', 0))"
 """Teams divide the channels and the locations among them: one is saved at a time."""
 OLD_TEAM = """
-SELECT t.id, t.version, t.first_answer_minutes, l.code AS location,
+SELECT t.id, t.version, t.first_answer_minutes, t.location_id,
     ARRAY(SELECT c.channel FROM conversations.team_channels c WHERE c.team_id = t.id ORDER BY c.channel) AS channels
-FROM conversations.teams t LEFT JOIN locations.locations l ON l.id = t.location_id WHERE t.code = :code
+FROM conversations.teams t WHERE t.code = :code
 """
 OF_LOCATION = "SELECT code FROM conversations.teams WHERE location_id = CAST(:location AS uuid) AND code <> :code"
 TAKEN = """
@@ -87,9 +87,13 @@ async def save_team(tx: Tx, actor: Actor, *, code: str, command: SaveTeam, if_ma
             location_id=location.id if location else None, channels=list(channels),
         ),
     )  # fmt: skip
+    before = None
+    if old is not None:
+        was = (await locations.by_ids(tx, [old.location_id])).get(old.location_id) if old.location_id else None
+        place = was.code if was is not None else None
+        before = {"minutes": old.first_answer_minutes, "location": place, "channels": list(old.channels)}
     outbox.audit(
-        tx, actor, "conversation_team.save", "conversation_team", code,
-        before={"minutes": old.first_answer_minutes, "location": old.location, "channels": list(old.channels)} if old else None,
+        tx, actor, "conversation_team.save", "conversation_team", code, before=before,
         after={"minutes": command.first_answer_minutes, "location": command.location, "channels": channels},
     )  # fmt: skip
     return await queries.team(tx, code=code)

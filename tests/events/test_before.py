@@ -162,3 +162,15 @@ async def test_who_is_shut_out_and_let_in_again(shop: Shop) -> None:
     assert await recorded(shop, target="staff", target_id=str(member.actor.subject)) == [
         ("staff.revoked", {"revoked": False}, {"revoked": True}), ("staff.restored", {"revoked": True}, {"revoked": False}),
     ]  # fmt: skip
+
+
+async def test_a_team_of_conversations(shop: Shop) -> None:
+    store, office, code = await shop.store(), await shop.staff("back_office"), unique("team")
+    for minutes, where in ((30, store.code), (15, None)):
+        body = {"name": {"en": "Team"}, "first_answer_minutes": minutes, "location": where, "channels": []}
+        assert (await office.put(f"/v1/conversation-teams/{code}", body)).status_code == 200
+    first = {"minutes": 30, "location": store.code, "channels": []}
+    assert await recorded(shop, action="conversation_team.save", target_id=code) == [
+        ("conversation_team.save", None, first),
+        ("conversation_team.save", first, {"minutes": 15, "location": None, "channels": []}),
+    ]
