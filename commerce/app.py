@@ -64,7 +64,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock) -> Litestar:
     live = Live(settings.redis_url)
     delivery = post_of(settings)
     ring = auth.KeyRing(db, secret_key=settings.secret_key, token_seconds=settings.access_token_seconds)
-    limits, origins = Limits(settings), auth.Origins(ring)
+    limits = Limits(settings)
+    origins = auth.Origins(ring, limits)
     exchange = Exchange(limits, settings.redis_url)
 
     @asynccontextmanager

@@ -68,23 +68,27 @@ WHERE s.login = :login
 """
 RESTING = """
 SELECT 1 FROM auth.attempts
-WHERE (identity = :on_device AND failures >= :most AND first_at > :quarter)
+WHERE (identity = :in_a_quarter AND failures >= :most AND first_at > :quarter)
    OR (identity = :in_a_day AND failures >= :most_a_day AND first_at > :day)
 """
 
 
 async def pin_proof(tx: Tx, *, login: str, on_device: str, in_a_day: str) -> PinProof:
     """What the PIN of this login is checked against. Raises TooManyAttempts, so that a resting one costs no hashing."""
-    resting = await tx.first(
-        RESTING, on_device=on_device, in_a_day=in_a_day, most=PIN_GUESSES, most_a_day=PIN_GUESSES_A_DAY,
-        quarter=tx.at - guesses.QUARTER, day=tx.at - guesses.DAY,
-    )  # fmt: skip
-    if resting is not None:
-        raise TooManyAttempts(retry_after_seconds=int(guesses.QUARTER.total_seconds()))
+    await _refuse_resting(tx, on_device, in_a_day)
     row = await tx.first(PROOF, login=login)
     return PinProof(
         on_device=on_device, in_a_day=in_a_day, member=row.member if row else None, hash=row.hash if row else None
     )
+
+
+async def _refuse_resting(tx: Tx, in_a_quarter: str, in_a_day: str) -> None:
+    resting = await tx.first(
+        RESTING, in_a_quarter=in_a_quarter, in_a_day=in_a_day, most=PIN_GUESSES, most_a_day=PIN_GUESSES_A_DAY,
+        quarter=tx.at - guesses.QUARTER, day=tx.at - guesses.DAY,
+    )  # fmt: skip
+    if resting is not None:
+        raise TooManyAttempts(retry_after_seconds=int(guesses.QUARTER.total_seconds()))
 
 
 STANDS = """
@@ -207,7 +211,10 @@ async def revoke(tx: Tx, actor: Actor, *, login: str, badge: UUID) -> BadgeView:
         raise UnknownBadge(login=login)
     if row.revoked_at == tx.at:
         await tx.execute(END_ON_DEVICES, id=member.id, at=tx.at, reason="badge_revoked", own=None)
-        outbox.audit(tx, actor, "staff.badge_revoked", "staff", member.id, after={"badge": str(badge)})
+        outbox.audit(
+            tx, actor, "staff.badge_revoked", "staff", member.id,
+            before={"badge": str(badge), "revoked": False}, after={"badge": str(badge), "revoked": True},
+        )  # fmt: skip
     return BadgeView(id=row.id, login=login, issued_at=row.issued_at, revoked_at=row.revoked_at)
 
 
@@ -242,21 +249,37 @@ async def set_pin(
     outbox.audit(tx, actor, "staff.pin_set", "staff", found.id)
 
 
+OWN_LOGIN = "SELECT login FROM auth.staff WHERE id = :id"
 OWN = """
 SELECT (SELECT n.hash FROM auth.pins n WHERE n.staff_id = :id) AS pin,
-    (SELECT w.hash FROM auth.passwords w WHERE w.principal_id = :id) AS password,
-    EXISTS (
-        SELECT 1 FROM auth.attempts WHERE identity = :identity AND failures >= :most AND first_at > :quarter
-    ) AS resting
+    (SELECT w.hash FROM auth.passwords w WHERE w.principal_id = :id) AS password
 """
 
 
-async def own_hashes(tx: Tx, actor: Actor, *, identity: str) -> tuple[str | None, str | None]:
-    """The hashes of the actor's PIN and password of now. Raises TooManyAttempts."""
-    row = await tx.one(OWN, id=actor.subject, identity=identity, most=PIN_GUESSES, quarter=tx.at - guesses.QUARTER)
-    if row.resting:
-        raise TooManyAttempts(retry_after_seconds=int(guesses.QUARTER.total_seconds()))
-    return row.pin, row.password
+class OwnProof(Struct, frozen=True, kw_only=True):
+    """What the PIN or password of now is checked against, and under what its guesses are counted: of his own in a quarter of an hour,
+    wherever he is signed in, and with those of signing in in a day."""
+
+    own: str
+    in_a_day: str
+    pin: str | None
+    password: str | None
+
+    def __repr__(self) -> str:
+        return "OwnProof()"
+
+
+async def own_login(tx: Tx, actor: Actor) -> str:
+    """The actor's login, under which his guesses are counted."""
+    login: str = (await tx.one(OWN_LOGIN, id=actor.subject)).login
+    return login
+
+
+async def own_proof(tx: Tx, actor: Actor, *, own: str, in_a_day: str) -> OwnProof:
+    """What the actor's PIN or password of now is checked against. Raises TooManyAttempts, so that a resting one costs no hashing."""
+    await _refuse_resting(tx, own, in_a_day)
+    row = await tx.one(OWN, id=actor.subject)
+    return OwnProof(own=own, in_a_day=in_a_day, pin=row.pin, password=row.password)
 
 
 STILL = """
@@ -265,18 +288,19 @@ SELECT (SELECT n.hash FROM auth.pins n WHERE n.staff_id = :id) IS NOT DISTINCT F
 """
 
 
-async def change_own_pin(
-    tx: Tx, actor: Actor, *, identity: str, seen: tuple[str | None, str | None], right: bool, pin_hash: str
-) -> None:
-    """One's own PIN from now on, given the PIN or the password of now. His other sessions on devices end.
+async def change_own_pin(tx: Tx, actor: Actor, *, proof: OwnProof, right: bool, pin_hash: str) -> None:
+    """One's own PIN from now on, given the PIN or the password of now. His other sessions on devices end. Wrong ones count
+    with those of signing in, too, as far as a day goes.
 
     Raises WrongPin (kept), TooManyAttempts.
     """
-    await guesses.count(tx, identity, most=PIN_GUESSES)
     await tx.execute("SELECT 1 FROM auth.staff WHERE id = :id FOR NO KEY UPDATE", id=actor.subject)
-    if not right or not await tx.scalar(STILL, id=actor.subject, pin=seen[0], password=seen[1]):
+    await guesses.count(tx, proof.own, most=PIN_GUESSES)
+    await guesses.count(tx, proof.in_a_day, most=PIN_GUESSES_A_DAY, window=guesses.DAY)
+    if not right or not await tx.scalar(STILL, id=actor.subject, pin=proof.pin, password=proof.password):
         raise WrongPin
-    await guesses.forget(tx, identity)
+    await guesses.forget(tx, proof.own)
+    await guesses.take_back(tx, proof.in_a_day)
     await tx.execute(SET, id=actor.subject, hash=pin_hash, at=tx.at, by=actor.subject)
     await tx.execute(END_ON_DEVICES, id=actor.subject, at=tx.at, reason="pin_changed", own=actor.session)
     outbox.audit(tx, actor, "staff.pin_changed", "staff", actor.subject)

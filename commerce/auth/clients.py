@@ -157,7 +157,7 @@ async def rotate_key(
         raise TooManyKeys(limit=LIVE_KEYS)
     made = _queue_key(tx, actor, row.id, row.kind, keys[row.kind])
     after = {"key": made.id, "overlap_seconds": overlap_seconds}
-    outbox.audit(tx, actor, "client.key_rotated", "client", row.id, after=after)
+    outbox.audit(tx, actor, "client.key_rotated", "client", row.id, before={"live_keys": expiring}, after=after)
     return made
 
 
@@ -188,7 +188,7 @@ async def revoke_client(tx: Tx, actor: Actor, *, code: str) -> ClientView:
     row = await _lock(tx, code)
     if row.revoked_at is None:
         await tx.execute(REVOKE, id=row.id, at=tx.at)
-        outbox.audit(tx, actor, "client.revoked", "client", row.id)
+        outbox.audit(tx, actor, "client.revoked", "client", row.id, before={"revoked": False}, after={"revoked": True})
     return _view(row, await keys_of(tx, row.id), revoked_at=row.revoked_at or tx.at)
 
 

@@ -209,13 +209,15 @@ async def change_pin(db: Database, settings: Settings, once: Once, actor: Actor,
     Raises PinTooSimple, WrongPin (kept), TooManyAttempts.
     """
     badges.refuse_simple(command.pin)
-    own = _counted(settings, "own pin", actor.subject)
-    seen = await db.read(badges.own_hashes, actor, identity=own)
-    by_pin = await verify(settings, seen[0], badges.peppered(settings.secret_key, actor.subject, command.current))
-    by_password = await verify(settings, seen[1], command.current)
+    login = await db.read(badges.own_login, actor)
+    proof = await db.read(
+        badges.own_proof, actor, own=_counted(settings, "own pin", actor.subject), in_a_day=pins_of_a_day(settings, login),
+    )  # fmt: skip
+    by_pin = await verify(settings, proof.pin, badges.peppered(settings.secret_key, actor.subject, command.current))
+    by_password = await verify(settings, proof.password, command.current)
     pin_hash = await hash_password(settings, badges.peppered(settings.secret_key, actor.subject, command.pin))
     return await db.write_once(
-        sealed_once(settings, once), type(None), badges.change_own_pin, actor, identity=own, seen=seen,
+        sealed_once(settings, once), type(None), badges.change_own_pin, actor, proof=proof,
         right=by_pin.right or by_password.right, pin_hash=pin_hash,
     )  # fmt: skip
 

@@ -133,7 +133,15 @@ async def revoke(tx: Tx, actor: Actor, *, invitation: UUID) -> InvitationView:
         id=invitation,
         at=tx.at,
     )
-    outbox.audit(tx, actor, "staff.invitation_revoked", "invitation", invitation)
+    outbox.audit(
+        tx,
+        actor,
+        "staff.invitation_revoked",
+        "invitation",
+        invitation,
+        before={"state": row.state},
+        after={"state": "revoked"},
+    )
     return structs.replace(_view(row, tx), name="", state="revoked", decided_at=tx.at)
 
 

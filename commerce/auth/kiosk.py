@@ -33,7 +33,8 @@ async def issue(tx: Tx, actor: Actor, *, secret_key: str) -> ShopperPass:
         ISSUE, id=uuid7(), principal=actor.subject, code_hash=tokens.keyed_hash(secret_key, "pass", letters), at=tx.at,
         expires_at=expires_at,
     )  # fmt: skip
-    return ShopperPass(code=f"{letters[:4]}-{letters[4:]}", qr=f"{QR}{letters}", expires_at=expires_at)
+    code = f"{letters[:4]}-{letters[4:]}"
+    return ShopperPass(code=code, qr=f"{QR}{code}", expires_at=expires_at)
 
 
 WHOSE = """

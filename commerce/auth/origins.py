@@ -11,6 +11,7 @@ from commerce.auth.keyring import KeyRing
 from commerce.infra import cors
 from commerce.infra.cors import OriginNotAllowed, SecretKeyInBrowser
 from commerce.infra.http import EXCEPTION_HANDLERS
+from commerce.infra.limits import UNLIMITED, Limits
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Problem
 
@@ -18,8 +19,9 @@ from commerce.kernel.errors import Problem
 class Origins:
     """The edge's questions about pages, answered from the key ring's memory."""
 
-    def __init__(self, ring: KeyRing) -> None:
+    def __init__(self, ring: KeyRing, limits: Limits) -> None:
         self._ring = ring
+        self._limits = limits
 
     def check(self, scope: Scope, actor: Actor, credential: str | None, origin: bytes) -> None:
         """Let a page's request pass when its client lists the page's origin, or the page is our own documentation.
@@ -47,11 +49,13 @@ class Origins:
         return cors.allowed(origin) if allowed else [cors.VARY]
 
     async def answer_preflight(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """204 with the headers when some live frontend lists the origin: the browser sends no credentials with this question.
-        The request that follows is held against its own client."""
+        """204 with the headers when some live frontend lists the origin: the browser sends no credentials with this question, which is
+        counted by address. The request that follows is held against its own client."""
         origin = next(value for name, value in scope["headers"] if name == b"origin")
         text = origin.decode("latin-1")
         try:
+            if self._limits.on and not scope["path"].startswith(UNLIMITED):
+                self._limits.admit_preflight(scope)
             if not await self._ring.knows(text) and not cors.same_origin(scope, origin):
                 raise OriginNotAllowed(origin=text)
         except Problem as problem:

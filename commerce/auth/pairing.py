@@ -100,7 +100,8 @@ async def deny(tx: Tx, actor: Actor, *, location: str, command: DenyDevice, secr
     """Send the device away. Raises WrongUserCode (kept), TooManyAttempts."""
     pairing, _, _ = await _found(tx, actor, command.user_code, secret_key)
     await tx.one(DECIDE, id=pairing, state="denied", device=None, at=tx.at, by=actor.subject)
-    outbox.audit(tx, actor, "device.denied", "pairing", pairing, after={"location": location})
+    after = {"state": "denied", "location": location}
+    outbox.audit(tx, actor, "device.denied", "pairing", pairing, before={"state": "pending"}, after=after)
 
 
 CLAIM = """

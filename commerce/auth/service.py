@@ -538,7 +538,7 @@ async def revoke_device(tx: Tx, actor: Actor, *, code: str) -> DeviceView:
         " WHERE device_id = :id AND revoked_at IS NULL",
         at=tx.at, id=view.id,
     )  # fmt: skip
-    outbox.audit(tx, actor, "device.revoked", "device", view.id)
+    outbox.audit(tx, actor, "device.revoked", "device", view.id, before={"revoked": False}, after={"revoked": True})
     return structs.replace(view, revoked_at=tx.at)
 
 
@@ -611,7 +611,7 @@ async def revoke_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
         return member
     await tx.execute("UPDATE auth.principals SET disabled_at = :at WHERE id = :id", at=tx.at, id=member.id)
     await end_sessions(tx, actor, principals=[member.id], reason="staff_revoked")
-    outbox.audit(tx, actor, "staff.revoked", "staff", member.id)
+    outbox.audit(tx, actor, "staff.revoked", "staff", member.id, before={"revoked": False}, after={"revoked": True})
     return structs.replace(member, disabled_at=tx.at)
 
 
@@ -622,7 +622,7 @@ async def restore_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
     if member.disabled_at is None:
         return member
     await tx.execute("UPDATE auth.principals SET disabled_at = NULL WHERE id = :id", id=member.id)
-    outbox.audit(tx, actor, "staff.restored", "staff", member.id)
+    outbox.audit(tx, actor, "staff.restored", "staff", member.id, before={"revoked": True}, after={"revoked": False})
     return structs.replace(member, disabled_at=None)
 
 

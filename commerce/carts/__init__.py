@@ -25,6 +25,7 @@ from commerce.carts.events import (
 )
 from commerce.carts.owners import forget_anonymous, of_people
 from commerce.carts.pricing import Band, Goods, Offer, goods_of, offer_of, wish_of
+from commerce.carts.queries import read
 from commerce.carts.schemas import (
     Added,
     AddedLine,
@@ -92,6 +93,7 @@ __all__ = [
     "of_people",
     "offer_of",
     "put_many",
+    "read",
     "take_line",
     "wish_of",
 ]

@@ -14,7 +14,7 @@ from commerce import catalog, customers
 from commerce.carts import queries
 from commerce.carts.errors import NotInCart, NotYourCart
 from commerce.carts.pricing import Goods, goods_by_id, goods_of
-from commerce.carts.schemas import MAX_LINES, MAX_QUANTITY, Added, AddedLine, AddPolicy, CartLine, CartView
+from commerce.carts.schemas import MAX_LINES, MAX_QUANTITY, Added, AddedLine, AddPolicy, CartLine, CartView, Gift
 from commerce.carts.service import Announce, Taken, changed, place, queue_lines, refuse_stale, take_out
 from commerce.carts.views import shown
 from commerce.infra.db import Tx
@@ -46,11 +46,13 @@ async def add(
     policy: AddPolicy,
     currency: str,
     announce: Announce | None = None,
+    gifts: Mapping[str, Gift] | None = None,
 ) -> Added:
     """Add quantities (steps, by SKU) to the caller's open cart, as far as each can be bought; the report has one line for each.
 
     `sum` adds to what is there, `at_least` only raises it. A line is limited by the maximum per order and by what is there, unless
-    it can wait for what is announced. Nothing that is in the cart becomes less. When nothing can be added the cart is not touched.
+    it can wait for what is announced. Nothing that is in the cart becomes less. A line that has no gift wish gets the
+    one in `gifts`. When nothing can be added the cart is not touched.
     The number of statements is fixed, whatever the number of lines. Raises NoCartHere.
     """
     variants = await catalog.by_skus(tx, list(wanted))
@@ -73,7 +75,7 @@ async def add(
         held = {line.sku: line.quantity for line in cart.lines}
         lines = [msgspec.structs.replace(told[sku], quantity=held.get(sku, 0)) for sku in wanted]
         return Added(version=cart.version, cart=cart, lines=lines)
-    after = _filled(tx, actor, goods, taken, wishes, policy, told)
+    after = _filled(tx, actor, goods, taken, wishes, policy, told, gifts or {})
     queue_lines(tx, taken.head.id, [line for line in after if line.sku in wishes])
     variant_ids = [wishes[sku].variant.id for sku in wishes if told[sku].added]
     changed(tx, actor, taken.head, variant_ids, announce)
@@ -122,7 +124,7 @@ def _wish(goods: Goods, variant: catalog.Variant, asked: int) -> _Wish:
 
 def _filled(
     tx: Tx, actor: Actor, goods: Goods, taken: Taken, wishes: Mapping[str, _Wish], policy: AddPolicy,
-    told: dict[str, AddedLine],
+    told: dict[str, AddedLine], gifts: Mapping[str, Gift],
 ) -> list[CartLine]:  # fmt: skip
     """The lines of the cart after adding; tells what became of each wish."""
     after: dict[str, CartLine] = {line.sku: line for line in taken.before}
@@ -148,12 +150,14 @@ def _filled(
             continue
         seen = goods.quotes[wish.variant.id].amount
         if old is not None:
-            after[sku] = msgspec.structs.replace(old, quantity=quantity, unit_price_seen=seen, changed_at=tx.at)
+            after[sku] = msgspec.structs.replace(
+                old, quantity=quantity, unit_price_seen=seen, changed_at=tx.at, gift=old.gift or gifts.get(sku)
+            )
         else:
             after[sku] = CartLine(
                 variant_id=wish.variant.id, sku=sku, quantity=quantity, unit_price_seen=seen, added_at=tx.at,
                 added_channel=actor.channel, added_device=actor.device, changed_at=tx.at,
-                added_by=actor.subject if actor.kind == "staff" else None,
+                added_by=actor.subject if actor.kind == "staff" else None, gift=gifts.get(sku),
             )  # fmt: skip
     return sorted(after.values(), key=place)
 

@@ -158,13 +158,16 @@ async def chosen(tx: Tx, actor: Actor, wish: Wish) -> Chosen:
 def _reachable(contact: CartContact) -> CartContact:
     return CartContact(
         name=contact.name,
-        email=customers.email(contact.email) if contact.email else None,
-        phone=customers.phone(contact.phone) if contact.phone else None,
+        email=customers.email(contact.email, field="contact.email") if contact.email else None,
+        phone=customers.phone(contact.phone, field="contact.phone") if contact.phone else None,
     )
 
 
 def _reached(recipient: CartRecipient) -> CartRecipient:
-    return CartRecipient(name=recipient.name, phone=customers.phone(recipient.phone) if recipient.phone else None)
+    return CartRecipient(
+        name=recipient.name,
+        phone=customers.phone(recipient.phone, field="recipient.phone") if recipient.phone else None,
+    )
 
 
 def says_something(checkout: Checkout) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from commerce import customers
@@ -167,7 +168,7 @@ async def _move(
         tx, actor, source, incoming, policy=policy, currency=currency, announce=announce, by_hand_off=True
     )
     tx.defer(INTO, id=found.id, target=brought.view.id)
-    _audit(tx, actor, "cart.claimed", source, {"into": brought.view.id})
+    _audit(tx, actor, "cart.claimed", source, {"state": "open"}, {"state": "merged", "into": brought.view.id})
     return ClaimView(mode="move", version=brought.view.version, cart=brought.view, lines=brought.lines)
 
 
@@ -184,7 +185,7 @@ async def _join(tx: Tx, actor: Actor, found: Row, source: Head, currency: str, a
         ),
     )  # fmt: skip
     tx.defer(INTO, id=found.id, target=head.id)
-    _audit(tx, actor, "cart.joined", head, {"guest": guest.id})
+    _audit(tx, actor, "cart.joined", head, None, {"guest": guest.id})
     view = await _view(tx, actor, head, currency, announce)
     return ClaimView(mode="join", version=view.version, cart=view, lines=[], until_at=guest.until_at)
 
@@ -210,7 +211,7 @@ async def end_visit(
             aggregate_id=head.id, version=head.version, guest_id=guest, principal_id=row.principal_id, **whose_is(head)
         ),
     )  # fmt: skip
-    _audit(tx, actor, "cart.left", head, {"guest": guest})
+    _audit(tx, actor, "cart.left", head, {"guest": guest}, None)
     return await _view(tx, actor, head, currency, announce)
 
 
@@ -221,6 +222,8 @@ async def _view(tx: Tx, actor: Actor, head: Head, currency: str, announce: Annou
     return await shown(tx, actor, head, lines, goods, currency=currency)
 
 
-def _audit(tx: Tx, actor: Actor, action: str, head: Head, after: dict[str, UUID | None]) -> None:
+def _audit(
+    tx: Tx, actor: Actor, action: str, head: Head, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> None:
     if actor.kind in ("staff", "device"):
-        outbox.audit(tx, actor, action, "cart", head.id, after=after)
+        outbox.audit(tx, actor, action, "cart", head.id, before=before, after=after)

@@ -30,6 +30,7 @@ from commerce.carts.schemas import (
 )
 from commerce.carts.service import (
     Announce,
+    Locked,
     changed,
     close_all,
     goods_in,
@@ -93,10 +94,11 @@ async def merge(
     default_policy: Policy = "sum",
     announce: Announce | None = None,
 ) -> MergeView:
-    """Bring the lines of another open cart into the caller's by a policy and close the other, or save the other aside.
+    """Bring the lines of another open cart into the caller's by a policy and close the other, or save the other aside: unless the caller's
+    own has no line, as then there is nothing to keep apart.
 
     An anonymous shopper's cart is proven by his access token; by id only carts of the caller's own are merged: saved aside, or of a
-    merged profile. Nothing happens when the anonymous one has no open cart, or is the caller himself. What the checkout of the
+    merged profile. Nothing happens when the anonymous one has no open cart, or it is the one at hand. What the checkout of the
     target leaves open, the other's says. Carts that the anonymous one had put aside come along, as they are.
 
     Raises NotAnonymous, CartChoice, UnknownCart, CartClosed, TooManyCarts.
@@ -128,13 +130,15 @@ async def merge(
         if command.cart is not None:
             raise CartClosed(cart=str(source.id), state=source.state)
         source = None
-    at_hand = source is not None and source.shopper_id == actor.person and source.more.parked_at is None
-    if source is None or at_hand:
-        return await _not_merged(tx, actor, currency)
+    own = await lock(tx, actor, cart="current")
+    if source is None or (own is not None and own.head.id == source.id):
+        return await _not_merged(tx, actor, own, currency)
     incoming = await lines_in(tx, source.id)
     policy = command.policy or default_policy
     if policy == "separate":
-        return await _set_aside(tx, actor, source, incoming, currency, announce)
+        if own is not None and own.lines:
+            return await _set_aside(tx, actor, own, source, incoming, currency, announce)
+        policy = "sum"  # what another device puts meanwhile is joined, not lost
     brought = await bring(tx, actor, source, incoming, policy=policy, currency=currency, announce=announce)
     return MergeView(version=brought.view.version, cart=brought.view, lines=brought.lines)
 
@@ -234,7 +238,13 @@ _BY_HAND_OFF: NamedBy = "hand_off"
 
 
 async def _set_aside(
-    tx: Tx, actor: Actor, source: Head, incoming: Sequence[CartLine], currency: str, announce: Announce | None
+    tx: Tx,
+    actor: Actor,
+    own: Locked,
+    source: Head,
+    incoming: Sequence[CartLine],
+    currency: str,
+    announce: Announce | None,
 ) -> MergeView:
     """The other cart becomes the caller's, and lies beside his current one."""
     if await tx.scalar(COUNT, people=[actor.person], device=None) >= MOST_OPEN:
@@ -244,12 +254,11 @@ async def _set_aside(
     for owner in {source.owner, actor.person}:
         tell(tx, owner, announce)
     aside = [_happened(line, "saved_aside", line.quantity, 0, 0) for line in incoming]
-    own = await _not_merged(tx, actor, currency)
-    return msgspec.structs.replace(own, lines=[*own.lines, *aside], saved_aside=row.id)
+    kept = await _not_merged(tx, actor, own, currency)
+    return msgspec.structs.replace(kept, lines=[*kept.lines, *aside], saved_aside=row.id)
 
 
-async def _not_merged(tx: Tx, actor: Actor, currency: str) -> MergeView:
-    locked = await lock(tx, actor, cart="current")
+async def _not_merged(tx: Tx, actor: Actor, locked: Locked | None, currency: str) -> MergeView:
     if locked is None:
         empty = empty_view(currency, at_device=mine(actor).person is None)
         return MergeView(version=0, cart=empty, lines=[])

@@ -108,14 +108,18 @@ class Reading(Struct, frozen=True):
 
 WITH_LINES = Reading(_with_lines(PRESENT), _with_lines(AT_DEVICE), _with_lines(BY_ID))
 HEAD = Reading(_head(PRESENT), _head(AT_DEVICE), _head(BY_ID))
-LIST = """
-SELECT c.id, c.version, c.channel, c.created_at, c.changed_at, c.parked_at, c.label, c.customer_id, c.named_by,
-       c.device_id,
-       (SELECT count(*) FROM carts.lines l WHERE l.cart_id = c.id) AS line_count
-FROM carts.carts c
+SUMMARY = """c.id, c.version, c.channel, c.created_at, c.changed_at, c.parked_at, c.label, c.customer_id, c.named_by,
+       c.device_id, (SELECT count(*) FROM carts.lines l WHERE l.cart_id = c.id) AS line_count"""
+LIST = f"""
+SELECT {SUMMARY}, NULL AS joined_until FROM carts.carts c
 WHERE c.state = 'open' AND (c.shopper_id = ANY(CAST(:people AS uuid[])) OR c.device_id = CAST(:device AS uuid))
 ORDER BY c.parked_at IS NOT NULL, c.shopper_id IS DISTINCT FROM CAST(:person AS uuid), c.changed_at DESC, c.id LIMIT 200
-"""
+"""  # noqa: S608
+JOINED = f"""
+SELECT {SUMMARY}, g.until_at AS joined_until FROM carts.guests g JOIN carts.carts c ON c.id = g.cart_id AND c.state = 'open'
+WHERE g.principal_id = CAST(:caller AS uuid) AND g.ended_at IS NULL AND g.until_at > CAST(:at AS timestamptz)
+ORDER BY g.until_at DESC, c.id LIMIT 200
+"""  # noqa: S608
 
 
 def id_of(cart: str) -> UUID | None:
@@ -188,15 +192,21 @@ async def watched(tx: Tx, actor: Actor, *, cart: str) -> Watched:
 
 
 async def own_carts(tx: Tx, actor: Actor) -> CartList:
-    """The open carts of a shopper (the one at hand, and those saved aside), or the baskets of the device. Raises NoCartHere."""
+    """The open carts of a shopper (the one at hand, and those saved aside), or the baskets of the device; after them, of staff, the carts
+    they have joined, the last joined first. One statement for each of both, one for the names."""
     me = mine(actor)
-    people = [me.owner] if me.person is not None else []
-    if me.person is not None and actor.known:
-        people = await customers.ids_of(tx, me.person)
-    rows = await tx.rows(LIST, people=people, person=me.person, device=me.device)
+    rows: list[Row] = []
+    if me.person is not None or me.device is not None:
+        people = [me.person] if me.person is not None else []
+        if me.person is not None and actor.known:
+            people = await customers.ids_of(tx, me.person)
+        rows = await tx.rows(LIST, people=people, person=me.person, device=me.device)
+    own = len(rows)
+    if actor.kind == "staff" and actor.on_behalf_of is None:
+        rows = [*rows, *await tx.rows(JOINED, caller=me.caller, at=tx.at)]
     named = sorted({row.customer_id for row in rows if row.customer_id is not None})
     first_names = await customers.first_names(tx, named) if named else {}
-    return CartList(items=[_summary(row, actor, first_names, first=n == 0) for n, row in enumerate(rows)])
+    return CartList(items=[_summary(row, actor, first_names, first=n == 0 < own) for n, row in enumerate(rows)])
 
 
 def _summary(row: Row, actor: Actor, first_names: dict[UUID, str | None], *, first: bool) -> CartSummary:
@@ -207,5 +217,5 @@ def _summary(row: Row, actor: Actor, first_names: dict[UUID, str | None], *, fir
     return CartSummary(
         id=row.id, version=row.version, current=first and row.parked_at is None, owner="device" if row.device_id else "shopper",
         label=row.label, customer=customer, line_count=row.line_count, created_at=row.created_at,
-        changed_at=row.changed_at, parked_at=row.parked_at,
+        changed_at=row.changed_at, parked_at=row.parked_at, joined_until=row.joined_until,
     )  # fmt: skip

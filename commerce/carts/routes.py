@@ -307,10 +307,11 @@ async def open_cart(
 
 
 @get(
-    "/v1/carts", operation_id="list_carts", tags=["shop"], guards=[auth.buyer], responses=problems(NoCartHere)
+    "/v1/carts", operation_id="list_carts", tags=["shop"], guards=[auth.basket_holder], responses=problems()
 )  # fmt: skip
 async def list_carts(db: NamedDependency[Database], actor: NamedDependency[Actor]) -> CartList:
-    """The baskets of the device, the active one first; of a shopper, his open cart and those saved aside."""
+    """The baskets of the device, the active one first; of a shopper, his open cart and those saved aside; of staff, anywhere, also the
+    carts they have joined."""
     return await db.read(queries.own_carts, actor)
 
 

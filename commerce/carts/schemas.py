@@ -72,7 +72,7 @@ class MergeCarts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `policy` decides about a SKU that both have: `sum` adds the quantities, `keep_newest` takes the one changed last,
     `keep_account` leaves the account's. `separate` moves no line: the other cart is saved aside, to be merged, resumed or dropped
-    later. The shop's default when left out.
+    later; when the account's own has no line there is nothing to keep apart, and it gets all. The shop's default when left out.
     """
 
     token: Annotated[Token, Meta(description="Access token of the anonymous shopper")] | None = None
@@ -504,10 +504,13 @@ class CartSummary(Struct, frozen=True, kw_only=True):
     created_at: datetime
     changed_at: datetime
     parked_at: datetime | None
+    joined_until: datetime | None
+    """Of a customer's cart that the caller, who is staff, has joined: how long he may work on it."""
 
 
 class CartList(Struct, frozen=True, kw_only=True):
-    """The open carts of a shopper, or the baskets of a device: the current one first, then the last changed."""
+    """The open carts of a shopper, or the baskets of a device: the current one first, then the last changed. For staff the carts they have
+    joined follow."""
 
     items: list[CartSummary]
 

@@ -686,7 +686,10 @@ def note_staff(tx: Tx, actor: Actor, action: str, head: Head, variant_ids: list[
     """Staff who work on a basket of their device, or on a customer's cart that they have joined, are on the record; who acts for a
     customer is by `outbox.record`."""
     if actor.kind == "staff" and actor.on_behalf_of is None:
-        outbox.audit(tx, actor, action, "cart", head.id, after={"version": head.version, "variants": variant_ids})
+        outbox.audit(
+            tx, actor, action, "cart", head.id,
+            before={"version": head.version - 1}, after={"version": head.version, "variants": variant_ids},
+        )  # fmt: skip
 
 
 def tell(tx: Tx, owner: UUID, announce: Announce | None) -> None:

@@ -171,6 +171,7 @@ guests = Table(
         unique=True,
         postgresql_where=text("ended_at IS NULL"),
     ),
+    Index("ix_guests_principal_id", "principal_id", postgresql_where=text("ended_at IS NULL")),
     schema="carts",
 )
 """Staff who have joined a customer's cart, with his code, for a while."""

@@ -50,7 +50,14 @@ FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS e
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, change_of_mind_days = excluded.change_of_mind_days,
     defect_days = excluded.defect_days
 """
-CATEGORIES = "SELECT code, id, path FROM catalog.categories"
+OLD_TAX_CLASSES = "SELECT code, name FROM catalog.tax_classes WHERE code = ANY(CAST(:codes AS text[])) ORDER BY code"
+OLD_RETURN_POLICIES = """
+SELECT code, name, change_of_mind_days, defect_days FROM catalog.return_policies WHERE code = ANY(CAST(:codes AS text[])) ORDER BY code
+"""
+CATEGORIES = """
+SELECT c.code, c.id, c.path, c.name, c.position, p.code AS parent FROM catalog.categories c
+LEFT JOIN catalog.categories p ON p.id = c.parent_id ORDER BY c.code
+"""
 UPSERT_CATEGORIES = """
 INSERT INTO catalog.categories AS c (id, code, parent_id, path, name, position)
 SELECT g.id, g.code, g.parent_id, ARRAY(SELECT jsonb_array_elements_text(g.path)), g.name, g.position
@@ -207,7 +214,7 @@ STOP_SALE = """
 UPDATE catalog.variants SET stop_sale_reason = CAST(:reason AS text), version = version + 1, updated_at = :at,
     stop_sale_at = CASE WHEN CAST(:reason AS text) IS NOT NULL THEN CAST(:at AS timestamptz) END
 WHERE sku = :sku AND (stop_sale_reason IS NULL) = (CAST(:reason AS text) IS NOT NULL)
-RETURNING id, version
+RETURNING id, version, old.stop_sale_reason AS was
 """
 
 
@@ -243,20 +250,27 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 async def set_tax_classes(tx: Tx, actor: Actor, *, classes: Sequence[TaxClassInput]) -> None:
     """Make or rename tax classes, by code."""
+    codes = [one.code for one in classes]
+    before = [dict(row) for row in await tx.rows(OLD_TAX_CLASSES, codes=codes)]
     await tx.execute(SET_TAX_CLASSES, rows=msgspec.json.encode(classes).decode())
-    outbox.audit(tx, actor, "tax_classes.save", "tax_classes", ",".join(c.code for c in classes)[:200])
+    outbox.audit(tx, actor, "tax_classes.save", "tax_classes", ",".join(codes)[:200], before=before, after=classes)
 
 
 async def set_return_policies(tx: Tx, actor: Actor, *, policies: Sequence[ReturnPolicyInput]) -> None:
     """Make or change return policies, by code. Orders keep the policy code; the days are those of today."""
+    codes = [one.code for one in policies]
+    before = [dict(row) for row in await tx.rows(OLD_RETURN_POLICIES, codes=codes)]
     await tx.execute(SET_RETURN_POLICIES, rows=msgspec.json.encode(policies).decode())
-    outbox.audit(tx, actor, "return_policies.save", "return_policies", ",".join(p.code for p in policies)[:200])
+    outbox.audit(
+        tx, actor, "return_policies.save", "return_policies", ",".join(codes)[:200], before=before, after=policies
+    )
 
 
 async def upsert_categories(tx: Tx, actor: Actor, *, categories: Sequence[CategoryInput]) -> None:
     """Make or change categories, by code; a parent exists or stands earlier in the set. Raises BadProduct."""
     await lock(tx)
-    known = {row.code: (row.id, list(row.path)) for row in await tx.rows(CATEGORIES)}
+    there = await tx.rows(CATEGORIES)
+    known = {row.code: (row.id, list(row.path)) for row in there}
     rows: dict[str, dict[str, Any]] = {}
     before = {code: path for code, (_, path) in known.items()}
     for n, category in enumerate(categories):
@@ -282,7 +296,13 @@ async def upsert_categories(tx: Tx, actor: Actor, *, categories: Sequence[Catego
     for row in await tx.rows(UPSERT_CATEGORIES, rows=msgspec.json.encode(list(rows.values())).decode()):
         if before.get(row.code, rows[row.code]["path"]) != rows[row.code]["path"]:
             outbox.record(tx, actor, events.CategoryMoved(aggregate_id=row.id, version=row.version, code=row.code))
-    outbox.audit(tx, actor, "categories.save", "categories", ",".join(c.code for c in categories)[:200])
+    outbox.audit(
+        tx, actor, "categories.save", "categories", ",".join(c.code for c in categories)[:200],
+        before=[
+            {"code": row.code, "parent": row.parent, "name": row.name, "position": row.position} for row in there if row.code in rows
+        ],
+        after=categories,
+    )  # fmt: skip
 
 
 def faults_within(products: Sequence[ProductInput]) -> list[Fault]:
@@ -581,7 +601,10 @@ async def stop_sale(tx: Tx, actor: Actor, *, sku: str, command: StopSale) -> Var
     row = await tx.first(STOP_SALE, sku=sku, reason=command.reason, at=tx.at)
     if row is not None:
         outbox.record(tx, actor, events.SaleStopped(aggregate_id=row.id, version=row.version, sku=sku))
-        outbox.audit(tx, actor, "variant.stop_sale", "variant", row.id, after={"sku": sku, "reason": command.reason})
+        outbox.audit(
+            tx, actor, "variant.stop_sale", "variant", row.id,
+            before={"sku": sku, "stopped": row.was}, after={"sku": sku, "reason": command.reason},
+        )  # fmt: skip
     return await queries.variant(tx, sku=sku)
 
 
@@ -591,7 +614,10 @@ async def resume_sale(tx: Tx, actor: Actor, *, sku: str, command: ResumeSale) ->
     row = await tx.first(STOP_SALE, sku=sku, reason=None, at=tx.at)
     if row is not None:
         outbox.record(tx, actor, events.SaleResumed(aggregate_id=row.id, version=row.version, sku=sku))
-        outbox.audit(tx, actor, "variant.resume_sale", "variant", row.id, after={"sku": sku, "reason": command.reason})
+        outbox.audit(
+            tx, actor, "variant.resume_sale", "variant", row.id,
+            before={"sku": sku, "stopped": row.was}, after={"sku": sku, "reason": command.reason},
+        )  # fmt: skip
     return await queries.variant(tx, sku=sku)
 
 

@@ -120,6 +120,12 @@ class Conversation(Struct, kw_only=True):
     joined_into: UUID | None = None
     forgotten_at: datetime | None = None
     version: int = 0
+    was: dict[str, Any] | None = None
+    """What the audit record says of it as it was before the step that is under way; None of one that begins."""
+
+    def recorded(self) -> dict[str, Any]:
+        """What the audit record says of it."""
+        return {"state": self.state, "team": self.team, "version": self.version}
 
 
 class Family(Struct, kw_only=True):
@@ -133,7 +139,9 @@ class Family(Struct, kw_only=True):
 
 def conversation_of(row: Row) -> Conversation:
     """A row of COLUMNS."""
-    return Conversation(**row)
+    one = Conversation(**row)
+    one.was = one.recorded()
+    return one
 
 
 def unanswered(members: Iterable[Conversation]) -> bool:
@@ -281,8 +289,9 @@ def enter(
         ),
     )  # fmt: skip
     if actor.kind != "shopper":
-        after = {"number": one.number, "state": one.state, "team": one.team, **(data or {})}
-        outbox.audit(tx, actor, f"conversation.{kind}", "conversation", one.id, after=after)
+        after = {"number": one.number, **one.recorded(), **(data or {})}
+        outbox.audit(tx, actor, f"conversation.{kind}", "conversation", one.id, before=one.was, after=after)
+    one.was = one.recorded()
 
 
 async def write(tx: Tx, one: Conversation) -> None:

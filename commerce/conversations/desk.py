@@ -13,7 +13,7 @@ from commerce.conversations.errors import (
     UnknownSource,
 )
 from commerce.conversations.events import SourceSaved, TeamSaved
-from commerce.conversations.schemas import CreateSource, SaveTeam, SourceView, TeamView
+from commerce.conversations.schemas import CreateSource, MessageSourceView, SaveTeam, TeamView
 from commerce.infra import outbox
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
@@ -21,7 +21,11 @@ from commerce.kernel.ids import uuid7
 
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('conversation teams', 0))"
 """Teams divide the channels and the locations among them: one is saved at a time."""
-OLD_TEAM = "SELECT id, version FROM conversations.teams WHERE code = :code"
+OLD_TEAM = """
+SELECT t.id, t.version, t.first_answer_minutes, t.location_id,
+    ARRAY(SELECT c.channel FROM conversations.team_channels c WHERE c.team_id = t.id ORDER BY c.channel) AS channels
+FROM conversations.teams t WHERE t.code = :code
+"""
 OF_LOCATION = "SELECT code FROM conversations.teams WHERE location_id = CAST(:location AS uuid) AND code <> :code"
 TAKEN = """
 SELECT c.channel, t.code FROM conversations.team_channels c JOIN conversations.teams t ON t.id = c.team_id
@@ -83,14 +87,19 @@ async def save_team(tx: Tx, actor: Actor, *, code: str, command: SaveTeam, if_ma
             location_id=location.id if location else None, channels=list(channels),
         ),
     )  # fmt: skip
+    before = None
+    if old is not None:
+        was = (await locations.by_ids(tx, [old.location_id])).get(old.location_id) if old.location_id else None
+        place = was.code if was is not None else None
+        before = {"minutes": old.first_answer_minutes, "location": place, "channels": list(old.channels)}
     outbox.audit(
-        tx, actor, "conversation_team.save", "conversation_team", code,
+        tx, actor, "conversation_team.save", "conversation_team", code, before=before,
         after={"minutes": command.first_answer_minutes, "location": command.location, "channels": channels},
     )  # fmt: skip
     return await queries.team(tx, code=code)
 
 
-async def create_source(tx: Tx, actor: Actor, *, command: CreateSource) -> SourceView:
+async def create_source(tx: Tx, actor: Actor, *, command: CreateSource) -> MessageSourceView:
     """Let somebody deliver messages of a channel. Its secret is derived, not stored.
 
     Raises SourceTaken, UnknownTeam, locations.UnknownLocation.
@@ -112,17 +121,17 @@ async def create_source(tx: Tx, actor: Actor, *, command: CreateSource) -> Sourc
     return await queries.source(tx, code=command.code)
 
 
-async def rotate_source(tx: Tx, actor: Actor, *, code: str) -> SourceView:
+async def rotate_source(tx: Tx, actor: Actor, *, code: str) -> MessageSourceView:
     """The next secret of a source; the one before is good for 24 hours more. Raises UnknownSource, SourceRevoked."""
     return await _change(tx, actor, code, ROTATE, "rotate")
 
 
-async def revoke_source(tx: Tx, actor: Actor, *, code: str) -> SourceView:
+async def revoke_source(tx: Tx, actor: Actor, *, code: str) -> MessageSourceView:
     """Take nothing from a source any more, from now on and for good. Raises UnknownSource, SourceRevoked."""
     return await _change(tx, actor, code, REVOKE, "revoke")
 
 
-async def _change(tx: Tx, actor: Actor, code: str, statement: str, act: str) -> SourceView:
+async def _change(tx: Tx, actor: Actor, code: str, statement: str, act: str) -> MessageSourceView:
     row = await tx.first(LOCK_SOURCE, code=code)
     if row is None:
         raise UnknownSource(source=code)

@@ -1,4 +1,5 @@
-"""What comes signed from outside, and the secrets for it: made again from the server key whenever they are needed."""
+"""What comes signed from outside, and the secrets for it: made again from the server key whenever they are needed. And what staff read of
+a conversation, which is recorded before they are answered."""
 
 from __future__ import annotations
 
@@ -6,7 +7,15 @@ from msgspec import Struct, structs
 
 from commerce.conversations import desk, queries, service, signatures
 from commerce.conversations.errors import WrongSignature
-from commerce.conversations.schemas import CreateSource, InboundMessage, ReceivedView, SourceSecret, SourceView
+from commerce.conversations.schemas import (
+    ConversationView,
+    CreateSource,
+    InboundMessage,
+    MessageSourceView,
+    ReceivedView,
+    SourceSecret,
+)
+from commerce.infra import outbox
 from commerce.infra.db import Database, Once
 from commerce.kernel.actor import Actor, system
 from commerce.settings import Settings
@@ -52,15 +61,22 @@ async def create_source(
     db: Database, settings: Settings, once: Once, actor: Actor, *, command: CreateSource
 ) -> SourceSecret:
     """A source and its secret. Raises as `desk.create_source`."""
-    made = await db.write_once(once, SourceView, desk.create_source, actor, command=command)
+    made = await db.write_once(once, MessageSourceView, desk.create_source, actor, command=command)
     return _with_secret(settings, made)
 
 
 async def rotate_source(db: Database, settings: Settings, once: Once, actor: Actor, *, code: str) -> SourceSecret:
     """A source and its next secret. Raises as `desk.rotate_source`."""
-    return _with_secret(settings, await db.write_once(once, SourceView, desk.rotate_source, actor, code=code))
+    return _with_secret(settings, await db.write_once(once, MessageSourceView, desk.rotate_source, actor, code=code))
 
 
-def _with_secret(settings: Settings, made: SourceView) -> SourceSecret:
+def _with_secret(settings: Settings, made: MessageSourceView) -> SourceSecret:
     secret = signatures.secret(settings.secret_key, made.code, made.secret_version)
     return SourceSecret(**structs.asdict(made), secret=secret)
+
+
+async def read(db: Database, actor: Actor, *, number: str) -> ConversationView:
+    """A conversation, once it is recorded who reads it. Raises what `queries.read` raises."""
+    view = await db.read(queries.read, actor, number=number)
+    await db.write(outbox.note_read, actor, "conversation.read", "conversation", view.id, view.customer)
+    return view

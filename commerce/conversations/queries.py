@@ -22,21 +22,21 @@ from commerce.conversations.errors import (
 )
 from commerce.conversations.numbers import read_number
 from commerce.conversations.schemas import (
+    ConversationEntryView,
     ConversationSummary,
     ConversationView,
     CustomerOfConversation,
-    EntryView,
     Lateness,
     LostDemandReport,
     LostDemandSum,
     LostDemandView,
+    MessageSourceView,
     MyConversation,
     MyMessage,
     NextStepView,
     PartView,
     PersonConversation,
     RelatedView,
-    SourceView,
     State,
     StepState,
     SummaryView,
@@ -342,7 +342,7 @@ async def read(tx: Tx, actor: Actor, *, number: str, checked: bool = False) -> C
         **_summary(row, names), handle=row.handle, source=row.source, preferred_at=row.preferred_at,
         profile=await _profile(tx, row.person_id), parts=[_part(part, names) for part in shown],
         entries=[
-            EntryView(
+            ConversationEntryView(
                 id=e.id, conversation=e.number, n=e.n, kind=e.kind, channel=e.channel, by=e.written_by,
                 author=names.login(e.author_id), answers=e.answers, text=e.text, occurred_at=e.occurred_at,
             )
@@ -501,16 +501,16 @@ async def teams(tx: Tx, *, limit: int, cursor: str | None) -> Page[TeamView]:
     return page_of(rows, limit, lambda row: _team(row, names), lambda row: (row.code,))
 
 
-def _source(row: Row, names: Names, at: datetime) -> SourceView:
+def _source(row: Row, names: Names, at: datetime) -> MessageSourceView:
     until = row.rotated_at + signatures.OVERLAP if row.rotated_at else None
-    return SourceView(
+    return MessageSourceView(
         code=row.code, channel=row.channel, team=row.team, location=names.place(row.location_id),
         secret_version=row.secret_version, rotated_at=row.rotated_at, old_secret_until=until if until and until > at else None,
         created_at=row.created_at, revoked_at=row.revoked_at, version=row.version,
     )  # fmt: skip
 
 
-async def source(tx: Tx, *, code: str) -> SourceView:
+async def source(tx: Tx, *, code: str) -> MessageSourceView:
     """One source of messages. Raises UnknownSource."""
     row = await tx.first(ONE_SOURCE, code=code)
     if row is None:
@@ -518,7 +518,7 @@ async def source(tx: Tx, *, code: str) -> SourceView:
     return _source(row, await names_of(tx, {row.location_id}, set()), tx.at)
 
 
-async def sources(tx: Tx, *, limit: int, cursor: str | None) -> Page[SourceView]:
+async def sources(tx: Tx, *, limit: int, cursor: str | None) -> Page[MessageSourceView]:
     """Sources by code. Raises BadCursor."""
     rows = await tx.rows(ALL_SOURCES, after=decode_cursor(cursor, str)[0] if cursor else "", limit=limit + 1)
     names = await names_of(tx, {row.location_id for row in rows}, set())

@@ -63,6 +63,7 @@ from commerce.conversations.schemas import (
     Login,
     LostDemandReport,
     LostReason,
+    MessageSourceView,
     MyConversation,
     NextStepView,
     PlanNextStep,
@@ -70,7 +71,6 @@ from commerce.conversations.schemas import (
     SaveTeam,
     SendMessage,
     SourceSecret,
-    SourceView,
     State,
     StepState,
     SummaryView,
@@ -272,8 +272,9 @@ async def read_conversation_summary(
 async def get_conversation(
     db: NamedDependency[Database], actor: NamedDependency[Actor], number: FromPath[ConversationNumber]
 ) -> ConversationView:
-    """One conversation: what was said in every channel joined into it, what is still to be done, and others of the same customer."""
-    return await db.read(queries.read, actor, number=number)
+    """One conversation: what was said in every channel joined into it, what is still to be done, and others of the same customer. Who
+    reads it is recorded."""
+    return await flow.read(db, actor, number=number)
 
 
 @post(
@@ -524,7 +525,7 @@ async def save_conversation_team(
 )  # fmt: skip
 async def list_message_sources(
     db: NamedDependency[Database], limit: FromQuery[Limit] = 50, cursor: FromQuery[Cursor | None] = None
-) -> Page[SourceView]:
+) -> Page[MessageSourceView]:
     """Who may deliver messages, by code."""
     return await db.read(queries.sources, limit=limit, cursor=cursor)
 
@@ -568,9 +569,9 @@ async def revoke_message_source(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     source: FromPath[SourceCode],
-) -> SourceView:
+) -> MessageSourceView:
     """Take nothing from it any more, at once and for good."""
-    return await db.write_once(once, SourceView, desk.revoke_source, actor, code=source)
+    return await db.write_once(once, MessageSourceView, desk.revoke_source, actor, code=source)
 
 
 ROUTES = [

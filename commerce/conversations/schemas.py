@@ -241,7 +241,7 @@ class CreateSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     location: Code | None = None
 
 
-class SourceView(Struct, frozen=True, kw_only=True):
+class MessageSourceView(Struct, frozen=True, kw_only=True):
     """A source of messages, without its secret."""
 
     code: str
@@ -257,14 +257,14 @@ class SourceView(Struct, frozen=True, kw_only=True):
     version: int
 
 
-class SourceSecret(SourceView, frozen=True, kw_only=True):
+class SourceSecret(MessageSourceView, frozen=True, kw_only=True):
     """A source with its secret, shown now and to repetitions of this request."""
 
     secret: str
     """`whsec_…`, for the Standard Webhooks libraries."""
 
 
-class EntryView(Struct, frozen=True, kw_only=True):
+class ConversationEntryView(Struct, frozen=True, kw_only=True):
     """One thing that was said, done or decided."""
 
     id: UUID
@@ -377,7 +377,7 @@ class ConversationView(ConversationSummary, frozen=True, kw_only=True):
     preferred_at: datetime | None
     profile: CustomerOfConversation | None
     parts: list[PartView]
-    entries: list[EntryView]
+    entries: list[ConversationEntryView]
     """The newest 500, oldest first; of all parts."""
     next_steps: list[NextStepView]
     related: list[RelatedView]

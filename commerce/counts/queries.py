@@ -13,11 +13,11 @@ from commerce import catalog, locations
 from commerce.counts.errors import BlindCount, OtherStoresCount, UnknownCount
 from commerce.counts.schemas import (
     CountDetail,
+    CountEntryView,
     CountLineView,
     CountStep,
     CountTaskView,
     CountView,
-    EntryView,
     Line,
     Only,
     Session,
@@ -179,10 +179,10 @@ async def line_views(tx: Tx, session: Session, lines: Sequence[Line], *, shown: 
     """Lines with what was entered; with what the books say only when it may be `shown`. Two statements."""
     ids = [line.variant_id for line in lines]
     variants = await catalog.variants(tx, ids)
-    entries: dict[UUID, list[EntryView]] = {}
+    entries: dict[UUID, list[CountEntryView]] = {}
     for row in await tx.rows(ENTRIES, session=session.id, variants=ids):
         values = dict(row)
-        entries.setdefault(values.pop("variant_id"), []).append(EntryView(**values))
+        entries.setdefault(values.pop("variant_id"), []).append(CountEntryView(**values))
     return [
         CountLineView(
             sku=variants[line.variant_id].sku, variant_id=line.variant_id, title=variants[line.variant_id].title,

@@ -184,7 +184,7 @@ class CountDetail(CountView, frozen=True, kw_only=True):
     steps: list[CountStep]
 
 
-class EntryView(Struct, frozen=True, kw_only=True):
+class CountEntryView(Struct, frozen=True, kw_only=True):
     """What somebody counted. `stands` is false when the spot was counted again."""
 
     round: int
@@ -217,7 +217,7 @@ class CountLineView(Struct, frozen=True, kw_only=True):
     at_cost: Money | None
     at_price: Money | None
     resolution: Resolution | None
-    entries: list[EntryView]
+    entries: list[CountEntryView]
 
 
 class EnteredView(Struct, frozen=True, kw_only=True):

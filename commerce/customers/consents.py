@@ -84,10 +84,10 @@ async def mine(tx: Tx, actor: Actor) -> ConsentsView:
     return await view(tx, await ids_of(tx, actor.person))
 
 
-async def of_customer(tx: Tx, *, customer: UUID) -> ConsentsView:
-    """A customer's consents. Raises UnknownCustomer."""
-    await profile_row(tx, customer)
-    return await view(tx, await ids_of(tx, customer))
+async def of_customer(tx: Tx, *, customer: UUID) -> tuple[UUID, ConsentsView]:
+    """The winner of a customer's merges, and his consents. Raises UnknownCustomer."""
+    row = await profile_row(tx, customer)
+    return row.id, await view(tx, await ids_of(tx, customer))
 
 
 async def consented(tx: Tx, people: Sequence[UUID], *, channel: ContactChannel, purpose: ConsentPurpose) -> set[UUID]:
@@ -135,9 +135,14 @@ async def give(tx: Tx, actor: Actor, *, command: SetConsents, customer: UUID | N
     if actor.subject not in family.ids:
         outbox.audit(
             tx, actor, "customer.consents", "customer", family.id,
-            after={"consents": [f"{one.channel}:{one.purpose}:{'yes' if one.granted else 'no'}" for one in said]},
+            before={"consents": [_word(standing[key]) for one in said if (key := (one.channel, one.purpose)) in standing]},
+            after={"consents": [_word(one) for one in said]},
         )  # fmt: skip
     standing |= {(one.channel, one.purpose): one for one in said}
     return ConsentsView(
         items=[standing[key] for key in sorted(standing)], history=[*reversed(said), *now.history][:HISTORY]
     )
+
+
+def _word(one: ConsentView) -> str:
+    return f"{one.channel}:{one.purpose}:{'yes' if one.granted else 'no'}"

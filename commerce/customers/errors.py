@@ -11,16 +11,18 @@ class BadEmail(Unprocessable):
     code = "bad-email"
     title = "Not an e-mail address"
     title_ru = "Это не адрес электронной почты"
-    detail = "Check the e-mail address: it needs a name, an @ and a domain, e.g. anna@example.com."
-    detail_ru = "Проверьте адрес: нужны имя, @ и домен, например anna@example.com."
+    detail = "Check the e-mail address in `{field}`: it needs a name, an @ and a domain, e.g. anna@example.com."
+    detail_ru = "Проверьте адрес в `{field}`: нужны имя, @ и домен, например anna@example.com."
+    members_schema: ClassVar[dict[str, Any]] = {"field": str}
 
 
 class BadPhone(Unprocessable):
     code = "bad-phone"
     title = "Not a phone number"
     title_ru = "Это не номер телефона"
-    detail = "Check the phone number: give it with its country code, e.g. +79000000101."
-    detail_ru = "Проверьте номер: укажите его с кодом страны, например +79000000101."
+    detail = "Check the phone number in `{field}`: give it with its country code, e.g. +79000000101."
+    detail_ru = "Проверьте номер в `{field}`: укажите его с кодом страны, например +79000000101."
+    members_schema: ClassVar[dict[str, Any]] = {"field": str}
 
 
 class OneIdentifier(Unprocessable):

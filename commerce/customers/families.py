@@ -36,7 +36,10 @@ class Family(Struct, kw_only=True):
         self.count(tx)
         outbox.record(tx, actor, CustomerChanged(aggregate_id=self.id, version=self.version, fields=sorted(fields)))
         if actor.subject not in self.ids:
-            outbox.audit(tx, actor, "customer.changed", "customer", self.id, after={"fields": sorted(fields)})
+            outbox.audit(
+                tx, actor, "customer.changed", "customer", self.id,
+                before={"version": self.version - 1}, after={"fields": sorted(fields)},
+            )  # fmt: skip
 
     def count(self, tx: Tx) -> None:
         """One version on, just before the commit: at most once in a transaction."""

@@ -62,6 +62,8 @@ async def find(
     shown = [customer_view(row) for row in _in_order(rows, people)]
     for view in shown:
         outbox.audit(tx, actor, "customer.found", "customer", view.id, after={"by": kind})
+    if not shown:
+        outbox.audit(tx, actor, "customer.not_found", "search", kind)
     return shown
 
 

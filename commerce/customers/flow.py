@@ -1,4 +1,5 @@
-"""Coming in: codes leave after the commit, passwords are hashed or checked outside the transaction, tokens are made after it."""
+"""Coming in: codes leave after the commit, passwords are hashed or checked outside the transaction, tokens are made after it. And what
+staff read, which is recorded before they are answered."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from uuid import UUID
 from msgspec import structs
 
 from commerce import auth
-from commerce.customers import identifiers, proving, queries, service
-from commerce.customers.schemas import AddContact, AskCode, SetPassword, SignIn, SignInByCode
+from commerce.customers import consents, identifiers, proving, queries, service
+from commerce.customers.schemas import AddContact, AskCode, ConsentsView, SetPassword, SignIn, SignInByCode
+from commerce.infra import outbox
 from commerce.infra.db import Database, Once
 from commerce.infra.delivery import DeliveryFailed, Message, Post
 from commerce.kernel.actor import Actor
@@ -111,3 +113,10 @@ async def set_password(db: Database, settings: Settings, once: Once, actor: Acto
     return await db.write_once(
         claim, type(None), service.set_password, actor, proof=proof, verified=verified, password_hash=password_hash
     )
+
+
+async def read_consents(db: Database, actor: Actor, *, customer: UUID) -> ConsentsView:
+    """What a customer consents to, once it is recorded who reads it. Raises UnknownCustomer."""
+    person, view = await db.read(consents.of_customer, customer=customer)
+    await db.write(outbox.note_read, actor, "customer.consents_read", "customer", person, person)
+    return view

@@ -86,7 +86,8 @@ async def merge(tx: Tx, actor: Actor, *, customer: UUID, command: MergeCustomers
     if rows[customer].guest and not loser.guest:
         raise GuestCannotWin
     await join(tx, actor, winner=customer, losers=[loser], proof="staff", reason=command.reason)
-    outbox.audit(tx, actor, "customer.merged", "customer", customer, after={"loser": loser.id})
+    before = {"loser": loser.id, "merged_into": None}
+    outbox.audit(tx, actor, "customer.merged", "customer", customer, before=before, after={"loser": loser.id})
     return customer_view(await profile_row(tx, customer))
 
 

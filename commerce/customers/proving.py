@@ -207,7 +207,7 @@ async def add(tx: Tx, actor: Actor, *, customer: UUID, command: AddIdentifier) -
 
     What he has already changes nothing. Raises UnknownCustomer, BadIdentifier, BadEmail, BadPhone, IdentifierTaken, TooManyIdentifiers.
     """
-    system, value = identifiers.of_kind(kind=command.kind, value=command.value, system=command.system)
+    system, value = identifiers.of_kind(kind=command.kind, value=command.value, system=command.system, field="value")
     locked = await families.lock(tx, person=customer)
     winner, family = locked.id, locked.ids
     if not await _held(tx, family, command.kind, system, value):

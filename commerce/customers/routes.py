@@ -540,9 +540,11 @@ async def set_my_consents(
     "/v1/customers/{customer:uuid}/consents", operation_id="read_consents", tags=["store"],
     guards=[auth.staff("customers.read")], responses=problems(UnknownCustomer),
 )  # fmt: skip
-async def read_consents(db: NamedDependency[Database], customer: FromPath[UUID]) -> ConsentsView:
-    """What a customer consents to, and everything he has said about it before."""
-    return await db.read(consents.of_customer, customer=customer)
+async def read_consents(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], customer: FromPath[UUID]
+) -> ConsentsView:
+    """What a customer consents to, and everything he has said about it before; who reads it is recorded."""
+    return await flow.read_consents(db, actor, customer=customer)
 
 
 @put(

@@ -145,7 +145,10 @@ async def change_profile(
     )  # fmt: skip
     outbox.record(tx, actor, CustomerChanged(aggregate_id=before.id, version=after.version, fields=sorted(changed)))
     if actor.kind != "shopper":
-        outbox.audit(tx, actor, "customer.changed", "customer", before.id, after={"fields": sorted(changed)})
+        outbox.audit(
+            tx, actor, "customer.changed", "customer", before.id,
+            before={"version": before.version}, after={"fields": sorted(changed)},
+        )  # fmt: skip
     return after
 
 

@@ -458,6 +458,7 @@ async def check(tx: Tx, actor: Actor, *, code: str, number: str) -> CheckedView:
         location_id=location.id, business_date=location.business_date(tx.at),
     )  # fmt: skip
     missing = (await stock.lost(tx, kind="fulfillment", ids=[fulfillment.id])).get(fulfillment.id, {})
+    before = {"at_risk": fulfillment.at_risk}
     if found:
         await transfers.trim_for_order(tx, actor, owner=fulfillment.id, reason="made_up")
     if found or fulfillment.at_risk != bool(missing):
@@ -466,7 +467,7 @@ async def check(tx: Tx, actor: Actor, *, code: str, number: str) -> CheckedView:
         what = "checked" if missing else "safe"
         _change(tx, actor, fulfillment, event, what, {"found": _by_line(found), "missing": _by_line(missing)})
     outbox.audit(
-        tx, actor, "fulfillment.check", "fulfillment", fulfillment.id,
+        tx, actor, "fulfillment.check", "fulfillment", fulfillment.id, before=before,
         after={"at_risk": fulfillment.at_risk, "found": sum(found.values()), "missing": sum(missing.values())},
     )  # fmt: skip
     touched = [line for line in fulfillment.lines if line.order_line_id in found or line.order_line_id in missing]

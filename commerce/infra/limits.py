@@ -91,6 +91,7 @@ class Limits:
         self.staff = policy("staff", settings.limit_staff)
         self.client = policy("client", settings.limit_client)
         self.server = policy("server", settings.limit_server)
+        self.preflight = policy("preflight", settings.limit_anonymous)
         self.sensitive_address = policy("sensitive-address", settings.limit_sensitive_address)
         self.sensitive_client = policy("sensitive-client", settings.limit_sensitive_client)
         self.shared = False
@@ -136,6 +137,16 @@ class Limits:
             if other[1] < found[1]:
                 found = other
         scope["state"]["limit"] = found
+        if found[1] < 0:
+            raise TooManyRequests(retry_after_seconds=self._left(now), limit=found[0].limit, seconds=found[0].seconds)
+
+    def admit_preflight(self, scope: Any) -> None:
+        """Count a browser's question before its request, which says nothing of who asks: by address, beside the requests.
+
+        Raises TooManyRequests; a refused one is not counted.
+        """
+        now = time.time()
+        scope["state"]["limit"] = found = self.take(self.preflight, self.address_of(scope), now)
         if found[1] < 0:
             raise TooManyRequests(retry_after_seconds=self._left(now), limit=found[0].limit, seconds=found[0].seconds)
 

@@ -144,6 +144,17 @@ def audit(
     )
 
 
+async def note_read(
+    tx: Tx, actor: Actor, action: str, target: str, target_id: UUID | str, customer: UUID | None, after: Any = None
+) -> None:
+    """Queue a record that staff or a machine reads about a person, by ids and codes: `customer`, when it is known whom. Nothing of what
+    shoppers read of their own, and of what staff read of the very customer they act for: that this began is recorded with its reason."""
+    if actor.kind == "shopper" or (customer is not None and customer == actor.on_behalf_of):
+        return
+    about = {"customer": customer} if target != "customer" and customer is not None else {}
+    audit(tx, actor, action, target, target_id, after={**about, **(after or {})} or None)
+
+
 FORGET_AUDIT = """
 DELETE FROM infra.audit_records WHERE id IN (
     SELECT id FROM infra.audit_records WHERE occurred_at < :before ORDER BY occurred_at, id LIMIT :limit FOR UPDATE SKIP LOCKED

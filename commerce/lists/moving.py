@@ -15,7 +15,7 @@ from commerce.lists.queries import by_link
 from commerce.lists.schemas import (
     MAX_LINES,
     MAX_QUANTITY,
-    MovedLine,
+    MovedListLine,
     MovedToCart,
     MoveToCart,
     SavedForLater,
@@ -37,8 +37,8 @@ async def move_to_cart(
 ) -> MovedToCart:
     """Put lines of a list into the caller's open cart, as far as each can be bought, and off the list unless they are kept there.
 
-    What was saved for later goes back whole, beside what the cart has by now; what is wished for only raises it. What could not be
-    moved, or not all of it, stays on the list. Raises UnknownList, StaleList, NotOnList.
+    What was saved for later goes back whole, with its gift wish, beside what the cart has by now; what is wished for only raises it. What
+    could not be moved, or not all of it, stays on the list. Raises UnknownList, StaleList, NotOnList.
     """
     held = await hold(tx, actor, name=name, seen=seen, currency=currency)
     if held is None:
@@ -47,13 +47,13 @@ async def move_to_cart(
     saved = held.head.kind == "saved_for_later"
     added = await carts.add(
         tx, actor, wanted={line.sku: line.quantity for line in chosen}, policy="sum" if saved else "at_least",
-        currency=currency, announce=announce,
+        currency=currency, announce=announce, gifts={line.sku: line.gift for line in chosen if line.gift is not None},
     )  # fmt: skip
     left: dict[str, Line] = {line.sku: line for line in held.lines}
     told = []
     for line, became in zip(chosen, added.lines, strict=True):
         rest = line.quantity if command.keep else _rest(became, saved=saved)
-        told.append(MovedLine(**msgspec.structs.asdict(became), left_on_list=rest))
+        told.append(MovedListLine(**msgspec.structs.asdict(became), left_on_list=rest))
         if rest:
             left[line.sku] = msgspec.structs.replace(line, quantity=rest)
         else:
@@ -75,7 +75,8 @@ async def save_for_later(
     seen: Seen = ANY,
     announce: carts.Announce | None = None,
 ) -> SavedForLater:
-    """Take a line out of the caller's cart and keep it in what he saved for later, in one transaction. `seen` is the cart's version.
+    """Take a line out of the caller's cart and keep it, with its gift wish, in what he saved for later, in one transaction. `seen` is the
+    cart's version.
 
     Raises carts.UnknownCart, carts.CartClosed, carts.StaleCart, carts.NotInCart, carts.NotYourCart, ListFull, TooManyLists.
     """
@@ -85,12 +86,14 @@ async def save_for_later(
     if old is None and len(held.lines) >= MAX_LINES:
         raise ListFull(maximum=MAX_LINES)
     if old is not None:
-        line = msgspec.structs.replace(old, quantity=min(old.quantity + taken.line.quantity, MAX_QUANTITY))
+        line = msgspec.structs.replace(
+            old, quantity=min(old.quantity + taken.line.quantity, MAX_QUANTITY), gift=taken.line.gift or old.gift
+        )
     else:
         line = Line(
             variant_id=taken.line.variant_id, sku=sku, quantity=taken.line.quantity,
             unit_price_seen=taken.line.unit_price_seen, note=None, added_at=tx.at, added_channel=actor.channel,
-            added_device=actor.device,
+            added_device=actor.device, gift=taken.line.gift,
         )  # fmt: skip
     head = change(tx, actor, held, put=[line])
     after = [line if one.sku == sku else one for one in held.lines] if old is not None else [*held.lines, line]

@@ -114,6 +114,8 @@ class ListLineView(Struct, frozen=True, kw_only=True):
     added_at: datetime
     added_channel: str
     note: str | None
+    gift: carts.Gift | None
+    """How it was wanted as a gift in the cart that it was saved from, and will be in the one it is moved to."""
 
 
 class ListView(Struct, frozen=True, kw_only=True):
@@ -156,7 +158,7 @@ class Lists(Struct, frozen=True, kw_only=True):
     items: list[ListSummary]
 
 
-class MovedLine(carts.AddedLine, frozen=True, kw_only=True):
+class MovedListLine(carts.AddedLine, frozen=True, kw_only=True):
     """What became of a line, and how many of it are still on the list."""
 
     left_on_list: int
@@ -166,7 +168,7 @@ class MovedToCart(Struct, frozen=True, kw_only=True):
     """What became of each line, what is left on the list, and the cart. `version` is the list's."""
 
     version: int
-    lines: list[MovedLine]
+    lines: list[MovedListLine]
     left: ListView
     cart: carts.CartView
 

@@ -47,7 +47,7 @@ from commerce.lists.schemas import (
     ShareList,
 )
 from commerce.lists.sharing import token_of
-from commerce.lists.views import COLUMNS, LINE, Head, Line, empty_view, head_of, lines_of, view, view_of
+from commerce.lists.views import COLUMNS, LINE, Head, Line, empty_view, head_of, line_of, lines_of, view, view_of
 
 LOCK = ONE + " FOR NO KEY UPDATE"
 COUNT_UP = """
@@ -63,8 +63,9 @@ PUT_LINES = f"""
 INSERT INTO lists.lines (list_id, {LINE})
 SELECT CAST(:list AS uuid), * FROM unnest(
     CAST(:variant_id AS uuid[]), CAST(:sku AS text[]), CAST(:quantity AS integer[]), CAST(:unit_price_seen AS bigint[]),
-    CAST(:note AS text[]), CAST(:added_at AS timestamptz[]), CAST(:added_channel AS text[]), CAST(:added_device AS uuid[]))
-ON CONFLICT (list_id, variant_id) DO UPDATE SET quantity = excluded.quantity, note = excluded.note
+    CAST(:note AS text[]), CAST(:added_at AS timestamptz[]), CAST(:added_channel AS text[]), CAST(:added_device AS uuid[]),
+    CAST(:gift AS jsonb[]))
+ON CONFLICT (list_id, variant_id) DO UPDATE SET quantity = excluded.quantity, note = excluded.note, gift = excluded.gift
 """  # noqa: S608
 REMOVE_LINES = """
 DELETE FROM lists.lines WHERE list_id = CAST(:list AS uuid) AND variant_id = ANY(CAST(:variants AS uuid[]))
@@ -112,7 +113,7 @@ WHERE id = ANY(CAST(:lists AS uuid[]))
 """
 EXPORT = """
 SELECT l.id, l.kind, l.name, l.shared_at, l.show_name, l.created_at, l.changed_at, n.sku, n.quantity, n.unit_price_seen,
-       n.note, n.added_at, n.added_channel
+       n.note, n.gift, n.added_at, n.added_channel
 FROM lists.lists l LEFT JOIN lists.lines n ON n.list_id = l.id
 WHERE l.state = 'open' AND l.shopper_id = ANY(CAST(:ids AS uuid[])) ORDER BY l.created_at, l.id, n.added_at, n.sku
 """
@@ -254,8 +255,7 @@ async def merge(tx: Tx, actor: Actor, *, command: MergeLists, secret_key: str) -
     heads = [head_of(row) for row in await tx.rows(LOCK_ALL, owners=[stranger, *family])]
     lines: dict[UUID, list[Line]] = {head.id: [] for head in heads}
     for row in await tx.rows(ALL_LINES, lists=list(lines)):
-        values = dict(row)
-        lines[values.pop("list_id")].append(Line(**values))
+        lines[row.list_id].append(line_of(row))
     own: dict[Kind, Head] = {
         head.kind: head
         for owner in reversed(family) for head in heads if head.shopper_id == owner and head.kind != "named"
@@ -293,7 +293,7 @@ async def export_person(tx: Tx, *, ids: Sequence[UUID]) -> dict[str, Any]:
             one["lines"].append(
                 {
                     "sku": row.sku, "quantity": row.quantity, "unit_price_seen": row.unit_price_seen, "note": row.note,
-                    "added_at": row.added_at, "added_channel": row.added_channel,
+                    "gift": row.gift, "added_at": row.added_at, "added_channel": row.added_channel,
                 }
             )  # fmt: skip
     return {"lists": list(found.values())}
@@ -433,7 +433,9 @@ async def _merge_into(tx: Tx, actor: Actor, source: Head, lines: Sequence[Line],
             both = max(old.quantity, quantity) if source.kind == "wish" else old.quantity + quantity
             quantity = min(both, MAX_QUANTITY)
         kept = old or line
-        after[line.sku] = msgspec.structs.replace(kept, quantity=quantity, note=kept.note or line.note)
+        after[line.sku] = msgspec.structs.replace(
+            kept, quantity=quantity, note=kept.note or line.note, gift=kept.gift or line.gift
+        )
         put.append(after[line.sku])
     if put:
         change(tx, actor, target, put=put)

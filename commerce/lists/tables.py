@@ -17,6 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from commerce.infra.tables import metadata
 
@@ -84,6 +85,7 @@ class LineColumns(TypedColumns):
     added_at = Column(DateTime(timezone=True), nullable=False)
     added_channel = Column(Text, nullable=False)
     added_device = Column(Uuid)
+    gift = Column(JSONB, info={"personal": True})
 
 
 lines = Table(
@@ -93,4 +95,5 @@ lines = Table(
     CheckConstraint("quantity > 0", name="quantity"),
     schema="lists",
 )
-"""One variant on a list, with when, where and at which price it was added; without a price when it had none."""
+"""One variant on a list, with when, where and at which price it was added; without a price when it had none. What was saved out of a
+cart keeps how it was wanted as a gift."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from commerce import carts, catalog
 from commerce.infra.connections import Row
@@ -44,6 +44,8 @@ class Line(Struct, frozen=True, kw_only=True):
     added_at: datetime
     added_channel: str
     added_device: UUID | None
+    gift: carts.Gift | None = None
+    """How it was wanted as a gift in the cart that it was saved from."""
 
 
 LINE = ", ".join(Line.__struct_fields__)
@@ -57,7 +59,12 @@ def head_of(row: Row) -> Head:
 
 async def lines_of(tx: Tx, list_id: UUID) -> list[Line]:
     """The lines of a list in the order they were added. One statement."""
-    return [Line(**dict(row)) for row in await tx.rows(LINES, list=list_id)]
+    return [line_of(row) for row in await tx.rows(LINES, list=list_id)]
+
+
+def line_of(row: Row) -> Line:
+    """A line from a row that has LINE."""
+    return convert({name: row[name] for name in Line.__struct_fields__}, Line)
 
 
 async def view(tx: Tx, head: Head, lines: Sequence[Line], *, currency: str) -> ListView:
@@ -94,7 +101,7 @@ def line_view(goods: carts.Goods, line: Line, currency: str) -> ListLineView:
         unit_price_when_added=seen, price_change=_change(seen, offer.price), sellable=offer.refusal is None,
         reason=offer.refusal, availability=offer.band, available=offer.available, expected_on=offer.expected_on,
         maximum_per_order=variant.maximum_per_order, added_at=line.added_at, added_channel=line.added_channel,
-        note=line.note,
+        note=line.note, gift=line.gift,
     )  # fmt: skip
 
 

@@ -37,6 +37,9 @@ INSERT INTO locations.legal_entities (code, name, kind, tax_id, country)
 SELECT e->>'code', e->'name', e->>'kind', e->>'tax_id', e->>'country' FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS e
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, tax_id = excluded.tax_id, country = excluded.country
 """
+OLD_LEGAL_ENTITIES = """
+SELECT code, name, kind, tax_id, country FROM locations.legal_entities WHERE code = ANY(CAST(:codes AS text[])) ORDER BY code
+"""
 PUT_LINKS = """
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g(
@@ -55,8 +58,12 @@ LEGAL_ENTITY = "SELECT 1 FROM locations.legal_entities WHERE code = :code"
 
 async def upsert_legal_entities(tx: Tx, actor: Actor, *, entities: Sequence[LegalEntityInput]) -> None:
     """Make or change the owners of locations, by code."""
+    codes = [one.code for one in entities]
+    before = [dict(row) for row in await tx.rows(OLD_LEGAL_ENTITIES, codes=codes)]
     await tx.execute(UPSERT_LEGAL_ENTITIES, rows=msgspec.json.encode(entities).decode())
-    outbox.audit(tx, actor, "legal_entities.save", "legal_entities", ",".join(e.code for e in entities)[:200])
+    outbox.audit(
+        tx, actor, "legal_entities.save", "legal_entities", ",".join(codes)[:200], before=before, after=entities
+    )
 
 
 async def create(tx: Tx, actor: Actor, *, command: CreateLocation) -> LocationView:

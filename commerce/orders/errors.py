@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from commerce import carts
 from commerce.kernel.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 from commerce.kernel.money import Money
 
@@ -95,9 +96,11 @@ class CartChanged(Stale):
     code = "cart-changed"
     title = "The cart has changed"
     title_ru = "Корзина изменилась"
-    detail = "You saw version {seen}; this cart is at {version}, or is another one. Show it again and let the customer confirm."
-    detail_ru = "Вы видели версию {seen}, эта корзина в версии {version} или другая. Покажите её снова и дождитесь подтверждения."
-    members_schema = {"seen": int, "version": int}
+    detail = "You saw version {seen}; this cart is at {version}, or is another one: see `cart`. Show it and let the customer confirm."
+    detail_ru = (
+        "Вы видели версию {seen}, эта корзина в версии {version} или другая: смотрите `cart`. Дождитесь подтверждения."
+    )
+    members_schema = {"seen": int, "version": int, "cart": carts.CartView}
 
 
 class TotalChanged(Conflict):

@@ -1,14 +1,15 @@
-"""Verbs of `orders` that need more than one transaction."""
+"""Verbs of `orders` that need more than one transaction, and what staff read about a customer: recorded before they are answered."""
 
 from __future__ import annotations
 
 import asyncpg
 
+from commerce.infra import outbox
 from commerce.infra.db import Database, InProgress, KeyReused, Once, constraint_of
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy, Problem
 from commerce.kernel.tags import Seen
-from commerce.orders import sales, service
+from commerce.orders import queries, sales, service
 from commerce.orders.errors import ExternalIdTaken
 from commerce.orders.schemas import BookSale, OrderView, PlaceOrder, SaleView
 
@@ -22,6 +23,7 @@ async def place(
     actor: Actor,
     *,
     command: PlaceOrder,
+    currency: str,
     seen: Seen,
     announce: service.Announce | None,
 ) -> OrderView:
@@ -29,13 +31,15 @@ async def place(
     the customer takes it later too. Raises what `service.place` raises; what is short with the stores that have it and the date when
     this one could."""
     try:
-        return await db.write_once(once, OrderView, service.place, actor, command=command, seen=seen, announce=announce)
+        return await db.write_once(
+            once, OrderView, service.place, actor, command=command, currency=currency, seen=seen, announce=announce
+        )
     except service.ShelfShort as short:
         if command.pickup is None or not command.pickup.later:
             await db.read(service.explain, short=short)
             raise
     return await db.write_once(
-        once, OrderView, service.place_by_plan, actor, command=command, seen=seen, announce=announce
+        once, OrderView, service.place_by_plan, actor, command=command, currency=currency, seen=seen, announce=announce
     )
 
 
@@ -63,3 +67,12 @@ async def book_sale(
         if not await db.read(sales.is_booked, sale=command.id):
             raise
     return await db.write_once(once, SaleView, sales.booked, actor, code=code, command=command)
+
+
+async def read(db: Database, actor: Actor, *, number: str, secret_key: str) -> OrderView:
+    """An order; when staff see whom it is for, once it is recorded that they do. Raises what `queries.view` raises."""
+    view = await db.read(queries.view, actor, number=number, secret_key=secret_key)
+    shown = (view.contact, view.recipient, view.note, view.gift)
+    if actor.kind != "shopper" and any(part is not None for part in shown):
+        await db.write(outbox.note_read, actor, "order.read", "order", view.id, view.customer_id)
+    return view

@@ -26,7 +26,7 @@ from commerce.orders.schemas import (
     OrderPlanView,
     OrderSummary,
     OrderView,
-    SourceView,
+    PlannedSourceView,
     Timeline,
     TimelineEntry,
 )
@@ -81,7 +81,7 @@ async def plans(tx: Tx, actor: Actor, *, number: str) -> OrderPlans:
             OrderPlanView(
                 n=stored.n, occasion=stored.reason, made_at=stored.made_at, proven=stored.plan.proven,
                 allocations=[
-                    SourceView(
+                    PlannedSourceView(
                         sku=skus[part.line_id], location=part.location, quantity=part.quantity, expected_on=part.expected_on,
                         reason=fulfillment.texts_of(part.reason),
                     )

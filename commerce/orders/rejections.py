@@ -57,6 +57,7 @@ async def reject(
     """
     location, order, work = await lock_both(tx, code, number)
     fulfillment.require_rejectable(work)
+    before = {"state": work.state, "location": code}
     actor = structs.replace(actor, reason=command.reason)
     works = await fulfillment.lock_of_order(tx, order_id=order.id)
     rules = await fulfillment.rules_of(tx, "pickup")
@@ -80,7 +81,7 @@ async def reject(
     if opened is None:
         _ask(tx, actor, order, work, units, command.reason)
     outbox.audit(
-        tx, actor, "fulfillment.reject", "fulfillment", work.id,
+        tx, actor, "fulfillment.reject", "fulfillment", work.id, before=before,
         after={"state": work.state, "reason": command.reason, "successor": opened.number if opened else None},
     )  # fmt: skip
     return FulfillmentRejectedView(
@@ -190,8 +191,8 @@ def _lines_of(order: Order, units: Mapping[tuple[UUID, UUID], int]) -> dict[UUID
 
 
 async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) -> ChoiceAnswered:
-    """The customer's answer, or for him that of staff of the stores that could not do it: another store (or the same one, later), or
-    he does not want it any more.
+    """The customer's answer, or for him that of staff who may cancel orders at the stores that could not do it, or have it approved by
+    one who may: another store (or the same one, later), or he does not want it any more.
 
     Raises UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock.
     """
@@ -200,7 +201,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     order = await books.lock(tx, number=read_number(number))
     if actor.kind == "shopper":
         order = await owned(tx, actor, order, number)
-    elif not actor.may("orders.cancel"):
+    elif not actor.allowed("orders.cancel"):
         raise OrderNotAllowed(permission="orders.cancel")
     if order is None:
         raise UnknownOrder(number=number)
@@ -211,9 +212,9 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     if actor.kind != "shopper":
         concerned = {row.fulfillment_id for row in asked}
         places = await locations.by_ids(tx, sorted({work.location_id for work in works if work.id in concerned}))
-        if not all(actor.may("orders.cancel", place.code) for place in places.values()):
+        if not all(actor.allowed("orders.cancel", place.code) for place in places.values()):
             raise OrderNotAllowed(permission="orders.cancel")
-    units = units_of(asked)
+    units, state = units_of(asked), order.state
     opened: fulfillment.Fulfillment | None = None
     if command.cancel:
         tx.defer(ANSWER, ids=[row.id for row in asked], state="cancelled", at=tx.at)
@@ -234,6 +235,7 @@ async def answer(tx: Tx, actor: Actor, *, number: str, command: AnswerChoice) ->
     if actor.kind != "shopper":
         outbox.audit(
             tx, actor, "order.answer_choice", "order", order.id,
+            before={"state": state, "asked": [row.id for row in asked]},
             after={"cancelled": command.cancel, "fulfillment": opened.number if opened else None},
         )  # fmt: skip
     return ChoiceAnswered(

@@ -95,11 +95,14 @@ async def place_order(
     once: NamedDependency[Once],
     actor: NamedDependency[Actor],
     seen_if_said: NamedDependency[Seen],
+    settings: NamedDependency[Settings],
     live: NamedDependency[Live],
     data: JSONBody[PlaceOrder],
 ) -> OrderView:
     """Order what is in the open cart for collection in a store, paid there; the total is the one that the customer saw."""
-    return await flow.place(db, once, actor, command=data, seen=seen_if_said, announce=live.publish)
+    return await flow.place(
+        db, once, actor, command=data, currency=settings.currency, seen=seen_if_said, announce=live.publish
+    )
 
 
 @get(
@@ -125,8 +128,9 @@ async def get_order(
     settings: NamedDependency[Settings],
     number: FromPath[OrderNumber],
 ) -> OrderView:
-    """One order; its customer also sees the pickup code while it is ready. Staff who may read orders see any."""
-    return await db.read(queries.view, actor, number=number, secret_key=settings.secret_key)
+    """One order; its customer also sees the pickup code while it is ready. Staff who may read orders see any; that they saw whom it is
+    for is recorded."""
+    return await flow.read(db, actor, number=number, secret_key=settings.secret_key)
 
 
 @get(
@@ -266,18 +270,19 @@ async def get_order_sourcing(
 @post(
     "/v1/orders/{number:str}/choice", operation_id="answer_choice", tags=["shop"], guards=[auth.caller], status_code=200,
     responses=writes(
-        UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock
+        UnknownOrder, OrderNotAllowed, NothingToChoose, BadChoice, PickupNotOffered, stock.InsufficientStock, *auth.APPROVAL_REFUSALS
     ),
 )  # fmt: skip
 async def answer_choice(
     db: NamedDependency[Database],
     once: NamedDependency[Once],
-    actor: NamedDependency[Actor],
+    approved: NamedDependency[Actor],
     number: FromPath[OrderNumber],
     data: JSONBody[AnswerChoice],
 ) -> ChoiceAnswered:
-    """Say what becomes of goods that a store could not hand over: collect them at another store, perhaps later, or cancel them."""
-    return await db.write_once(once, ChoiceAnswered, rejections.answer, actor, number=number, command=data)
+    """Say what becomes of goods that a store could not hand over: collect them at another store, perhaps later, or cancel them. The
+    customer, or for him staff of that store who may cancel, or have it approved in this request."""
+    return await db.write_once(once, ChoiceAnswered, rejections.answer, approved, number=number, command=data)
 
 
 @post(

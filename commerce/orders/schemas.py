@@ -184,7 +184,7 @@ class Tax(Struct, frozen=True, kw_only=True):
     basis_points: int
 
 
-class AdjustmentView(Struct, frozen=True, kw_only=True):
+class PriceAdjustmentView(Struct, frozen=True, kw_only=True):
     """Why a line does not cost its list price."""
 
     kind: AdjustmentKind
@@ -214,7 +214,7 @@ class LineView(Struct, frozen=True, kw_only=True):
     unit_price: Money
     price_valid_from: datetime
     subtotal: Money
-    adjustments: list[AdjustmentView]
+    adjustments: list[PriceAdjustmentView]
     total: Money
     tax: Tax
     return_policy: str
@@ -308,7 +308,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
         return ".".join(str(version) for version in (self.version, *(work.version for work in self.fulfillments)))
 
 
-class SourceView(Struct, frozen=True, kw_only=True):
+class PlannedSourceView(Struct, frozen=True, kw_only=True):
     """Units of a line from a location, off its shelf or out of what is expected there, and why from there: ru and en."""
 
     sku: str
@@ -333,7 +333,7 @@ class OrderPlanView(Struct, frozen=True, kw_only=True):
     made_at: datetime
     proven: bool
     """No other plan was better by the rules."""
-    allocations: list[SourceView]
+    allocations: list[PlannedSourceView]
     rejected: list[NotASourceView]
 
 

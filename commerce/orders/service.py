@@ -101,6 +101,7 @@ async def place(
     actor: Actor,
     *,
     command: PlaceOrder,
+    currency: str,
     seen: Seen = ANY,
     charged: Charged | None = None,
     announce: Announce | None = None,
@@ -112,7 +113,7 @@ async def place(
     no longer than that (decisions/0018). Raises CartEmpty, CartChanged, TotalChanged, LinesNotSellable, PickupNotOffered,
     FulfillmentNotOffered, ContactNeeded, stock.InsufficientStock; what carts.lock_open raises.
     """
-    drafted = await _draft(tx, actor, command, seen, charged)
+    drafted = await _draft(tx, actor, command, currency, seen, charged)
     order, location = drafted.order, drafted.location
     pickup = _open(tx, actor, drafted, drafted.promise)
     await carts.close(tx, actor, drafted.cart_id, announce=announce)
@@ -151,6 +152,7 @@ async def place_by_plan(
     actor: Actor,
     *,
     command: PlaceOrder,
+    currency: str,
     seen: Seen = ANY,
     charged: Charged | None = None,
     announce: Announce | None = None,
@@ -159,7 +161,7 @@ async def place_by_plan(
 
     Raises what `place` raises.
     """
-    drafted = await _draft(tx, actor, command, seen, charged)
+    drafted = await _draft(tx, actor, command, currency, seen, charged)
     order, location = drafted.order, drafted.location
     await carts.close(tx, actor, drafted.cart_id, announce=announce)
     owner_id = uuid7()
@@ -178,13 +180,16 @@ async def place_by_plan(
     return _placed_view(drafted, command, pickup)
 
 
-async def _draft(tx: Tx, actor: Actor, command: PlaceOrder, seen: Seen, charged: Charged | None) -> Drafted:
+async def _draft(
+    tx: Tx, actor: Actor, command: PlaceOrder, currency: str, seen: Seen, charged: Charged | None
+) -> Drafted:
     cart = await carts.lock_open(tx, actor, cart=str(command.cart) if command.cart is not None else "current")
     if cart is None or not cart.lines:
         raise CartEmpty
     for state in (seen, Seen(command.cart_version)):
         if not state.is_of(cart.version, mark_of(cart.id)):
-            raise CartChanged(seen=state.version, version=cart.version)
+            now = await carts.read(tx, actor, cart=str(cart.id), currency=currency)
+            raise CartChanged(seen=state.version, version=cart.version, cart=now)
     store = store_of(command, cart)
     places = await locations.by_codes(tx, [code for code in {store, actor.location} if code])
     location, promise = pickup_at(places, store, tx.at)
@@ -391,8 +396,8 @@ async def _contact(tx: Tx, actor: Actor, command: PlaceOrder, cart: OpenCart) ->
         language = "en" if profile.language == "en" else "ru"
     given = Contact(
         name=given.name,
-        email=customers.email(given.email) if given.email else None,
-        phone=customers.phone(given.phone) if given.phone else None,
+        email=customers.email(given.email, field="contact.email") if given.email else None,
+        phone=customers.phone(given.phone, field="contact.phone") if given.phone else None,
     )
     missing = [
         name for name, there in (("name", given.name), ("email or phone", given.email or given.phone)) if not there
@@ -483,8 +488,9 @@ async def cancel(
     give_up(tx, actor, order, units, command.reason)
     if actor.kind != "shopper":
         outbox.audit(
-            tx, actor, "order.cancel", "order", order.id, after={"state": order.state, "reason": command.reason}
-        )
+            tx, actor, "order.cancel", "order", order.id,
+            before={"state": "placed"}, after={"state": order.state, "reason": command.reason},
+        )  # fmt: skip
     return CancelledView(
         number=order.number, state=order.state, reason=command.reason, units=sum(units.values()), version=order.version
     )

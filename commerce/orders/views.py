@@ -11,7 +11,6 @@ from commerce import fulfillment, payments
 from commerce.locations import Location
 from commerce.orders.books import Line, Order
 from commerce.orders.schemas import (
-    AdjustmentView,
     ChoiceView,
     Contact,
     FulfillmentStatus,
@@ -20,6 +19,7 @@ from commerce.orders.schemas import (
     OrderFulfillmentView,
     OrderView,
     PaymentStatus,
+    PriceAdjustmentView,
     Recipient,
     ReturnStatus,
     Tax,
@@ -62,7 +62,7 @@ def line_view(order: Order, line: Line, places: Mapping[UUID, Location]) -> Line
         quantity_unit=line.quantity_unit, quantity_scale=line.quantity_scale, unit_price=order.money(line.unit_price),
         price_valid_from=line.price_valid_from, subtotal=order.money(line.subtotal), total=order.money(line.total),
         adjustments=[
-            AdjustmentView(kind=a.kind, amount=order.money(a.amount), reason=a.reason) for a in line.adjustments
+            PriceAdjustmentView(kind=a.kind, amount=order.money(a.amount), reason=a.reason) for a in line.adjustments
         ],
         tax=Tax(net=order.money(line.net), tax=order.money(line.tax), basis_points=line.tax_basis_points),
         return_policy=line.return_policy, bought_at=bought.code if bought else None,

@@ -52,14 +52,14 @@ async def card(tx: Tx, _actor: Actor, *, customer: UUID) -> CustomerCard:
     )
 
 
-async def order_touches(tx: Tx, _actor: Actor, *, number: str) -> OrderTouches:
-    """What had led to an order; nothing when nobody knows. Two statements. Raises orders.UnknownOrder."""
+async def order_touches(tx: Tx, _actor: Actor, *, number: str) -> tuple[orders.OrderHead, OrderTouches]:
+    """An order, and what had led to it; nothing when nobody knows. Two statements. Raises orders.UnknownOrder."""
     order = await orders.head(tx, number=number)
     row = await tx.first(TOUCHES, order=order.id)
     found = (
         convert({"first": row.first_touch, "last": row.last_touch}, customers.Touches) if row else customers.Touches()
     )
-    return OrderTouches(number=order.number, first=found.first, last=found.last)
+    return order, OrderTouches(number=order.number, first=found.first, last=found.last)
 
 
 async def rules(tx: Tx) -> RetentionRules:

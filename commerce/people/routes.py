@@ -17,7 +17,7 @@ from commerce.infra.http import StaleTag, problems, writes
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import NO_NUL, Code
-from commerce.people import flow, queries, service, timeline
+from commerce.people import flow, queries, service
 from commerce.people.errors import (
     FreshSignInRequired,
     NothingNamed,
@@ -100,8 +100,8 @@ async def find_customers(
 async def read_customer(
     db: NamedDependency[Database], actor: NamedDependency[Actor], customer: FromPath[UUID]
 ) -> CustomerCard:
-    """A customer's card: profile, identifiers, addresses, consents, and what of his is open."""
-    return await db.read(queries.card, actor, customer=customer)
+    """A customer's card: profile, identifiers, addresses, consents, and what of his is open; who reads it is recorded."""
+    return await flow.read_card(db, actor, customer=customer)
 
 
 @get(
@@ -116,8 +116,9 @@ async def read_customer_timeline(
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
 ) -> Page[Entry]:
-    """Everything a customer did, in every channel and under any of his profiles, newest first: the same for call center and store."""
-    return await db.read(timeline.of_customer, actor, customer=customer, kinds=kind, limit=limit, cursor=cursor)
+    """Everything a customer did, in every channel and under any of his profiles, newest first: the same for call center and store. Who
+    reads it is recorded."""
+    return await flow.read_timeline(db, actor, customer=customer, kinds=kind, limit=limit, cursor=cursor)
 
 
 @get(
@@ -127,8 +128,8 @@ async def read_customer_timeline(
 async def read_order_touches(
     db: NamedDependency[Database], actor: NamedDependency[Actor], number: FromPath[OrderNumber]
 ) -> OrderTouches:
-    """What had brought the customer of an order here, first and last, when he placed it."""
-    return await db.read(queries.order_touches, actor, number=number)
+    """What had brought the customer of an order here, first and last, when he placed it; who reads it is recorded."""
+    return await flow.read_touches(db, actor, number=number)
 
 
 @get(

@@ -44,8 +44,8 @@ async def find(
     order: str | None,
     limit: int,
 ) -> Page[customers.CustomerView]:
-    """Customers by exactly one criterion; who looked, by what, and whom he found is recorded, but not what he typed. There is no next
-    page: who finds too many gives more of the name.
+    """Customers by exactly one criterion; who looked, by what, and whom he found, or that he found nobody, is recorded, but not what he
+    typed. There is no next page: who finds too many gives more of the name.
 
     Raises customers.OneCriterion, BadEmail, BadPhone and BadIdentifier, orders.UnknownOrder.
     """
@@ -74,6 +74,7 @@ async def find(
 async def _who_ordered(tx: Tx, actor: Actor, number: str) -> list[customers.CustomerView]:
     owner = (await orders.head(tx, number=number)).customer_id
     if owner is None or not await customers.is_known(tx, owner):
+        outbox.audit(tx, actor, "customer.not_found", "search", "order")
         return []
     view = await customers.customer_view(tx, customer=owner)
     outbox.audit(tx, actor, "customer.found", "customer", view.id, after={"by": "order"})

@@ -79,8 +79,8 @@ SOURCES = (
 
 async def of_customer(
     tx: Tx, actor: Actor, *, customer: UUID, kinds: Sequence[Kind] | None, limit: int, cursor: str | None
-) -> Page[Entry]:
-    """All that is known of a customer under any of his profiles, newest first; kinds that the caller may not read are left out.
+) -> tuple[UUID, Page[Entry]]:
+    """Who it is, and all that is known of him under any of his profiles, newest first; kinds that the caller may not read are left out.
 
     The number of statements is fixed, however long the list. Raises customers.UnknownCustomer, BadCursor.
     """
@@ -92,4 +92,4 @@ async def of_customer(
         if (kinds is None or source.kind in kinds) and actor.may(source.permission):
             found += await source.read(tx, ids, (before[0], before[1]) if before else None, limit + 1)
     found.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
-    return page_of(found[: limit + 1], limit, structs.replace, lambda entry: (entry.at, entry.id))
+    return person.id, page_of(found[: limit + 1], limit, structs.replace, lambda entry: (entry.at, entry.id))

@@ -70,6 +70,13 @@ GROUP BY g.variant_id
 """  # noqa: S608
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('prices of the past', 0))"
 """Two that put first prices into the past at once would not see each other's."""
+OLD_TAX_RATES = """
+SELECT g.tax_class, g.zone, g.valid_from, (
+    SELECT r.basis_points FROM prices.tax_rates r
+    WHERE r.tax_class = g.tax_class AND r.zone = g.zone AND r.valid_from <= g.valid_from ORDER BY r.valid_from DESC LIMIT 1
+) AS basis_points
+FROM unnest(CAST(:classes AS text[]), CAST(:zones AS text[]), CAST(:moments AS timestamptz[])) AS g(tax_class, zone, valid_from)
+"""
 SET_TAX_RATES = """
 INSERT INTO prices.tax_rates (tax_class, zone, valid_from, basis_points)
 SELECT * FROM unnest(CAST(:classes AS text[]), CAST(:zones AS text[]), CAST(:moments AS timestamptz[]), CAST(:rates AS int[]))
@@ -158,9 +165,10 @@ async def change_prices(tx: Tx, actor: Actor, *, command: SetPrices, currency: s
 
 
 async def set_tax_rates(tx: Tx, actor: Actor, *, rates: Sequence[NewTaxRate]) -> None:
-    """Put tax rates, each of a class in a zone from a moment on."""
-    await tx.execute(
-        SET_TAX_RATES, classes=[r.tax_class for r in rates], zones=[r.zone for r in rates],
-        moments=[r.valid_from for r in rates], rates=[r.basis_points for r in rates],
-    )  # fmt: skip
-    outbox.audit(tx, actor, "tax_rates.set", "tax_rates", "all", after=msgspec.to_builtins(list(rates)))
+    """Put tax rates, each of a class in a zone from a moment on; the record says which one was in force at that moment before."""
+    named: dict[str, Any] = {
+        "classes": [r.tax_class for r in rates], "zones": [r.zone for r in rates], "moments": [r.valid_from for r in rates],
+    }  # fmt: skip
+    before = [dict(row) for row in await tx.rows(OLD_TAX_RATES, **named)]
+    await tx.execute(SET_TAX_RATES, **named, rates=[r.basis_points for r in rates])
+    outbox.audit(tx, actor, "tax_rates.set", "tax_rates", "all", before=before, after=msgspec.to_builtins(list(rates)))

@@ -34,7 +34,6 @@ from commerce.stock.events import AdjustmentDecided, AdjustmentRequested
 from commerce.stock.schemas import (
     AdjustmentReason,
     AdjustmentState,
-    AdjustmentView,
     ApproveAdjustment,
     BookAdjustment,
     BookConversion,
@@ -52,6 +51,7 @@ from commerce.stock.schemas import (
     ScannedLine,
     ShelfBucket,
     ShelfLine,
+    StockAdjustmentView,
     ValuedBy,
     WorthLine,
 )
@@ -167,7 +167,7 @@ async def book_adjustment(
 
 async def adjustments_of(
     tx: Tx, *, code: str, state: AdjustmentState | None = None, limit: int = 50, cursor: str | None = None
-) -> Page[AdjustmentView]:
+) -> Page[StockAdjustmentView]:
     """The adjustments of a store, the newest first; those in one state when it is named. Three statements.
 
     Raises UnknownLocation, BadCursor.
@@ -182,14 +182,16 @@ async def adjustments_of(
     )
 
 
-async def adjustment_of(tx: Tx, *, code: str, adjustment: UUID) -> AdjustmentView:
+async def adjustment_of(tx: Tx, *, code: str, adjustment: UUID) -> StockAdjustmentView:
     """One adjustment of a store. Raises UnknownLocation, UnknownAdjustment, AdjustmentElsewhere."""
     location = await locations.one(tx, code)
     found = await _the_one(tx, ONE, adjustment, location.id)
     return _view(found, code, (await catalog.variants(tx, [found.variant_id]))[found.variant_id].sku)
 
 
-async def approve(tx: Tx, actor: Actor, *, code: str, adjustment: UUID, command: ApproveAdjustment) -> AdjustmentView:
+async def approve(
+    tx: Tx, actor: Actor, *, code: str, adjustment: UUID, command: ApproveAdjustment
+) -> StockAdjustmentView:
     """Book what has waited, as of the moment when it was asked for. When it does not fit any more it goes on waiting.
 
     Raises UnknownLocation, UnknownAdjustment, AdjustmentElsewhere, AdjustmentClosed, BelowZero, LevelTooHigh.
@@ -201,7 +203,9 @@ async def approve(tx: Tx, actor: Actor, *, code: str, adjustment: UUID, command:
     return _view(booked, code, sku)
 
 
-async def reject(tx: Tx, actor: Actor, *, code: str, adjustment: UUID, command: RejectAdjustment) -> AdjustmentView:
+async def reject(
+    tx: Tx, actor: Actor, *, code: str, adjustment: UUID, command: RejectAdjustment
+) -> StockAdjustmentView:
     """Close what has waited without booking it. Raises UnknownLocation, UnknownAdjustment, AdjustmentElsewhere,
     AdjustmentClosed."""
     location = await locations.one(tx, code)
@@ -480,8 +484,8 @@ async def _given_up(
     return GivenUpView(**msgspec.structs.asdict(posted), lines=lines, value=_money(total, currency))
 
 
-def _view(adjustment: Adjustment, code: str, sku: str) -> AdjustmentView:
-    return AdjustmentView(
+def _view(adjustment: Adjustment, code: str, sku: str) -> StockAdjustmentView:
+    return StockAdjustmentView(
         id=adjustment.id,
         location=code,
         sku=sku,

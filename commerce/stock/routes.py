@@ -44,7 +44,6 @@ from commerce.stock.errors import (
 )
 from commerce.stock.schemas import (
     AdjustmentState,
-    AdjustmentView,
     ApproveAdjustment,
     BookAdjustment,
     BookConversion,
@@ -58,6 +57,7 @@ from commerce.stock.schemas import (
     MovementView,
     PostingView,
     RejectAdjustment,
+    StockAdjustmentView,
     UnitCode,
     UnitView,
 )
@@ -183,7 +183,7 @@ async def list_stock_adjustments(
     in_state: InState = None,
     limit: FromQuery[Limit] = 50,
     cursor: FromQuery[Cursor | None] = None,
-) -> Page[AdjustmentView]:
+) -> Page[StockAdjustmentView]:
     """The store's adjustments, the newest first; `state=waiting` for those that a manager has to decide."""
     return await db.read(adjusting.adjustments_of, code=code, state=in_state, limit=limit, cursor=cursor)
 
@@ -197,7 +197,7 @@ async def list_stock_adjustments(
 )
 async def get_stock_adjustment(
     db: NamedDependency[Database], code: FromPath[Code], adjustment: FromPath[UUID]
-) -> AdjustmentView:
+) -> StockAdjustmentView:
     """One adjustment: what it is worth, who asked for it, who decided."""
     return await db.read(adjusting.adjustment_of, code=code, adjustment=adjustment)
 
@@ -217,10 +217,10 @@ async def approve_stock_adjustment(
     code: FromPath[Code],
     adjustment: FromPath[UUID],
     data: JSONBody[ApproveAdjustment],
-) -> AdjustmentView:
+) -> StockAdjustmentView:
     """Book an adjustment that waits, as of when it was asked for. If less is there by now it is refused, and goes on waiting."""
     return await db.write_once(
-        once, AdjustmentView, adjusting.approve, actor, code=code, adjustment=adjustment, command=data
+        once, StockAdjustmentView, adjusting.approve, actor, code=code, adjustment=adjustment, command=data
     )
 
 
@@ -239,10 +239,10 @@ async def reject_stock_adjustment(
     code: FromPath[Code],
     adjustment: FromPath[UUID],
     data: JSONBody[RejectAdjustment],
-) -> AdjustmentView:
+) -> StockAdjustmentView:
     """Close an adjustment that waits without booking it, and say why."""
     return await db.write_once(
-        once, AdjustmentView, adjusting.reject, actor, code=code, adjustment=adjustment, command=data
+        once, StockAdjustmentView, adjusting.reject, actor, code=code, adjustment=adjustment, command=data
     )
 
 

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 
 from commerce import catalog, locations
 from commerce.infra import outbox
+from commerce.infra.connections import Row
 from commerce.infra.db import Database, Once, Tx
 from commerce.infra.outbox import Recorded
 from commerce.kernel.actor import Actor
@@ -90,16 +91,16 @@ WITH given AS (
 ), gone AS (
     DELETE FROM stock.safety_rules r USING given g WHERE g.quantity IS NULL
         AND (r.location_id, r.variant_id, r.category_code) IS NOT DISTINCT FROM (g.location_id, g.variant_id, g.category_code)
-    RETURNING r.location_id, r.variant_id, r.category_code
+    RETURNING r.location_id, r.variant_id, r.category_code, r.quantity AS before
 ), put AS (
     INSERT INTO stock.safety_rules AS r (id, location_id, variant_id, category_code, quantity, changed_by, changed_at)
     SELECT id, location_id, variant_id, category_code, quantity, CAST(:actor AS jsonb), :at FROM given WHERE quantity IS NOT NULL
     ON CONFLICT (location_id, variant_id, category_code) DO UPDATE
         SET quantity = excluded.quantity, changed_by = excluded.changed_by, changed_at = excluded.changed_at
         WHERE r.quantity <> excluded.quantity
-    RETURNING r.location_id, r.variant_id, r.category_code
+    RETURNING r.location_id, r.variant_id, r.category_code, old.quantity AS before, new.quantity AS after
 )
-SELECT true AS set, * FROM put UNION ALL SELECT false, * FROM gone
+SELECT true AS set, * FROM put UNION ALL SELECT false, *, NULL FROM gone
 """
 LOCK_RULES = "LOCK TABLE stock.safety_rules IN SHARE ROW EXCLUSIVE MODE"
 """One who changes rules at a time; whoever reads them is not held up."""
@@ -193,6 +194,14 @@ async def put(db: Database, once: Once, actor: Actor, *, command: SetSafety) -> 
     )  # fmt: skip
 
 
+def _recorded(rows: Sequence[Row], when: str) -> list[dict[str, Any]]:
+    """The rules that a change touched, as they were or are; null: none."""
+    return [
+        {"location": row.location_id, "variant": row.variant_id, "category": row.category_code, "quantity": row[when]}
+        for row in rows
+    ]
+
+
 async def write_rules(tx: Tx, actor: Actor, *, command: SetSafety) -> _Written:
     """Set and clear rules, and note which levels they reach. Raises like `put`."""
     for code in {rule.location or "*" for rule in command.rules}:
@@ -208,8 +217,14 @@ async def write_rules(tx: Tx, actor: Actor, *, command: SetSafety) -> _Written:
     changes = _note(tx, [(row.location_id, row.variant_id, row.category_code) for row in rows])
     changed = sum(row.set for row in rows)
     if rows:
-        after = {"rules": len(scopes), "changed": changed, "cleared": len(rows) - changed}
-        outbox.audit(tx, actor, "stock.plan_safety", "safety_rules", changes[0], after=after)
+        after = {
+            "rules": len(scopes),
+            "changed": changed,
+            "cleared": len(rows) - changed,
+            "quantities": _recorded(rows, "after"),
+        }
+        before = {"quantities": _recorded(rows, "before")}
+        outbox.audit(tx, actor, "stock.plan_safety", "safety_rules", changes[0], before=before, after=after)
     return _Written(
         changed=changed, cleared=len(rows) - changed, unchanged=len(scopes) - len(rows), changes=changes
     )  # fmt: skip

@@ -410,7 +410,7 @@ class RejectAdjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     note: Reason
 
 
-class MovedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MoveLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Units that are judged anew where they stand."""
 
     sku: Sku
@@ -424,7 +424,7 @@ class MovedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class BookMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods change between for sale, to be judged, and not sellable."""
 
-    lines: Annotated[list[MovedLine], Meta(min_length=1, max_length=200)]
+    lines: Annotated[list[MoveLine], Meta(min_length=1, max_length=200)]
     reason: Reason
 
 
@@ -509,7 +509,7 @@ class BookedAdjustmentView(PostingView, frozen=True, kw_only=True):
     version: int
 
 
-class AdjustmentView(msgspec.Struct, frozen=True, kw_only=True):
+class StockAdjustmentView(msgspec.Struct, frozen=True, kw_only=True):
     """An adjustment with who asked for it and who decided; one that needed nobody's approval was decided by who asked."""
 
     id: UUID

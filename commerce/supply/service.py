@@ -238,18 +238,19 @@ async def begin(
     await _plan(tx, actor, announcement, lines)
     _step(tx, actor, announcement, uuid7(), "announced", {"expected_on": announcement.expected_on, "lines": len(lines)})
     _tell(tx, actor, announcement, events.SupplyAnnounced, expected_on=announcement.expected_on)
-    _audit(tx, actor, announcement, "announce", {"location": location.code, "lines": len(lines)})
+    _audit(tx, actor, announcement, "announce", None, {"location": location.code, "lines": len(lines)})
     return announcement
 
 
 async def add(tx: Tx, actor: Actor, *, announcement: Announcement, lines: list[Line]) -> None:
     """Further lines of a locked announcement that is open. Raises SupplyOver."""
     _must_be_open(announcement)
+    before = _recorded(announcement)
     announcement.lines.extend(lines)
     await _plan(tx, actor, announcement, lines)
     _change(tx, actor, announcement, uuid7(), "changed", {"added": [line.n for line in lines]}, new=lines)
     _tell(tx, actor, announcement, events.SupplyChanged, expected_on=announcement.expected_on)
-    _audit(tx, actor, announcement, "change", {"added": len(lines)})
+    _audit(tx, actor, announcement, "change", before, {"added": len(lines)})
 
 
 async def of_reference(tx: Tx, *, supplier: str, reference: str) -> Announcement | None:
@@ -266,6 +267,7 @@ async def change(
     Raises UnknownExpectedReceipt, NotYoursToPlan, StaleSupply, SupplyOver, BadSupply, LocationCannotReceive, UnknownSkus, BundleHasNoStock.
     """
     announcement, location = await _planned(tx, actor, number, if_match)
+    before = _recorded(announcement)
     moved = command.expected_on is not UNSET and command.expected_on != announcement.expected_on
     if command.expected_on is not UNSET and moved:
         check_day(tx, location, command.expected_on)
@@ -296,7 +298,7 @@ async def change(
         _tell(tx, actor, announcement, events.SupplyChanged, expected_on=announcement.expected_on)
         if done:
             _tell_end(tx, actor, announcement)
-        _audit(tx, actor, announcement, "change", {"lowered": len(lowered), "added": len(new), "moved": moved})
+        _audit(tx, actor, announcement, "change", before, {"lowered": len(lowered), "added": len(new), "moved": moved})
         await _plan(tx, actor, announcement, new)
         await _will_not_come(
             tx, actor, announcement, location, step_id, {line.id: units for line, units in lowered},
@@ -313,6 +315,7 @@ async def cancel(
     Raises UnknownExpectedReceipt, NotYoursToPlan, StaleSupply, SupplyOver.
     """
     announcement, location = await _planned(tx, actor, number, if_match)
+    before = _recorded(announcement)
     gone = {line.id: line.open for line in announcement.lines if line.open}
     for line in announcement.lines:
         if line.open:
@@ -322,7 +325,7 @@ async def cancel(
     step_id = uuid7()
     _change(tx, actor, announcement, step_id, "cancelled", {"reason": command.reason, "units": sum(gone.values())})
     _tell_end(tx, actor, announcement)
-    _audit(tx, actor, announcement, "cancel", {"units": sum(gone.values())})
+    _audit(tx, actor, announcement, "cancel", before, {"units": sum(gone.values())})
     await _will_not_come(tx, actor, announcement, location, step_id, gone)
     return await _shown(tx, announcement, location)
 
@@ -337,6 +340,7 @@ async def receive(
     says of codes of units.
     """
     announcement, location = await _at(tx, code, number, if_match)
+    before = _recorded(announcement)
     variants = await catalog.variants(tx, sorted({line.variant_id for line in announcement.lines}))
     arrivals = await _arrivals(tx, command.lines)
     variants |= {arrival.variant.id: arrival.variant for arrival in arrivals}
@@ -373,7 +377,12 @@ async def receive(
     if done:
         _tell_end(tx, actor, announcement)
     _audit(
-        tx, actor, announcement, "receive", {"receipt": receipt_id, "lines": len(portions), "short": sum(gone.values())}
+        tx,
+        actor,
+        announcement,
+        "receive",
+        before,
+        {"receipt": receipt_id, "lines": len(portions), "short": sum(gone.values())},
     )
     await stock.receive(
         tx, actor, cause=stock.Cause("supply_receipt", receipt_id), location_id=location.id,
@@ -399,6 +408,7 @@ async def close(
     Raises UnknownLocation, UnknownExpectedReceipt, OtherDestination, StaleSupply, SupplyOver, NotAnnounced, ReasonNeeded.
     """
     announcement, location = await _at(tx, code, number, if_match)
+    before = _recorded(announcement)
     variants = await catalog.variants(tx, sorted({line.variant_id for line in announcement.lines}))
     gone = _missed(announcement, variants, command.reason, command.short)
     _settle(tx, announcement)
@@ -407,7 +417,7 @@ async def close(
     reasons = {str(line.n): line.reason for line in announcement.lines if line.id in gone}
     _change(tx, actor, announcement, step_id, "closed", {"short": short, "reasons": reasons})
     _tell_end(tx, actor, announcement)
-    _audit(tx, actor, announcement, "close", {"short": sum(gone.values())})
+    _audit(tx, actor, announcement, "close", before, {"short": sum(gone.values())})
     await _will_not_come(tx, actor, announcement, location, step_id, gone)
     return _view(announcement, location, variants)
 
@@ -428,6 +438,7 @@ async def mark_overdue(
     places = await locations.by_ids(tx, sorted({announcement.location_id for announcement in late}))
     for announcement in late:
         if announcement.expected_on < places[announcement.location_id].business_date(tx.at):
+            was = _recorded(announcement)
             announcement.overdue_at = tx.at
             waiting = [line for line in announcement.lines if line.open]
             data = {"expected_on": announcement.expected_on, "open": announcement.open}
@@ -436,7 +447,7 @@ async def mark_overdue(
                 tx, actor, announcement, events.SupplyOverdue, expected_on=announcement.expected_on,
                 line_ids=[line.id for line in waiting],
             )  # fmt: skip
-            _audit(tx, actor, announcement, "overdue", {"open": announcement.open})
+            _audit(tx, actor, announcement, "overdue", was, {})
     return (late[-1].expected_on, late[-1].id) if len(late) == limit else None
 
 
@@ -827,8 +838,23 @@ def _tell_end(tx: Tx, actor: Actor, announcement: Announcement) -> None:
         _tell(tx, actor, announcement, events.SupplyClosed, short=short)
 
 
-def _audit(tx: Tx, actor: Actor, announcement: Announcement, what: str, after: Mapping[str, Any]) -> None:
+def _recorded(announcement: Announcement) -> dict[str, Any]:
+    """What the audit record says of it."""
+    return {
+        "state": announcement.state, "version": announcement.version, "expected_on": announcement.expected_on, "open": announcement.open,
+        "overdue": announcement.overdue_at is not None,
+    }  # fmt: skip
+
+
+def _audit(
+    tx: Tx,
+    actor: Actor,
+    announcement: Announcement,
+    what: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+) -> None:
     outbox.audit(
         tx, actor, f"expected_receipt.{what}", "expected_receipt", announcement.id,
-        after={"state": announcement.state, **after},
+        before=before, after={**_recorded(announcement), **after},
     )  # fmt: skip

@@ -188,6 +188,40 @@ async def test_one_chooses_a_pin_by_the_one_of_now(shop: Shop) -> None:
     assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-attempts")
 
 
+async def test_wrong_current_pins_count_with_those_of_signing_in_in_a_day(shop: Shop) -> None:
+    """Whoever has found a till that is signed in guesses no more often in a day than in front of it."""
+    store = await shop.store()
+    tills = [await shop.device("till", store.code) for _ in range(3)]
+    login = await with_pin(shop, "associate", store.code)
+    path, new = "/v1/auth/staff/pin", {"pin": "5920"}
+    for n in range(5):
+        assert await shown(tills[0], login=login, pin=f"900{n}") == (401, "/problems/wrong-pin")
+    there = await at_device(shop, tills[1], login)
+    for n in range(5):
+        answer = await there.put(path, new | {"current": f"800{n}"})
+        assert (answer.status_code, answer.json()["type"]) == (401, "/problems/wrong-pin")
+    answer = await there.put(path, new | {"current": PIN})
+    assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-attempts")
+    # The one that is right takes itself back alone.
+    clock.travel(timedelta(minutes=16))
+    there = await at_device(shop, tills[1], login)
+    assert (await there.put(path, new | {"current": PIN})).status_code == 204
+    assert (await there.put(path, {"pin": PIN, "current": PASSWORD})).status_code == 204
+    day = flow.pins_of_a_day(shop.settings, login)
+    assert (await row_of(shop, attempts, identity=day)).failures == 10
+    for n in range(5):
+        assert (await there.put(path, new | {"current": f"700{n}"})).status_code == 401
+    clock.travel(timedelta(minutes=16))
+    assert await shown(tills[2], login=login, pin=PIN) == (429, "/problems/too-many-attempts")
+    by_badge = await tills[2].post(SIGN_IN, {"badge": await badge_of(shop, login)})
+    there = Client(shop.http, by_badge.json()["access_token"])
+    for current in ("7005", PIN, PASSWORD):
+        answer = await there.put(path, new | {"current": current})
+        assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-attempts")
+    clock.travel(timedelta(days=1))
+    assert await shown(tills[2], login=login, pin=PIN) == (201, "")
+
+
 async def test_a_manager_gives_pins_to_his_own_staff_and_to_nobody_above_him(shop: Shop) -> None:
     store, other = await shop.store(), await shop.store()
     manager, associate = await shop.staff("store_manager", store.code), await shop.staff("associate", store.code)

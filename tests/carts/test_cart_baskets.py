@@ -242,6 +242,44 @@ async def test_carts_saved_aside_are_resumed_merged_and_dropped(shop: Shop) -> N
     assert (again.status_code, again.json()["state"]) == (409, "merged")
 
 
+async def test_beside_an_empty_cart_there_is_nothing_to_keep_apart(shop: Shop) -> None:
+    """Whether the account has no cart, or one that was emptied: what was put before signing in is at hand."""
+    item, other = await shop.item(price=100), await shop.item(price=7)
+    for emptied in (False, True):
+        anonymous, account = await shop.shopper("app"), await shop.shopper("site", known=True)
+        if emptied:
+            await put(account, other, 1)
+            assert (await account.put("/v1/carts/current/checkout", {"note": "Bag"})).status_code == 200
+            assert (await account.delete(f"/v1/carts/current/lines/{other.sku}")).status_code == 200
+        theirs = await put(anonymous, item, 2)
+        gift = {"gift": {"wrap": True}}
+        assert (await anonymous.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", gift)).status_code == 200
+        answer = await account.post("/v1/carts/merge", {"token": anonymous.token, "policy": "separate"})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert [(line["sku"], line["outcome"], line["quantity"]) for line in told["lines"]] == [(item.sku, "added", 2)]
+        assert (told["saved_aside"], told["cart"]) == (None, await current(account))
+        assert (told["cart"]["lines"][0]["gift"], told["cart"]["subtotal"]) == ({"wrap": True}, rub(200))
+        assert (told["cart"]["checkout"] or {}).get("note") == ("Bag" if emptied else None)
+        listed = (await account.get("/v1/carts")).json()["items"]
+        assert [(one["id"], one["current"]) for one in listed] == [(told["cart"]["id"], True)]
+        assert (await current(anonymous))["id"] is None
+        assert (await events_of(shop, theirs["id"]))[-1] == ("cart.merged", 3)
+
+
+@pytest.mark.parametrize("policy", ["sum", "separate"])
+async def test_the_one_cart_of_merged_profiles_is_not_merged_with_itself(shop: Shop, policy: str) -> None:
+    winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
+    his = await put(loser, item := await shop.item(), 2)
+    await shop.merge(loser, winner)
+    assert (await current(winner)) == his
+    answer = await winner.post("/v1/carts/merge", {"cart": his["id"], "policy": policy})
+    assert [(line["outcome"], line["quantity"]) for line in answer.json()["lines"]] == [("untouched", 2)]
+    assert (answer.json()["cart"], answer.json()["saved_aside"]) == (his, None)
+    assert await current(winner) == his
+    assert his["lines"][0]["sku"] == item.sku
+
+
 async def test_the_open_cart_of_a_merged_profile_is_merged_by_its_id(shop: Shop) -> None:
     winner, loser = await shop.shopper(known=True), await shop.shopper(known=True)
     item, other = await shop.item(), await shop.item()

@@ -106,8 +106,14 @@ async def test_wishes_that_do_not_add_up(shop: Shop) -> None:
         ):
             assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{code}")
             assert answer.json().get("field") == field
-    bad = await say(client, contact={"phone": "+7 000"})
-    assert bad.json()["type"] == "/problems/bad-phone"
+    for said, code, field in (
+        ({"contact": {"phone": "+7 000"}}, "bad-phone", "contact.phone"),
+        ({"recipient": {"name": "Мария", "phone": "+7 000"}}, "bad-phone", "recipient.phone"),
+        ({"contact": {"phone": "+79000000101", "email": "anna@localhost"}}, "bad-email", "contact.email"),
+    ):
+        bad = await say(client, **said)
+        assert (bad.status_code, bad.json()["type"], bad.json()["field"]) == (422, f"/problems/{code}", field)
+        assert f"`{field}`" in bad.json()["detail"]
     missing = await client.put("/v1/carts/current/lines/NO-SUCH/fulfillment", {"gift": {"wrap": True}})
     assert (missing.status_code, missing.json()["type"]) == (404, "/problems/unknown-cart-line")
     assert await current(client) == cart

@@ -256,6 +256,38 @@ async def test_a_visit_ends_by_itself_and_with_the_cart(shop: Shop) -> None:
     assert kind(await other.get(path)) == (404, "unknown-cart")
 
 
+async def test_staff_see_which_carts_they_have_joined(shop: Shop) -> None:
+    store, item = await shop.store(), await shop.item()
+    till, anna, boris = await shop.device("till", store.code), await shop.shopper("app"), await shop.shopper("app")
+    elsewhere, at_till = await shop.staff("associate", store.code, channel="app"), await at_device(shop, till)
+    assert (await elsewhere.get("/v1/carts")).json() == {"items": []}
+    hers, his = await put(anna, item, 1), await put(boris, item, 2)
+    basket = await put(till, item, 3)
+    until = {}
+    for visitor in (elsewhere, at_till):
+        for cart, owner in ((hers, anna), (his, boris)):
+            joined = await claim(visitor, await asked(owner, "join"))
+            until[visitor, cart["id"]] = joined.json()["until_at"]
+            clock.travel(timedelta(minutes=1))
+
+    async def listed(client: Client) -> list[tuple[str, bool, str | None, int]]:
+        items = (await client.get("/v1/carts")).json()["items"]
+        return [(one["id"], one["current"], one["joined_until"], one["line_count"]) for one in items]
+
+    joined_by = {
+        visitor: [(cart["id"], False, until[visitor, cart["id"]], 1) for cart in (his, hers)]
+        for visitor in (elsewhere, at_till)
+    }
+    assert await listed(elsewhere) == joined_by[elsewhere]
+    assert await listed(at_till) == [(basket["id"], True, None, 1), *joined_by[at_till]]
+    assert await listed(till) == [(basket["id"], True, None, 1)]
+    assert await listed(anna) == [(hers["id"], True, None, 1)]
+    assert (await anna.delete("/v1/carts/current")).status_code == 200
+    assert await listed(elsewhere) == joined_by[elsewhere][:1]
+    clock.travel(handing.VISIT)
+    assert await listed(elsewhere) == []
+
+
 async def test_what_came_from_one_phone_does_not_go_to_another_by_way_of_a_kiosk(shop: Shop) -> None:
     store, item, other = await shop.store(), await shop.item(), await shop.item()
     kiosk, till = await shop.device("kiosk", store.code), await shop.device("till", store.code)

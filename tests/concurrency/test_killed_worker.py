@@ -93,7 +93,7 @@ class Buyer:
 
     async def place(self) -> str:
         view = await flow.place(
-            self.shop.db, self.once, self.client.actor, command=self.command, seen=ANY, announce=None
+            self.shop.db, self.once, self.client.actor, command=self.command, currency="RUB", seen=ANY, announce=None
         )
         return view.number
 

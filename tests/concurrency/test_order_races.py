@@ -81,7 +81,7 @@ async def test_200_buyers_of_50_units_make_50_orders(shop: Shop) -> None:
             )
             for _ in range(20):
                 try:
-                    return (await shop.db.write(orders.place, buyer, command=command)).number
+                    return (await shop.db.write(orders.place, buyer, command=command, currency="RUB")).number
                 except Busy:
                     await asyncio.sleep(0.05)
                 except Problem as problem:

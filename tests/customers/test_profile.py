@@ -67,7 +67,7 @@ async def test_staff_change_a_profile_and_only_the_names_of_the_fields_are_recor
     (record,) = await records(shop, "customer.changed", known)
     assert (record.subject, record.before, record.after) == (
         operator.actor.subject,
-        None,
+        {"version": 1},
         {"fields": ["language", "name"]},
     )
     associate = await shop.staff("back_office")

@@ -241,6 +241,27 @@ async def test_an_adjustment_above_the_threshold_is_booked_at_once(shop: Shop, c
     assert record.target_id == booked.json()["adjustment"]
 
 
+async def test_what_a_customer_chooses_when_a_promise_breaks(shop: Shop, counter: Counter) -> None:
+    """As with a cancelled order: staff with the permission at the store that could not do it, or with the approval of one who has it."""
+    customer, elsewhere = await shop.shopper(), await shop.store()
+    order = await place(customer, counter.store, (counter.item, 1))
+    number = order["fulfillments"][0]["number"]
+    reject = f"/v1/stores/{counter.store.code}/fulfillments/{number}/reject"
+    assert (await counter.associate.post(reject, {"reason": "recalled"})).status_code == 200
+    path, body = f"/v1/orders/{order['number']}/choice", {"cancel": True}
+    alone = await counter.associate.post(path, body)
+    assert (alone.status_code, alone.json()["type"]) == (403, "/problems/order-not-allowed")
+    far = await with_pin(shop, "store_manager", elsewhere.code)
+    not_his = await counter.associate.post(path, body, headers={"Approval-Login": far, "Approval-Pin": PIN})
+    assert not_his.status_code == 403, not_his.text
+    assert (await row_of(shop, orders, id=UUID(order["id"]))).state == "placed"
+    chosen = await counter.associate.post(path, body, headers=counter.by_pin)
+    assert (chosen.status_code, chosen.json()["state"]) == (200, "cancelled"), chosen.text
+    record = await row_of(shop, audit_records, action="order.answer_choice", target_id=order["id"])
+    assert (record.subject_kind, record.approved_by) == ("staff", await manager_id(shop, counter))
+    assert (record.before["state"], len(record.before["asked"])) == ("placed", 1)
+
+
 async def test_an_order_is_cancelled(shop: Shop, counter: Counter) -> None:
     order = await place(await shop.shopper(), counter.store, (counter.item, 1))
     path, body = f"/v1/orders/{order['number']}/cancel", {"reason": "changed_mind"}

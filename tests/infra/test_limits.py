@@ -23,7 +23,7 @@ from commerce.infra.exchange import Exchange
 from commerce.infra.limits import Limits, Policy
 from commerce.kernel.ids import uuid7
 from commerce.settings import Settings, SettingsError
-from tests.support import Client, Shop, clock
+from tests.support import Client, Shop, clock, unique
 
 CATEGORIES = "/v1/catalog/categories"
 _windows = itertools.count(3600, -1)
@@ -116,6 +116,30 @@ async def test_shoppers_count_for_the_client_they_came_through(shop: Shop, setti
             Client(http, (await frontend.post("/v1/auth/anonymous", {})).json()["access_token"]) for _ in range(2)
         ]
         assert [(await person.get(CATEGORIES)).status_code for person in people] == [200, 429]
+
+
+async def test_a_browsers_questions_are_counted_by_address_beside_its_requests(shop: Shop, settings: Settings) -> None:
+    ours = f"https://{unique('shop')}.example"
+    await shop.client(origins=[ours])
+    asking = {"Origin": ours, "Access-Control-Request-Method": "PUT"}
+    async with process(low(settings, limit_anonymous=2)) as http:
+        for left in (1, 0):
+            answer = await http.request("OPTIONS", CATEGORIES, headers=asking)
+            assert (answer.status_code, answer.headers["ratelimit-remaining"]) == (204, str(left))
+        answer = await http.request("OPTIONS", CATEGORIES, headers=asking)
+        assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (
+            429,
+            "/problems/too-many-requests",
+            2,
+        )
+        assert 0 < int(answer.headers["retry-after"]) <= int(answer.headers["ratelimit-policy"].partition("w=")[2])
+        assert answer.headers["access-control-allow-origin"] == ours, "the page may read why"
+        assert (await http.request("OPTIONS", "/health/live", headers=asking)).status_code == 204
+        caller = through(http, await shop.shopper())
+        assert [(await caller.get(CATEGORIES)).status_code for _ in range(3)] == [200, 200, 429]
+    async with process(msgspec.structs.replace(settings, rate_limits=0)) as http:
+        answer = await http.request("OPTIONS", CATEGORIES, headers=asking)
+        assert (answer.status_code, answer.headers.get("ratelimit-limit")) == (204, None)
 
 
 async def test_tokens_of_nobody_are_counted_together_by_address(shop: Shop, settings: Settings) -> None:

@@ -179,25 +179,27 @@ async def test_one_relay_works_at_a_time_and_the_next_takes_over(db: Database, s
         for name, stop in zip(("first", "second"), stops, strict=True)
     ]
     aggregate = uuid7()
-    for version in range(1, 6):
-        await db.write(happen, aggregate, version)
-    for _ in range(100):
-        if len(await db.read(seen, aggregate)) == 5:
-            break
-        await asyncio.sleep(0.05)
-    assert [version for version, _ in await db.read(seen, aggregate)] == [1, 2, 3, 4, 5]
-    (working,) = {name for name, _ in sent}
-    stops[("first", "second").index(working)].set()
-    await asyncio.sleep(0)
-    await db.write(happen, aggregate, 6)
-    for _ in range(100):
-        if len(await db.read(seen, aggregate)) == 6:
-            break
-        await asyncio.sleep(0.05)
-    assert len(await db.read(seen, aggregate)) == 6
-    for stop in stops:
-        stop.set()
-    await asyncio.gather(*relays)
+    try:
+        for version in range(1, 6):
+            await db.write(happen, aggregate, version)
+        for _ in range(100):
+            if len(await db.read(seen, aggregate)) == 5:
+                break
+            await asyncio.sleep(0.05)
+        assert [version for version, _ in await db.read(seen, aggregate)] == [1, 2, 3, 4, 5]
+        (working,) = {name for name, _ in sent}
+        stops[("first", "second").index(working)].set()
+        await asyncio.sleep(0)
+        await db.write(happen, aggregate, 6)
+        for _ in range(100):
+            if len(await db.read(seen, aggregate)) == 6:
+                break
+            await asyncio.sleep(0.05)
+        assert len(await db.read(seen, aggregate)) == 6
+    finally:
+        for stop in stops:
+            stop.set()
+        await asyncio.gather(*relays)
 
 
 async def test_a_queue_that_hangs_does_not_hold_back_the_feed(db: Database, settings: Settings) -> None:
@@ -212,16 +214,18 @@ async def test_a_queue_that_hangs_does_not_hold_back_the_feed(db: Database, sett
 
     stop, aggregate = asyncio.Event(), uuid7()
     relay = asyncio.create_task(outbox.relay(db, settings.database_url, [COUNTS], hang, stop))
-    for version in (1, 2, 3):
-        await db.write(happen, aggregate, version)
-        await asyncio.sleep(0.1)
-    for _ in range(100):
-        if await db.read(published, aggregate) == 3:
-            break
-        await asyncio.sleep(0.05)
-    assert await db.read(published, aggregate) == 3
-    stop.set()
-    await asyncio.wait_for(relay, 3)
+    try:
+        for version in (1, 2, 3):
+            await db.write(happen, aggregate, version)
+            await asyncio.sleep(0.1)
+        for _ in range(100):
+            if await db.read(published, aggregate) == 3:
+                break
+            await asyncio.sleep(0.05)
+        assert await db.read(published, aggregate) == 3
+    finally:
+        stop.set()
+        await asyncio.wait_for(relay, 3)
     await outbox.drain(db, [COUNTS])
     for event, _ in await db.read(open_deliveries, aggregate):
         await db.write(outbox.deliver, event, COUNTS)

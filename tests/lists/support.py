@@ -26,6 +26,13 @@ async def into_cart(client: Client, item: Item, quantity: int = 1) -> dict[str, 
     return dict(answer.json())
 
 
+async def as_gift(client: Client, item: Item, message: str) -> None:
+    """Say of a line in the open cart that it is a gift."""
+    path = f"/v1/carts/current/lines/{item.sku}/fulfillment"
+    answer = await client.put(path, {"gift": {"message": message}}, headers=ANY)
+    assert answer.status_code == 200, answer.text
+
+
 async def read(client: Client, where: str = "wish") -> dict[str, Any]:
     """A list as its owner sees it."""
     answer = await client.get(f"/v1/lists/{where}")

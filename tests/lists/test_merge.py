@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commerce import lists
-from tests.lists.support import ANY, cart, code, events, held, into_cart, read, run, wish
+from tests.lists.support import ANY, as_gift, cart, code, events, held, into_cart, read, run, wish
 from tests.support import Client, Shop, clock
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -33,6 +33,8 @@ async def test_kind_by_kind(shop: Shop) -> None:
     source = await wish(anonymous, theirs, 1)
     for client, quantity in ((anna, 3), (anonymous, 4)):
         await into_cart(client, both, quantity)
+        if client is anonymous:
+            await as_gift(client, both, "Ему")
         await save(client, both.sku)
     named = (await anonymous.post("/v1/lists", {"name": "Дача"})).json()
     answer = await merge(anna, anonymous)
@@ -45,6 +47,7 @@ async def test_kind_by_kind(shop: Shop) -> None:
     assert (after["version"], held(after)) == (3, {both.sku: 5, mine.sku: 1, theirs.sku: 1})
     assert after["lines"][0]["note"] == "Большую"
     assert held(await read(anna, "saved")) == {both.sku: 7}
+    assert (await read(anna, "saved"))["lines"][0]["gift"] == {"message": "Ему"}
     assert (await read(anna, named["id"]))["name"] == "Дача"
     assert (await anna.get("/v1/lists")).json()["items"] == answer.json()["lists"]
     assert (await anonymous.get("/v1/lists")).json() == {"items": []}
@@ -124,6 +127,9 @@ async def test_a_person_is_exported_and_erased(shop: Shop) -> None:
     old, anna, other = await shop.shopper(known=True), await shop.shopper(known=True), await shop.shopper()
     named = (await old.post("/v1/lists", {"name": "Дача"})).json()["id"]
     await wish(old, mug, 2, named, note="Для дяди")
+    await into_cart(old, mug, 1)
+    await as_gift(old, mug, "Дяде")
+    await save(old, mug.sku)
     await shop.merge(old, anna)
     mine = await wish(anna, mug)
     token = (await anna.post("/v1/lists/wish/share", {"show_name": True})).json()["token"]
@@ -132,8 +138,10 @@ async def test_a_person_is_exported_and_erased(shop: Shop) -> None:
     told = await shop.db.read(lists.export_person, ids=ids)
     assert [(one["kind"], one["name"], len(one["lines"])) for one in told["lists"]] == [
         ("named", "Дача", 1),
+        ("saved_for_later", None, 1),
         ("wish", None, 1),
     ]
+    assert told["lists"][1]["lines"][0]["gift"] == {"message": "Дяде"}
     line = told["lists"][0]["lines"][0]
     assert (line["sku"], line["quantity"], line["unit_price_seen"], line["note"]) == (mug.sku, 2, 500, "Для дяди")
     for _ in range(2):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.lists.support import ANY, cart, code, events, held, into_cart, read, run, told, wish
-from tests.support import Shop, tag
+from tests.support import Item, Shop, tag
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -123,6 +125,70 @@ async def test_saved_for_later_and_back(shop: Shop) -> None:
     back = await anna.post("/v1/lists/saved/move-to-cart", {"skus": [mug.sku]}, headers=ANY)
     assert told(back) == [(mug.sku, "added", 5, 6, None)]
     assert (held(back.json()["left"]), await cart(anna)) == ({}, {bowl.sku: 1, mug.sku: 6})
+
+
+async def test_a_gift_wish_goes_along_and_comes_back(shop: Shop) -> None:
+    store, mug, bowl = await shop.store(), await shop.item(), await shop.item()
+    for item in (mug, bowl):
+        await shop.stock(store, item, 9)
+    anna = await shop.shopper("app")
+
+    async def wrapped(item: Item, message: str) -> None:
+        body = {"gift": {"wrap": True, "message": message}}
+        answer = await anna.put(f"/v1/carts/current/lines/{item.sku}/fulfillment", body, headers=ANY)
+        assert answer.status_code == 200, answer.text
+
+    async def later(item: Item) -> Any:
+        saved = await anna.post(f"/v1/carts/current/lines/{item.sku}/save-for-later", headers=ANY)
+        assert saved.status_code == 200, saved.text
+        return {line["sku"]: line["gift"] for line in saved.json()["saved"]["lines"]}
+
+    async def back() -> dict[str, Any]:
+        moved = await anna.post("/v1/lists/saved/move-to-cart", {}, headers=ANY)
+        assert moved.json()["left"]["lines"] == [], moved.text
+        return {line["sku"]: line["gift"] for line in moved.json()["cart"]["lines"]}
+
+    mama, papa = {"wrap": True, "message": "Мамочке"}, {"wrap": True, "message": "Папе"}
+    for item in (mug, bowl):
+        await into_cart(anna, item, 1)
+    await wrapped(mug, "Мамочке")
+    assert await later(mug) == {mug.sku: mama}
+    assert await later(bowl) == {mug.sku: mama, bowl.sku: None}
+    assert [line["gift"] for line in (await read(anna, "saved"))["lines"]] == [mama, None]
+    # More of it is saved: without a word the wish stays, another one takes its place.
+    await into_cart(anna, mug, 2)
+    assert (await later(mug))[mug.sku] == mama
+    await into_cart(anna, mug, 1)
+    await wrapped(mug, "Папе")
+    assert (await later(mug))[mug.sku] == papa
+    await wish(anna, mug, 4, "saved", note="Large")
+    assert (await read(anna, "saved"))["lines"][0]["gift"] == papa
+    assert await back() == {mug.sku: papa, bowl.sku: None}
+    # What the cart says by now stays.
+    await later(mug)
+    await into_cart(anna, mug, 1)
+    assert await back() == {mug.sku: papa, bowl.sku: None}
+    await later(mug)
+    await into_cart(anna, mug, 1)
+    await wrapped(mug, "Мамочке")
+    assert await back() == {mug.sku: mama, bowl.sku: None}
+    assert await cart(anna) == {mug.sku: 6, bowl.sku: 1}
+    await later(mug)
+    shared = (await anna.post("/v1/lists/saved/share", {})).json()["token"]
+    assert "Мамочке" not in (await anna.get(f"/v1/shared-lists/{shared}")).text
+
+
+async def test_what_the_cart_cannot_take_keeps_its_gift_wish_on_the_list(shop: Shop) -> None:
+    store, mug = await shop.store(), await shop.item()
+    await shop.stock(store, mug, 3)
+    anna = await shop.shopper()
+    await into_cart(anna, mug, 5)
+    body = {"gift": {"wrap": True}}
+    assert (await anna.put(f"/v1/carts/current/lines/{mug.sku}/fulfillment", body, headers=ANY)).status_code == 200
+    await anna.post(f"/v1/carts/current/lines/{mug.sku}/save-for-later", headers=ANY)
+    moved = (await anna.post("/v1/lists/saved/move-to-cart", {}, headers=ANY)).json()
+    assert [(line["quantity"], line["gift"]) for line in moved["cart"]["lines"]] == [(3, {"wrap": True})]
+    assert [(line["quantity"], line["gift"]) for line in moved["left"]["lines"]] == [(2, {"wrap": True})]
 
 
 async def test_nobody_saves_out_of_another_cart(shop: Shop) -> None:

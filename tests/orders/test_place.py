@@ -62,7 +62,10 @@ async def test_an_anonymous_shopper_must_be_reachable(shop: Shop) -> None:
     ):
         problem = await refused(shopper, order_body(store, 100) | {"contact": contact}, 422, "contact-needed")
         assert problem["missing"] == missing
-    await refused(shopper, order_body(store, 100) | {"contact": {"name": "A", "phone": "12345"}}, 422, "bad-phone")
+    bad = await refused(
+        shopper, order_body(store, 100) | {"contact": {"name": "A", "phone": "12345"}}, 422, "bad-phone"
+    )
+    assert bad["field"] == "contact.phone"
 
 
 async def test_a_line_by_measure_is_rounded_once(shop: Shop) -> None:
@@ -103,7 +106,7 @@ async def test_an_agreed_price_is_a_named_adjustment(shop: Shop) -> None:
         contact=orders.Contact(name="Anna", phone="+79000000101"),
     )  # fmt: skip
     charged = Charged(prices={item.id: 900}, kind="invoice_price")
-    order = await shop.db.write(orders.place, shopper.actor, command=command, charged=charged)
+    order = await shop.db.write(orders.place, shopper.actor, command=command, currency="RUB", charged=charged)
     assert (order.subtotal.amount, order.adjustment_total.amount, order.total.amount) == (3_000, -300, 2_700)
     assert [(a.kind, a.amount.amount) for a in order.lines[0].adjustments] == [("invoice_price", -300)]
     seen = (await shopper.get(f"/v1/orders/{order.number}")).json()
@@ -141,15 +144,18 @@ async def test_the_cart_must_be_there_and_as_it_was_seen(shop: Shop) -> None:
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/cart-empty")
     await put(shopper, (item, 1))
     stale = await refused(shopper, order_body(store, 100), 412, "cart-changed", headers={"If-Match": '"7"'})
-    assert (stale["seen"], stale["version"]) == (7, 1)
-    await refused(shopper, order_body(store, 100, cart_version=9), 412, "cart-changed")
+    now = (await shopper.get("/v1/carts/current")).json()
+    assert (stale["seen"], stale["version"], stale["cart"]) == (7, 1, now)
+    typed = await refused(shopper, order_body(store, 100, cart_version=9), 412, "cart-changed")
+    assert (typed["seen"], typed["cart"]) == (9, now)
     # Another cart of the same version and total is not the one that was seen.
     first = (await shopper.get("/v1/carts/current")).headers["etag"]
     await shopper.post("/v1/carts", {})
     assert (await shopper.delete("/v1/carts/current")).status_code == 200
     await put(shopper, (item, 1))
     assert (await shopper.get("/v1/carts/current")).json()["version"] == 1
-    await refused(shopper, order_body(store, 100), 412, "cart-changed", headers={"If-Match": first})
+    another = await refused(shopper, order_body(store, 100), 412, "cart-changed", headers={"If-Match": first})
+    assert another["cart"] == (await shopper.get("/v1/carts/current")).json() != now
     assert (await shopper.post("/v1/orders", order_body(store, 100), headers={"If-Match": '"1"'})).status_code == 201
     again = await shopper.post("/v1/orders", order_body(store, 100))
     assert again.json()["type"] == "/problems/cart-empty"
@@ -331,7 +337,7 @@ async def test_at_a_kiosk_the_place_of_buying_is_known(shop: Shop) -> None:
         expected_total=orders.Amount(amount=100, currency="RUB"), pickup=orders.PickupChoice(location=store.code),
         contact=orders.Contact(name="Anna", phone="+79000000101"),
     )  # fmt: skip
-    order = await shop.db.write(orders.place, actor, command=command)
+    order = await shop.db.write(orders.place, actor, command=command, currency="RUB")
     assert [(line.bought_at, line.fulfilled_at) for line in order.lines] == [(kiosk_store.code, None)]
 
 

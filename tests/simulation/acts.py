@@ -58,7 +58,6 @@ from commerce.returns import service as taking_back
 from commerce.returns.schemas import AcceptReturn, RefundBy, ReturnLine, ReturnView
 from commerce.stock import adjusting, safety
 from commerce.stock.schemas import (
-    AdjustmentView,
     ApproveAdjustment,
     BookAdjustment,
     BookConversion,
@@ -67,11 +66,12 @@ from commerce.stock.schemas import (
     BookVendorReturn,
     BookWriteOff,
     GivenUpView,
-    MovedLine,
+    MoveLine,
     PostingView,
     RejectAdjustment,
     ScannedLine,
     ShelfLine,
+    StockAdjustmentView,
 )
 from commerce.supply import service as supplying
 from commerce.supply.schemas import ArrivedGoods
@@ -415,7 +415,7 @@ class Acts:
         self.s.say(f"place {place}: {wanted}{' later' if later else ''}")
         once = self.s.once(shopper, "place_order")
         placed = await self.s.send(
-            lambda: flow.place(self.s.db, once, shopper, command=command, seen=ANY, announce=None),
+            lambda: flow.place(self.s.db, once, shopper, command=command, currency="RUB", seen=ANY, announce=None),
             ["insufficient-stock"],
             "place",
         )
@@ -1012,13 +1012,13 @@ class Acts:
         self.s.say(f"place {place}: {row.delta} of item {item}")
         if self.dice.random() < 0.3:
             await self.s.ask(
-                AdjustmentView, adjusting.reject, manager, code=self.codes[place], adjustment=row.id,
+                StockAdjustmentView, adjusting.reject, manager, code=self.codes[place], adjustment=row.id,
                 command=RejectAdjustment(note="it is there"),
             )  # fmt: skip
             return
         fits = row.delta > 0 or self.goods.has((place, item), "available", -row.delta)
         done = await self.s.ask(
-            AdjustmentView, adjusting.approve, manager, [] if fits else ["stock-below-zero"], code=self.codes[place],
+            StockAdjustmentView, adjusting.approve, manager, [] if fits else ["stock-below-zero"], code=self.codes[place],
             adjustment=row.id, command=ApproveAdjustment(),
         )  # fmt: skip
         if done is not None:
@@ -1044,7 +1044,7 @@ class Acts:
         if not lines:
             return
         moved: Any = [
-            MovedLine(sku=self.skus[item], quantity=units, from_bucket=source, to_bucket=target)  # type: ignore[arg-type]
+            MoveLine(sku=self.skus[item], quantity=units, from_bucket=source, to_bucket=target)  # type: ignore[arg-type]
             for item, source, target, units in lines
         ]
         self.s.say(f"place {place}: {lines}")

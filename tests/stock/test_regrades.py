@@ -16,7 +16,7 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Problem
 from commerce.kernel.ids import uuid7
 from commerce.stock import adjusting
-from commerce.stock.schemas import BookConversion, BookMove, BookWriteOff, MovedLine, ScannedLine, ShelfLine
+from commerce.stock.schemas import BookConversion, BookMove, BookWriteOff, MoveLine, ScannedLine, ShelfLine
 from tests.stock.shelves import aside, demand, events_of, fresh, fulfillment, movements_of, shelf
 from tests.support import Client, Item, Shop, Store
 
@@ -448,7 +448,7 @@ async def test_twenty_lines_are_as_many_statements_as_one(db: Database, shop: Sh
     for lines in (1, 20, 1, 20):
         some = items[:lines]
         judged = BookMove(
-            lines=[MovedLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged") for item in some],
+            lines=[MoveLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged") for item in some],
             reason="x",
         )
         lost = BookWriteOff(
@@ -490,7 +490,7 @@ async def test_the_last_unit_is_moved_converted_and_promised_at_once(db: Databas
             reason="x",
         )
         move = BookMove(
-            lines=[MovedLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged")], reason="x"
+            lines=[MoveLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged")], reason="x"
         )
         done = await asyncio.gather(
             outcome(db.write(adjusting.book_conversion, associate_of(store), code=store.code, command=convert)),
@@ -519,7 +519,7 @@ async def test_opposite_orders_of_lines_do_not_block_each_other(db: Database, sh
         await shop.stock(store, item, 20, unit_cost=500)
 
     def move(order: list[Item]) -> Any:
-        lines = [MovedLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged") for item in order]
+        lines = [MoveLine(sku=item.sku, quantity=1, from_bucket="available", to_bucket="damaged") for item in order]
         return db.write(
             adjusting.book_move, associate_of(store), code=store.code, command=BookMove(lines=lines, reason="x")
         )
