@@ -115,20 +115,9 @@ async def _shop(tx: Tx, asked: Asked, team: Team) -> locations.Location | None:
     return (await locations.by_ids(tx, [team.location_id])).get(team.location_id)
 
 
-async def promised(tx: Tx, one: Conversation) -> datetime:
-    """Until when what was just asked is answered: once its first answer has been given, as if it were asked for the first time. Two
-    statements at most."""
-    if one.first_answered_at is None:
-        return one.first_answer_due_at
-    team = await books.team_with(tx, one)
-    place = one.location_id or team.location_id
-    shop = (await locations.by_ids(tx, [place])).get(place) if place is not None else None
-    begins = max(tx.at, one.preferred_at) if one.preferred_at else tx.at
-    return books.due(begins, team.first_answer_minutes, shop)
-
-
 def _opened(tx: Tx, asked: Asked, team: Team, shop: locations.Location | None) -> Conversation:
     begins = max(tx.at, asked.preferred_at) if asked.preferred_at else asked.occurred_at
+    due_at = books.due(begins, team.first_answer_minutes, shop)
     return Conversation(
         id=uuid7(), number=new_number(), person_id=asked.person, channel=asked.channel, direction="inbound", origin=asked.origin,
         team_id=team.id, team=team.code, team_location_id=team.location_id,
@@ -138,7 +127,7 @@ def _opened(tx: Tx, asked: Asked, team: Team, shop: locations.Location | None) -
         order_id=asked.order.id if asked.order else None, order_number=asked.order.number if asked.order else None,
         subject=asked.subject, state="open", priority=asked.priority, assignee_id=asked.assignee_id,
         preferred_at=asked.preferred_at, opened_at=asked.occurred_at, unanswered_since=asked.occurred_at,
-        first_answer_due_at=books.due(begins, team.first_answer_minutes, shop),
+        answer_due_at=due_at, due_at=due_at, first_answer_due_at=due_at,
     )  # fmt: skip
 
 
@@ -166,6 +155,7 @@ async def _continue(tx: Tx, actor: Actor, family: Family, asked: Asked) -> None:
         by=asked.by,
         occurred_at=asked.occurred_at,
         external=_external(asked),
+        begins=max(tx.at, asked.preferred_at) if asked.preferred_at else None,
     )
 
 
@@ -179,11 +169,15 @@ async def continue_with(
     by: str = "customer",
     occurred_at: datetime | None = None,
     external: tuple[UUID, str] | None = None,
+    begins: datetime | None = None,
 ) -> None:
-    """One more word of the customer in a locked conversation that is not closed: somebody has to answer, in its channel."""
+    """One more word of the customer in a locked conversation that is not closed: somebody has to answer, in its channel and in time."""
     one, head = family.asked, family.head
+    if not books.unanswered(family.members):
+        head.overdue_told_at = None
     if one.unanswered_since is None:
-        one.unanswered_since = occurred_at or tx.at
+        await books.wait_from(tx, one, occurred_at or tx.at, begins=begins)
+        books.settle(head, family.members)
     reopens = head.state == "waiting"
     head.state = "open"
     books.enter(
@@ -195,6 +189,7 @@ async def continue_with(
         books.enter(
             tx, actor, head, "reopened", events.ConversationReopened, by="system", data={"because_of": one.number}
         )
+    if one is not head:
         await books.write(tx, head)
 
 
@@ -227,7 +222,7 @@ async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:
     """Point a locked family at another: nothing moves, the clock to the first answer is the earliest's."""
     head = winner.head
     for member in loser.members:
-        member.state, member.joined_into = "joined", head.id
+        member.state, member.joined_into, member.due_at = "joined", head.id, None
         member.closed_at = member.outcome = member.outcome_order_id = member.outcome_order_number = None
         books.enter(
             tx, actor, member, "joined", events.ConversationJoined, by=None if actor.kind == "staff" else "system",
@@ -235,7 +230,8 @@ async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:
         )  # fmt: skip
         await books.write(tx, member)
     head.first_answer_due_at = min(member.first_answer_due_at for member in (head, *loser.members))
-    head.state = "open" if books.unanswered([*winner.members, *loser.members]) else "waiting"
+    books.settle(head, [*winner.members, *loser.members])
+    head.state = "open" if head.due_at is not None else "waiting"
     books.enter(
         tx, actor, head, "absorbed", events.ConversationAbsorbed, by=None if actor.kind == "staff" else "system",
         data={"joined": loser.head.number}, says={"joined": loser.head.id},

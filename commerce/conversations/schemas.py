@@ -317,10 +317,12 @@ class ConversationSummary(Struct, frozen=True, kw_only=True):
     order: str | None
     opened_at: datetime
     unanswered_since: datetime | None
+    answer_due_at: datetime | None
+    """Until when an answer is promised to who waits longest for it, in whichever of its channels; null while nobody waits."""
     first_answer_due_at: datetime
     first_answered_at: datetime | None
     overdue: bool
-    """Nobody has answered, and the promised moment has passed."""
+    """Somebody waits for an answer, his first or a later one, and the promised moment has passed."""
     closed_at: datetime | None
     outcome: str | None
     outcome_order: str | None
@@ -336,6 +338,7 @@ class PartView(Struct, frozen=True, kw_only=True):
     source: str | None
     handle: str | None
     unanswered_since: datetime | None
+    answer_due_at: datetime | None
     first_answered_at: datetime | None
     answered_by: str | None
 
@@ -403,7 +406,7 @@ class MyConversation(Struct, frozen=True, kw_only=True):
     location: str | None
     opened_at: datetime
     answer_by: datetime | None
-    """While nobody has answered yet."""
+    """While he waits for an answer."""
     messages: list[MyMessage]
     """The newest 200, oldest first."""
 
