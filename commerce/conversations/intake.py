@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,16 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 
 PREFERRED = 3
+HIDDEN = (
+    "anonymous", "restricted", "blocked", "unknown", "unavailable", "private", "withheld", "hidden", "скрыт", "неизвест", "аноним",
+)  # fmt: skip
+"""In what exchanges send instead of a number that the caller does not show."""
+SPELLED = frozenset(
+    word.translate(str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999"))
+    for word in HIDDEN
+    if word.isascii()
+)
+"""The same where only digits may be sent: `+266696687` is ANONYMOUS."""
 
 THREAD = """
 SELECT c.number, coalesce(c.joined_into, c.id) AS head
@@ -240,25 +251,64 @@ async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:
 
 
 async def sender(
-    tx: Tx, *, secret_key: str, channel: str, source: tuple[UUID, str], handle: str
-) -> tuple[UUID | None, str, str]:
-    """Whose a handle is, as it is kept, and its hash: by a verified phone or e-mail, else by what staff linked it to before."""
-    kind, value = named(channel, handle, source[1])
-    hashed = signatures.keyed_handle(secret_key, kind, value)
-    person = await customers.verified_holder(tx, kind=kind, value=value) if kind in ("phone", "email") else None
-    if person is None:
+    tx: Tx, *, secret_key: str, source: tuple[UUID, str], channel: str, handle: str, missed: bool, phone: str | None
+) -> tuple[UUID | None, str, str | None]:
+    """Whose a delivered handle is, as it is kept, and its hash; None for a number that was withheld, which joins nothing.
+
+    He is whoever has verified the phone or e-mail that the source vouches for: of a call and of a telephone its number, of an e-mail its
+    address, of a messenger the phone by which it knows its user. Else whom staff linked the handle to before; never by what a
+    handle looks like, which its user chooses.
+    """
+    kind, value = vouched(channel, handle, source[1], missed=missed)
+    hashed = None if kind is None else signatures.keyed_handle(secret_key, kind, value)
+    known = (kind, value) if kind in ("phone", "email") else _telephone(phone) if phone else None
+    person = await customers.verified_holder(tx, kind=str(known[0]), value=known[1]) if known else None
+    if person is None and hashed is not None:
         person = await tx.scalar(LINKED, hash=hashed, source=source[0])
     return person, value, hashed
 
 
-def named(channel: str, handle: str, source: str) -> tuple[str, str]:
-    """The kind of a handle and the form in which it is compared: a phone, an e-mail, or an id that only its source knows."""
+def vouched(channel: str, handle: str, source: str, *, missed: bool) -> tuple[str | None, str]:
+    """The kind of a delivered handle and the form in which it is compared: what a source of this channel vouches for, else an id that
+    only the source knows; no kind when the number was withheld."""
     text = handle.strip()
+    if missed or channel == "phone":
+        if (found := _telephone(text)) is not None:
+            return found
+        if missed or withheld(text):
+            return None, text
+    elif channel == "email":
+        try:
+            return "email", customers.email(text)
+        except customers.BadEmail:
+            pass
+    return f"handle {source}", text
+
+
+def withheld(text: str) -> bool:
+    """Whether it stands for a number that the caller does not show: a word, that word spelled on the keys of a telephone, or zeros."""
+    digits = re.sub(r"\D", "", text)
+    return (digits in SPELLED or not digits.strip("0")) if digits else any(word in text.lower() for word in HIDDEN)
+
+
+def _telephone(text: str) -> tuple[str, str] | None:
     try:
-        if channel == "phone" or text.startswith("+"):
-            return "phone", customers.phone(text)
+        return None if withheld(text) else ("phone", customers.phone(text))
+    except customers.BadPhone:
+        return None
+
+
+def named(channel: str, handle: str) -> tuple[str | None, str]:
+    """The same of a handle that staff name, by what it looks like: they know what they write down."""
+    text = handle.strip()
+    if channel == "phone" or text.startswith("+"):
+        if (found := _telephone(text)) is not None:
+            return found
+        if channel == "phone":
+            return None, text
+    try:
         if channel == "email" or "@" in text[1:]:
             return "email", customers.email(text)
-    except (customers.BadPhone, customers.BadEmail):
+    except customers.BadEmail:
         pass
-    return f"handle {source}", text
+    return "handle staff", text

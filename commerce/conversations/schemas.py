@@ -79,7 +79,10 @@ class InboundSender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Who wrote or called, as the channel knows him."""
 
     handle: Handle
+    """A withheld number is sent as the exchange says it, or as `anonymous`: each such call is a conversation of its own."""
     name: ShortText | None = None
+    phone: Phone | None = None
+    """Of a messenger: the number by which it has verified its user itself. He is known by it, never by what his handle looks like."""
 
 
 class InboundMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"sender": "from"}):

@@ -163,23 +163,24 @@ async def receive(
     if message.kind == "message" and message.text is None:
         raise TextNeeded
     occurred_at = _moment(tx, message.occurred_at, "occurred_at")
+    missed = message.kind == "missed_call"
     person, handle, hashed = await intake.sender(
-        tx, secret_key=secret_key, channel=source.channel, source=(source.id, source.code), handle=message.sender.handle
-    )
-    await books.alone(tx, person=None, handle_hash=hashed)
+        tx, secret_key=secret_key, source=(source.id, source.code), channel=source.channel, handle=message.sender.handle,
+        missed=missed, phone=message.sender.phone,
+    )  # fmt: skip
+    await books.alone(tx, person=None, handle_hash=hashed or f"{source.id} {message.message_id}")
     done = await tx.first(RECEIVED, source=source.id, webhook=webhook_id, message=message.message_id)
     if done is not None:
         return ReceivedView(number=done.number, duplicate=True)
     location = (
         (await locations.by_ids(tx, [source.location_id])).get(source.location_id) if source.location_id else None
     )
-    missed = message.kind == "missed_call"
     one, _ = await intake.take_in(
         tx, actor,
         asked=intake.Asked(
             channel="phone" if missed else source.channel, origin="missed_call" if missed else "message",
             kind="missed_call" if missed else "message_in", text=message.text, occurred_at=occurred_at, person=person,
-            handle=handle, handle_hash=hashed, handle_proven=True, team=source.team, location=location,
+            handle=handle, handle_hash=hashed, handle_proven=hashed is not None, team=source.team, location=location,
             subject=message.sender.name, source=(source.id, source.code), external_id=message.message_id,
         ),
     )  # fmt: skip
@@ -217,9 +218,9 @@ async def log(tx: Tx, actor: Actor, *, command: LogConversation, secret_key: str
     assignee = await _assignee(tx, command.assignee)
     person = await customers.winner(tx, command.customer) if command.customer else None
     order = await orders.headline(tx, number=command.order) if command.order else None
-    kind, handle = intake.named(command.channel, command.handle, "staff") if command.handle else ("person", None)
+    kind, handle = intake.named(command.channel, command.handle) if command.handle else ("person", None)
     subject = handle or (str(person) if person else None)
-    hashed = keyed_handle(secret_key, kind, subject) if subject else None
+    hashed = keyed_handle(secret_key, kind, subject) if subject and kind else None
     if not command.answered:
         missed = command.channel == "phone"
         one, _ = await intake.take_in(
@@ -227,13 +228,18 @@ async def log(tx: Tx, actor: Actor, *, command: LogConversation, secret_key: str
             asked=intake.Asked(
                 channel=command.channel, origin="missed_call" if missed else "message",
                 kind="missed_call" if missed else "message_in", text=command.summary, occurred_at=occurred_at, person=person,
-                handle=handle, handle_hash=hashed, handle_proven=True, team=team, location=location, order=order,
+                handle=handle, handle_hash=hashed, handle_proven=hashed is not None, team=team, location=location, order=order,
                 subject=command.subject, priority=command.priority, assignee_id=assignee, by="staff", addressed=True,
             ),
         )  # fmt: skip
     else:
         one = _logged(command, occurred_at, team, location)
-        one.person_id, one.handle, one.handle_hash, one.handle_proven = person, handle, hashed, handle is not None
+        one.person_id, one.handle, one.handle_hash, one.handle_proven = (
+            person,
+            handle,
+            hashed,
+            None not in (handle, hashed),
+        )
         one.assignee_id, one.answered_by = assignee, actor.subject
         if order is not None:
             one.order_id, one.order_number = order.id, order.number
