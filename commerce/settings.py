@@ -66,7 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cart_merge_policy: Literal["sum", "keep_newest", "keep_account", "separate"] = "sum"
     """What merging does when the client names no policy."""
     show_quantities: bool = False
-    """Shoppers see how many units there are, not only whether there are many, few or none."""
+    """Shoppers see how many units there are; otherwise whether there are many, few (and then how many) or none, and in a cart or list
+    whether there are as many as it asks for."""
     code_delivery_url: str | None = None
     """Where one-time codes are posted as JSON, `https://…`; required in production. The developer's log when absent."""
     code_delivery_secret: str | None = None

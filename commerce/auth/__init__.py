@@ -54,6 +54,7 @@ from commerce.auth.keyring import KeyRing
 from commerce.auth.origins import Origins
 from commerce.auth.passwords import NewPassword, Password, Verified, hash_password, verify
 from commerce.auth.queries import (
+    anonymous_of_token,
     device_code,
     kiosks_among,
     logins,
@@ -97,7 +98,7 @@ from commerce.auth.service import (
     sign_out_everywhere,
     start_session,
 )
-from commerce.auth.tokens import anonymous_shopper, derived_code
+from commerce.auth.tokens import derived_code
 
 __all__ = [
     "APPROVAL_REFUSALS",
@@ -138,7 +139,7 @@ __all__ = [
     "WrongCode",
     "WrongPassword",
     "act_for",
-    "anonymous_shopper",
+    "anonymous_of_token",
     "approved_of",
     "ask_code",
     "at_store",

@@ -241,3 +241,27 @@ async def shopper_of_token(tx: Tx, *, token: str, secret_key: str) -> UUID | Non
     shopper = found[0]
     live = await tx.first(LIVE, principal=shopper.subject, session=shopper.session)
     return shopper.subject if live is not None else None
+
+
+STILL_HIS = """
+SELECT 1 FROM auth.principals p
+WHERE p.id = :principal AND p.disabled_at IS NULL AND NOT EXISTS (
+    SELECT FROM auth.sessions s WHERE s.id = CAST(:session AS uuid) AND s.revoked_at IS NOT NULL AND NOT (
+        s.revoked_reason = 'replaced' AND EXISTS (
+            SELECT FROM auth.sessions o
+            WHERE o.id = CAST(:own AS uuid) AND o.known AND o.device_id = s.device_id AND o.created_at = s.revoked_at)))
+"""
+"""At a device signing in ends the session before: what the one who signs in was himself a moment ago is his to bring along."""
+
+
+async def anonymous_of_token(tx: Tx, actor: Actor, *, token: str, secret_key: str, own: Sequence[UUID]) -> UUID | None:
+    """The shopper of an access token from before he signed in, good now or ended by this very sign-in; one of the caller's own ids by
+    any of his. None for any other text. One statement at most."""
+    found = tokens.read(token, secret_key=secret_key, at=tx.at)
+    if found is None or found[0].kind != "shopper" or found[0].known:
+        return None
+    shopper = found[0]
+    if shopper.subject in own:
+        return shopper.subject
+    live = await tx.first(STILL_HIS, principal=shopper.subject, session=shopper.session, own=actor.session)
+    return shopper.subject if live is not None else None

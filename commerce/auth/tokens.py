@@ -147,11 +147,3 @@ def read(token: str, *, secret_key: str, at: datetime) -> tuple[Actor, int] | No
         )
     except (jwt.PyJWTError, KeyError, ValueError, TypeError):
         return None
-
-
-def anonymous_shopper(token: str, *, secret_key: str, at: datetime) -> UUID | None:
-    """The shopper of an unexpired access token of a shopper who has not signed in; None for any other text."""
-    found = read(token, secret_key=secret_key, at=at)
-    if found is None or found[0].kind != "shopper" or found[0].known:
-        return None
-    return found[0].subject

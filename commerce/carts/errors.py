@@ -86,7 +86,7 @@ class NotAnonymous(Unprocessable):
     code = "not-an-anonymous-token"
     title = "This is no token of an anonymous shopper"
     title_ru = "Это не токен анонимного покупателя"
-    detail = "Send in `token` the unexpired access token under which the other cart was filled before signing in."
+    detail = "Send in `token` the access token, unexpired and not revoked, under which the other cart was filled before signing in."
     detail_ru = "Передайте в `token` действующий токен, с которым корзина собиралась до входа."
 
 

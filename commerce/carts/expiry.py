@@ -61,8 +61,23 @@ LOOK_AGAIN = """
 UPDATE carts.carts SET looked_at_version = NULL, changed_at = :at
 WHERE shopper_id = :shopper AND state = 'open' AND looked_at_version = version AND abandoned_version IS DISTINCT FROM version
 """
-FORGET_HAND_OFFS = "DELETE FROM carts.hand_offs WHERE claimed_at IS NULL AND expires_at < :before"
-FORGET_ATTEMPTS = "DELETE FROM carts.claim_attempts WHERE first_at < :before"
+CODES_KEPT = timedelta(days=1)
+"""Codes that nobody has used, and wrong ones."""
+VISITS_KEPT = timedelta(days=30)
+"""Codes that were used, and visits: who moved or joined which cart is in the events and audit records, which stay."""
+FORGET_HAND_OFFS = """
+DELETE FROM carts.hand_offs WHERE id = ANY (ARRAY(
+    SELECT id FROM carts.hand_offs WHERE expires_at < :unused AND (claimed_at IS NULL OR expires_at < :used)
+    ORDER BY expires_at LIMIT :chunk FOR UPDATE SKIP LOCKED))
+"""
+FORGET_GUESTS = """
+DELETE FROM carts.guests WHERE id = ANY (ARRAY(
+    SELECT id FROM carts.guests WHERE until_at < :used ORDER BY until_at LIMIT :chunk FOR UPDATE SKIP LOCKED))
+"""
+FORGET_ATTEMPTS = """
+DELETE FROM carts.claim_attempts WHERE principal_id = ANY (ARRAY(
+    SELECT principal_id FROM carts.claim_attempts WHERE first_at < :unused LIMIT :chunk FOR UPDATE SKIP LOCKED))
+"""
 
 
 async def expire_kiosk_baskets(tx: Tx, *, idle: timedelta, announce: Announce | None = None) -> int:
@@ -133,7 +148,12 @@ async def look_again(tx: Tx, *, shopper: UUID) -> None:
     await tx.execute(LOOK_AGAIN, shopper=shopper, at=tx.at)
 
 
-async def forget_codes(tx: Tx) -> None:
-    """Forget codes that were never used, and wrong ones that count no more."""
-    await tx.execute(FORGET_HAND_OFFS, before=tx.at - timedelta(days=1))
-    await tx.execute(FORGET_ATTEMPTS, before=tx.at - timedelta(days=1))
+async def forget_codes(tx: Tx, *, chunk: int = CHUNK) -> int:
+    """Forget a chunk of hand-off codes that were not used in their time, a month later those that were, and visits that are over; and
+    wrong codes that count no more. How many of the kind that there were most of: less than a chunk when nothing is left."""
+    unused, used = tx.at - CODES_KEPT, tx.at - VISITS_KEPT
+    return max(
+        await tx.execute(FORGET_HAND_OFFS, unused=unused, used=used, chunk=chunk),
+        await tx.execute(FORGET_GUESTS, used=used, chunk=chunk),
+        await tx.execute(FORGET_ATTEMPTS, unused=unused, chunk=chunk),
+    )

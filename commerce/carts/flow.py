@@ -14,7 +14,7 @@ from commerce.carts.errors import TooManyScreens, UnknownCart
 from commerce.carts.schemas import Watched
 from commerce.carts.service import topic
 from commerce.infra.db import Database
-from commerce.infra.live import Live
+from commerce.infra.live import Crowded, Listening, Live
 from commerce.kernel.actor import Actor
 from commerce.kernel.errors import Busy
 
@@ -60,22 +60,28 @@ async def follow(
     whose is not ends. While Valkey is away the version is asked for every `poll_seconds`; with every heartbeat it is asked for anyway.
     """
     first = await db.read(queries.watched, actor, cart=cart)
-    if live.listeners(topic(first.owner)) >= SCREENS:
-        raise TooManyScreens(most=SCREENS, retry_after_seconds=int(heartbeat_seconds))
+    try:
+        place = live.listen(topic(first.owner), most=SCREENS)
+    except Crowded as error:
+        raise TooManyScreens(most=SCREENS, retry_after_seconds=int(heartbeat_seconds)) from error
     return _notices(
-        db, live, actor, cart, first, known, stands, poll_seconds, heartbeat_seconds, monotonic() + life_seconds
+        db, live, actor, cart, first, place, known, stands, poll_seconds, heartbeat_seconds, monotonic() + life_seconds
     )
 
 
 async def _notices(
-    db: Database, live: Live, actor: Actor, cart: str, state: Watched, known: str | None, stands: Callable[[], bool],
-    poll_seconds: float, heartbeat_seconds: float, end: float,
+    db: Database, live: Live, actor: Actor, cart: str, state: Watched, place: Listening | None, known: str | None,
+    stands: Callable[[], bool], poll_seconds: float, heartbeat_seconds: float, end: float,
 ) -> AsyncGenerator[Notice, None]:  # fmt: skip
     sent = state if state.entity_tag == known else None
     heartbeat_at = monotonic() + heartbeat_seconds
     while not live.closing.is_set() and monotonic() < end:
         owner = state.owner
-        async with live.listen(topic(owner)) as changed:
+        try:
+            listening, place = place or live.listen(topic(owner), most=SCREENS), None
+        except Crowded:
+            break
+        with listening as changed:
             while state.owner == owner and not live.closing.is_set() and monotonic() < end:
                 changed.clear()
                 try:

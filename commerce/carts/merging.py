@@ -112,7 +112,9 @@ async def merge(
     family = await customers.ids_of(tx, actor.person) if command.cart is not None and actor.known else [actor.person]
     source_id, source_people = command.cart, family
     if command.token is not None:
-        stranger = auth.anonymous_shopper(command.token, secret_key=secret_key, at=tx.at)
+        stranger = await auth.anonymous_of_token(
+            tx, actor, token=command.token, secret_key=secret_key, own=[actor.person]
+        )
         if stranger is None:
             raise NotAnonymous
         source_people = [stranger]

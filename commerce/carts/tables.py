@@ -143,9 +143,10 @@ hand_offs = Table(
     CheckConstraint("mode IN ('move', 'join')", name="mode_known"),
     CheckConstraint("(claimed_at IS NULL) = (claimed_by IS NULL)", name="claimed"),
     Index("ix_hand_offs_cart_id", "cart_id"),
+    Index("ix_hand_offs_expires_at", "expires_at"),
     schema="carts",
 )
-"""Codes that hand a cart on, each used once: only their keyed hashes."""
+"""Codes that hand a cart on, each used once: only their keyed hashes. Forgotten a day after their time, those that were used a month."""
 
 
 class GuestColumns(TypedColumns):
@@ -164,6 +165,7 @@ guests = Table(
     metadata,
     GuestColumns,
     CheckConstraint("until_at > joined_at", name="until"),
+    Index("ix_guests_until_at", "until_at"),
     Index(
         "uq_guests_cart_id_principal_id",
         "cart_id",
@@ -174,7 +176,7 @@ guests = Table(
     Index("ix_guests_principal_id", "principal_id", postgresql_where=text("ended_at IS NULL")),
     schema="carts",
 )
-"""Staff who have joined a customer's cart, with his code, for a while."""
+"""Staff who have joined a customer's cart, with his code, for a while. Forgotten a month after it."""
 
 
 class ClaimAttemptColumns(TypedColumns):

@@ -36,8 +36,9 @@ async def tell_abandoned(db: Database, aids: Aids) -> None:
 
 
 async def forget_codes(db: Database) -> None:
-    """Forget hand-off codes that were never used."""
-    await db.write(expiry.forget_codes)
+    """Forget hand-off codes and visits that are over, a chunk per transaction."""
+    while await db.write(expiry.forget_codes) == expiry.CHUNK:
+        pass
 
 
 async def look_again(tx: Tx, event: Recorded) -> None:

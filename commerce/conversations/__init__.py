@@ -2,12 +2,14 @@
 
 Owns conversations with their entries, next steps, lost demand, the teams that answer and the sources that deliver. Promises: an inquiry
 is open until it is answered in the channel it came from; one customer's inquiries in a channel are one conversation, however many come
-at once; a delivered message is taken once; every version has one entry and one fact; `no_sale` says what was not sold and why.
+at once; what is asked, first or again, has its clock until it is answered; a delivered message is taken once; every version has one
+entry and one fact; `no_sale` says what was not sold and why.
 """
 
 from commerce.conversations.desk import create_source, save_team
 from commerce.conversations.errors import AnotherWaits, SourceTaken, UnknownConversation
 from commerce.conversations.events import (
+    AnswerOverdue,
     ConversationAnswered,
     ConversationClosed,
     ConversationOpened,
@@ -27,6 +29,7 @@ from commerce.conversations.service import erase_person, export_person, forget_b
 
 __all__ = [
     "AnotherWaits",
+    "AnswerOverdue",
     "CloseConversation",
     "ConversationAnswered",
     "ConversationClosed",

@@ -22,6 +22,13 @@ CROSS JOIN LATERAL (
 ) w
 WHERE c.state <> 'joined' AND (c.state = 'open') <> (w.waiting > 0)
 """
+DUE = """
+SELECT c.number, c.due_at FROM conversations.conversations c
+CROSS JOIN LATERAL (
+    SELECT min(m.answer_due_at) AS due_at FROM conversations.conversations m WHERE m.id = c.id OR m.joined_into = c.id
+) w
+WHERE c.due_at IS DISTINCT FROM CASE WHEN c.joined_into IS NULL THEN w.due_at END
+"""
 ANSWERED = """
 SELECT c.number, c.first_answered_at, e.at FROM conversations.conversations c
 LEFT JOIN (
@@ -82,6 +89,7 @@ INVARIANTS = [
     Invariant(8, "each version of a next step has its event, and it ends and is told of once", STEPS),
     Invariant(8, "each version of a team and of a source of messages has its event", DESK),
     Invariant(10, "a conversation is open as long as somebody waits in one of its channels", OPEN),
+    Invariant(10, "a conversation's clock is the earliest of those who wait in its channels", DUE),
     Invariant(10, "a conversation's first answer is its first entry that answers", ANSWERED),
     Invariant(10, "a conversation is joined into one that goes on by itself, whose clock is the earliest", JOINED),
     Invariant(10, "a conversation without a sale says what was not sold, and no other does", LOST),

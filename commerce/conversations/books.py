@@ -37,8 +37,8 @@ GENERAL = "general"
 OWN = (
     "id", "number", "person_id", "channel", "direction", "origin", "team_id", "location_id", "source_id", "handle", "handle_hash",
     "handle_proven", "order_id", "order_number", "subject", "state", "priority", "assignee_id", "preferred_at", "opened_at",
-    "unanswered_since", "first_answer_due_at", "first_answered_at", "answered_by", "overdue_told_at", "closed_at", "outcome",
-    "outcome_order_id", "outcome_order_number", "joined_into", "forgotten_at", "version",
+    "unanswered_since", "answer_due_at", "due_at", "first_answer_due_at", "first_answered_at", "answered_by", "overdue_told_at",
+    "closed_at", "outcome", "outcome_order_id", "outcome_order_number", "joined_into", "forgotten_at", "version",
 )  # fmt: skip
 """The columns of a conversation, as they are written."""
 FROM = """FROM conversations.conversations c JOIN conversations.teams t ON t.id = c.team_id
@@ -110,6 +110,8 @@ class Conversation(Struct, kw_only=True):
     assignee_id: UUID | None = None
     preferred_at: datetime | None = None
     unanswered_since: datetime | None = None
+    answer_due_at: datetime | None = None
+    due_at: datetime | None = None
     first_answered_at: datetime | None = None
     answered_by: UUID | None = None
     overdue_told_at: datetime | None = None
@@ -147,6 +149,29 @@ def conversation_of(row: Row) -> Conversation:
 def unanswered(members: Iterable[Conversation]) -> bool:
     """Whether somebody waits in one of the channels."""
     return any(member.unanswered_since is not None for member in members)
+
+
+def settle(head: Conversation, members: Iterable[Conversation]) -> None:
+    """The clock of the one that goes on is the earliest of those who wait in one of the channels; none when nobody does."""
+    head.due_at = min((one.answer_due_at for one in members if one.answer_due_at is not None), default=None)
+
+
+def answered(one: Conversation) -> None:
+    """Nobody waits in its channel any more."""
+    one.unanswered_since = one.answer_due_at = None
+
+
+async def wait_from(tx: Tx, one: Conversation, since: datetime, *, begins: datetime | None = None) -> None:
+    """Somebody waits in its channel since a moment. Until its first answer the clock is the first one's, which it has; after that one as
+    if it were asked for the first time, from `begins` when he has said when. Two statements at most."""
+    one.unanswered_since = since
+    if one.first_answered_at is None:
+        one.answer_due_at = one.first_answer_due_at
+        return
+    team = await team_with(tx, one)
+    place = one.location_id or team.location_id
+    shop = (await locations.by_ids(tx, [place])).get(place) if place is not None else None
+    one.answer_due_at = due(begins or since, team.first_answer_minutes, shop)
 
 
 async def alone(tx: Tx, *, person: UUID | None, handle_hash: str | None) -> None:

@@ -112,6 +112,13 @@ class FirstAnswerOverdue(ConversationEvent, frozen=True, kw_only=True):
     first_answer_due_at: datetime
 
 
+class AnswerOverdue(ConversationEvent, frozen=True, kw_only=True):
+    """He has asked again after an answer, and nobody has answered that in time; told once for each time he is kept waiting."""
+
+    type = "conversation.answer_overdue"
+    answer_due_at: datetime
+
+
 class ConversationForgotten(ConversationEvent, frozen=True, kw_only=True):
     """What was said and with whom is forgotten; that there was a conversation is not."""
 

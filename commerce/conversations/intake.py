@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,16 @@ from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
 
 PREFERRED = 3
+HIDDEN = (
+    "anonymous", "restricted", "blocked", "unknown", "unavailable", "private", "withheld", "hidden", "скрыт", "неизвест", "аноним",
+)  # fmt: skip
+"""In what exchanges send instead of a number that the caller does not show."""
+SPELLED = frozenset(
+    word.translate(str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999"))
+    for word in HIDDEN
+    if word.isascii()
+)
+"""The same where only digits may be sent: `+266696687` is ANONYMOUS."""
 
 THREAD = """
 SELECT c.number, coalesce(c.joined_into, c.id) AS head
@@ -115,20 +126,9 @@ async def _shop(tx: Tx, asked: Asked, team: Team) -> locations.Location | None:
     return (await locations.by_ids(tx, [team.location_id])).get(team.location_id)
 
 
-async def promised(tx: Tx, one: Conversation) -> datetime:
-    """Until when what was just asked is answered: once its first answer has been given, as if it were asked for the first time. Two
-    statements at most."""
-    if one.first_answered_at is None:
-        return one.first_answer_due_at
-    team = await books.team_with(tx, one)
-    place = one.location_id or team.location_id
-    shop = (await locations.by_ids(tx, [place])).get(place) if place is not None else None
-    begins = max(tx.at, one.preferred_at) if one.preferred_at else tx.at
-    return books.due(begins, team.first_answer_minutes, shop)
-
-
 def _opened(tx: Tx, asked: Asked, team: Team, shop: locations.Location | None) -> Conversation:
     begins = max(tx.at, asked.preferred_at) if asked.preferred_at else asked.occurred_at
+    due_at = books.due(begins, team.first_answer_minutes, shop)
     return Conversation(
         id=uuid7(), number=new_number(), person_id=asked.person, channel=asked.channel, direction="inbound", origin=asked.origin,
         team_id=team.id, team=team.code, team_location_id=team.location_id,
@@ -138,7 +138,7 @@ def _opened(tx: Tx, asked: Asked, team: Team, shop: locations.Location | None) -
         order_id=asked.order.id if asked.order else None, order_number=asked.order.number if asked.order else None,
         subject=asked.subject, state="open", priority=asked.priority, assignee_id=asked.assignee_id,
         preferred_at=asked.preferred_at, opened_at=asked.occurred_at, unanswered_since=asked.occurred_at,
-        first_answer_due_at=books.due(begins, team.first_answer_minutes, shop),
+        answer_due_at=due_at, due_at=due_at, first_answer_due_at=due_at,
     )  # fmt: skip
 
 
@@ -166,6 +166,7 @@ async def _continue(tx: Tx, actor: Actor, family: Family, asked: Asked) -> None:
         by=asked.by,
         occurred_at=asked.occurred_at,
         external=_external(asked),
+        begins=max(tx.at, asked.preferred_at) if asked.preferred_at else None,
     )
 
 
@@ -179,11 +180,15 @@ async def continue_with(
     by: str = "customer",
     occurred_at: datetime | None = None,
     external: tuple[UUID, str] | None = None,
+    begins: datetime | None = None,
 ) -> None:
-    """One more word of the customer in a locked conversation that is not closed: somebody has to answer, in its channel."""
+    """One more word of the customer in a locked conversation that is not closed: somebody has to answer, in its channel and in time."""
     one, head = family.asked, family.head
+    if not books.unanswered(family.members):
+        head.overdue_told_at = None
     if one.unanswered_since is None:
-        one.unanswered_since = occurred_at or tx.at
+        await books.wait_from(tx, one, occurred_at or tx.at, begins=begins)
+        books.settle(head, family.members)
     reopens = head.state == "waiting"
     head.state = "open"
     books.enter(
@@ -195,6 +200,7 @@ async def continue_with(
         books.enter(
             tx, actor, head, "reopened", events.ConversationReopened, by="system", data={"because_of": one.number}
         )
+    if one is not head:
         await books.write(tx, head)
 
 
@@ -227,7 +233,7 @@ async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:
     """Point a locked family at another: nothing moves, the clock to the first answer is the earliest's."""
     head = winner.head
     for member in loser.members:
-        member.state, member.joined_into = "joined", head.id
+        member.state, member.joined_into, member.due_at = "joined", head.id, None
         member.closed_at = member.outcome = member.outcome_order_id = member.outcome_order_number = None
         books.enter(
             tx, actor, member, "joined", events.ConversationJoined, by=None if actor.kind == "staff" else "system",
@@ -235,7 +241,8 @@ async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:
         )  # fmt: skip
         await books.write(tx, member)
     head.first_answer_due_at = min(member.first_answer_due_at for member in (head, *loser.members))
-    head.state = "open" if books.unanswered([*winner.members, *loser.members]) else "waiting"
+    books.settle(head, [*winner.members, *loser.members])
+    head.state = "open" if head.due_at is not None else "waiting"
     books.enter(
         tx, actor, head, "absorbed", events.ConversationAbsorbed, by=None if actor.kind == "staff" else "system",
         data={"joined": loser.head.number}, says={"joined": loser.head.id},
@@ -244,25 +251,64 @@ async def join(tx: Tx, actor: Actor, loser: Family, winner: Family) -> None:
 
 
 async def sender(
-    tx: Tx, *, secret_key: str, channel: str, source: tuple[UUID, str], handle: str
-) -> tuple[UUID | None, str, str]:
-    """Whose a handle is, as it is kept, and its hash: by a verified phone or e-mail, else by what staff linked it to before."""
-    kind, value = named(channel, handle, source[1])
-    hashed = signatures.keyed_handle(secret_key, kind, value)
-    person = await customers.verified_holder(tx, kind=kind, value=value) if kind in ("phone", "email") else None
-    if person is None:
+    tx: Tx, *, secret_key: str, source: tuple[UUID, str], channel: str, handle: str, missed: bool, phone: str | None
+) -> tuple[UUID | None, str, str | None]:
+    """Whose a delivered handle is, as it is kept, and its hash; None for a number that was withheld, which joins nothing.
+
+    He is whoever has verified the phone or e-mail that the source vouches for: of a call and of a telephone its number, of an e-mail its
+    address, of a messenger the phone by which it knows its user. Else whom staff linked the handle to before; never by what a
+    handle looks like, which its user chooses.
+    """
+    kind, value = vouched(channel, handle, source[1], missed=missed)
+    hashed = None if kind is None else signatures.keyed_handle(secret_key, kind, value)
+    known = (kind, value) if kind in ("phone", "email") else _telephone(phone) if phone else None
+    person = await customers.verified_holder(tx, kind=str(known[0]), value=known[1]) if known else None
+    if person is None and hashed is not None:
         person = await tx.scalar(LINKED, hash=hashed, source=source[0])
     return person, value, hashed
 
 
-def named(channel: str, handle: str, source: str) -> tuple[str, str]:
-    """The kind of a handle and the form in which it is compared: a phone, an e-mail, or an id that only its source knows."""
+def vouched(channel: str, handle: str, source: str, *, missed: bool) -> tuple[str | None, str]:
+    """The kind of a delivered handle and the form in which it is compared: what a source of this channel vouches for, else an id that
+    only the source knows; no kind when the number was withheld."""
     text = handle.strip()
+    if missed or channel == "phone":
+        if (found := _telephone(text)) is not None:
+            return found
+        if missed or withheld(text):
+            return None, text
+    elif channel == "email":
+        try:
+            return "email", customers.email(text)
+        except customers.BadEmail:
+            pass
+    return f"handle {source}", text
+
+
+def withheld(text: str) -> bool:
+    """Whether it stands for a number that the caller does not show: a word, that word spelled on the keys of a telephone, or zeros."""
+    digits = re.sub(r"\D", "", text)
+    return (digits in SPELLED or not digits.strip("0")) if digits else any(word in text.lower() for word in HIDDEN)
+
+
+def _telephone(text: str) -> tuple[str, str] | None:
     try:
-        if channel == "phone" or text.startswith("+"):
-            return "phone", customers.phone(text)
+        return None if withheld(text) else ("phone", customers.phone(text))
+    except customers.BadPhone:
+        return None
+
+
+def named(channel: str, handle: str) -> tuple[str | None, str]:
+    """The same of a handle that staff name, by what it looks like: they know what they write down."""
+    text = handle.strip()
+    if channel == "phone" or text.startswith("+"):
+        if (found := _telephone(text)) is not None:
+            return found
+        if channel == "phone":
+            return None, text
+    try:
         if channel == "email" or "@" in text[1:]:
             return "email", customers.email(text)
-    except (customers.BadPhone, customers.BadEmail):
+    except customers.BadEmail:
         pass
-    return f"handle {source}", text
+    return "handle staff", text

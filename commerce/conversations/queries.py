@@ -57,9 +57,8 @@ BY_ID = "SELECT id, number, coalesce(joined_into, id) AS head FROM conversations
 WHOSE = """
 SELECT id, coalesce(joined_into, id) AS head, person_id, handle_hash FROM conversations.conversations WHERE number = :number
 """
-LATE = """(c.state = 'open' AND c.first_answer_due_at < :at AND (c.first_answered_at IS NULL OR EXISTS (
-        SELECT FROM conversations.conversations m
-        WHERE m.joined_into = c.id AND m.first_answered_at IS NULL AND m.unanswered_since IS NOT NULL)))"""
+LATE = "coalesce(c.due_at < :at, false)"
+QUEUED = "coalesce(c.due_at, c.first_answer_due_at)"
 SUMMARY = f"{books.COLUMNS}, h.number AS into, {LATE} AS overdue"
 SUMMARY_FROM = f"{books.FROM} LEFT JOIN conversations.conversations h ON h.id = c.joined_into"
 REACH = """(CAST(:reach AS uuid[]) IS NULL OR c.location_id = ANY(CAST(:reach AS uuid[])) OR t.location_id = ANY(CAST(:reach AS uuid[]))
@@ -73,8 +72,8 @@ WHERE c.state = ANY(CAST(:states AS text[])) AND {REACH}
     AND (CAST(:people AS uuid[]) IS NULL OR c.person_id = ANY(CAST(:people AS uuid[])))
     AND (CAST(:overdue AS boolean) IS NULL OR {LATE} = CAST(:overdue AS boolean))
     AND (CAST(:after AS timestamptz) IS NULL
-        OR (c.first_answer_due_at, c.id) > (CAST(:after AS timestamptz), CAST(:after_id AS uuid)))
-ORDER BY c.first_answer_due_at, c.id LIMIT :limit
+        OR ({QUEUED}, c.id) > (CAST(:after AS timestamptz), CAST(:after_id AS uuid)))
+ORDER BY {QUEUED}, c.id LIMIT :limit
 """
 ONE = f"SELECT {SUMMARY} {SUMMARY_FROM} WHERE c.number = :number"
 PARTS = f"SELECT {books.COLUMNS} {books.FROM} WHERE c.id = :head OR c.joined_into = :head ORDER BY c.opened_at, c.id"
@@ -263,7 +262,8 @@ def _summary(row: Row, names: Names) -> dict[str, Any]:
         "id": row.id, "number": row.number, "channel": row.channel, "direction": row.direction, "origin": row.origin,
         "state": row.state, "priority": row.priority, "team": row.team, "location": names.place(row.location_id),
         "assignee": names.login(row.assignee_id), "customer": row.person_id, "subject": row.subject, "order": row.order_number,
-        "opened_at": row.opened_at, "unanswered_since": row.unanswered_since, "first_answer_due_at": row.first_answer_due_at,
+        "opened_at": row.opened_at, "unanswered_since": row.unanswered_since,
+        "answer_due_at": row.due_at or row.answer_due_at, "first_answer_due_at": row.first_answer_due_at,
         "first_answered_at": row.first_answered_at, "overdue": row.overdue, "closed_at": row.closed_at, "outcome": row.outcome,
         "outcome_order": row.outcome_order_number, "joined_into": row.into, "version": row.version,
     }  # fmt: skip
@@ -282,7 +282,7 @@ async def listing(
     limit: int,
     cursor: str | None,
 ) -> Page[ConversationSummary]:
-    """The queue: whose first answer is due first comes first; without `states` those not closed. At most six statements.
+    """The queue: whose answer is due first comes first; without `states` those not closed. At most six statements.
 
     Raises BadCursor, locations.UnknownLocation, UnknownAssignee.
     """
@@ -300,7 +300,7 @@ async def listing(
         rows,
         limit,
         lambda row: ConversationSummary(**_summary(row, names)),
-        lambda row: (row.first_answer_due_at, row.id),
+        lambda row: (row.due_at or row.first_answer_due_at, row.id),
     )
 
 
@@ -362,7 +362,7 @@ async def read(tx: Tx, actor: Actor, *, number: str, checked: bool = False) -> C
 def _part(part: Conversation, names: Names) -> PartView:
     return PartView(
         number=part.number, channel=part.channel, source=part.source, handle=part.handle,
-        unanswered_since=part.unanswered_since, first_answered_at=part.first_answered_at,
+        unanswered_since=part.unanswered_since, answer_due_at=part.answer_due_at, first_answered_at=part.first_answered_at,
         answered_by=names.login(part.answered_by),
     )  # fmt: skip
 
@@ -453,7 +453,7 @@ async def _mine(tx: Tx, rows: Sequence[Row]) -> list[MyConversation]:
         MyConversation(
             number=row.number, channel=row.channel, state=row.whole_state, order=row.order_number,
             location=names.place(row.location_id), opened_at=row.opened_at,
-            answer_by=row.first_answer_due_at if row.unanswered_since and row.first_answered_at is None else None,
+            answer_by=row.answer_due_at,
             messages=said[row.id],
         )
         for row in rows

@@ -79,7 +79,10 @@ class InboundSender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Who wrote or called, as the channel knows him."""
 
     handle: Handle
+    """A withheld number is sent as the exchange says it, or as `anonymous`: each such call is a conversation of its own."""
     name: ShortText | None = None
+    phone: Phone | None = None
+    """Of a messenger: the number by which it has verified its user itself. He is known by it, never by what his handle looks like."""
 
 
 class InboundMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -317,10 +320,12 @@ class ConversationSummary(Struct, frozen=True, kw_only=True):
     order: str | None
     opened_at: datetime
     unanswered_since: datetime | None
+    answer_due_at: datetime | None
+    """Until when an answer is promised to who waits longest for it, in whichever of its channels; null while nobody waits."""
     first_answer_due_at: datetime
     first_answered_at: datetime | None
     overdue: bool
-    """Nobody has answered, and the promised moment has passed."""
+    """Somebody waits for an answer, his first or a later one, and the promised moment has passed."""
     closed_at: datetime | None
     outcome: str | None
     outcome_order: str | None
@@ -336,6 +341,7 @@ class PartView(Struct, frozen=True, kw_only=True):
     source: str | None
     handle: str | None
     unanswered_since: datetime | None
+    answer_due_at: datetime | None
     first_answered_at: datetime | None
     answered_by: str | None
 
@@ -403,7 +409,7 @@ class MyConversation(Struct, frozen=True, kw_only=True):
     location: str | None
     opened_at: datetime
     answer_by: datetime | None
-    """While nobody has answered yet."""
+    """While he waits for an answer."""
     messages: list[MyMessage]
     """The newest 200, oldest first."""
 

@@ -98,7 +98,7 @@ async def inquire(tx: Tx, actor: Actor, *, command: Inquire, secret_key: str) ->
         location=location, order=order, preferred_at=preferred_at, addressed=location is not None,
     )  # fmt: skip
     one, appended = await intake.take_in(tx, actor, asked=asked)
-    return InquiryView(number=one.number, answer_by=await intake.promised(tx, one), appended=appended)
+    return InquiryView(number=one.number, answer_by=one.answer_due_at or one.first_answer_due_at, appended=appended)
 
 
 def _preferred(tx: Tx, preferred_at: datetime | None) -> datetime | None:
@@ -163,23 +163,24 @@ async def receive(
     if message.kind == "message" and message.text is None:
         raise TextNeeded
     occurred_at = _moment(tx, message.occurred_at, "occurred_at")
+    missed = message.kind == "missed_call"
     person, handle, hashed = await intake.sender(
-        tx, secret_key=secret_key, channel=source.channel, source=(source.id, source.code), handle=message.sender.handle
-    )
-    await books.alone(tx, person=None, handle_hash=hashed)
+        tx, secret_key=secret_key, source=(source.id, source.code), channel=source.channel, handle=message.sender.handle,
+        missed=missed, phone=message.sender.phone,
+    )  # fmt: skip
+    await books.alone(tx, person=None, handle_hash=hashed or f"{source.id} {message.message_id}")
     done = await tx.first(RECEIVED, source=source.id, webhook=webhook_id, message=message.message_id)
     if done is not None:
         return ReceivedView(number=done.number, duplicate=True)
     location = (
         (await locations.by_ids(tx, [source.location_id])).get(source.location_id) if source.location_id else None
     )
-    missed = message.kind == "missed_call"
     one, _ = await intake.take_in(
         tx, actor,
         asked=intake.Asked(
             channel="phone" if missed else source.channel, origin="missed_call" if missed else "message",
             kind="missed_call" if missed else "message_in", text=message.text, occurred_at=occurred_at, person=person,
-            handle=handle, handle_hash=hashed, handle_proven=True, team=source.team, location=location,
+            handle=handle, handle_hash=hashed, handle_proven=hashed is not None, team=source.team, location=location,
             subject=message.sender.name, source=(source.id, source.code), external_id=message.message_id,
         ),
     )  # fmt: skip
@@ -217,9 +218,9 @@ async def log(tx: Tx, actor: Actor, *, command: LogConversation, secret_key: str
     assignee = await _assignee(tx, command.assignee)
     person = await customers.winner(tx, command.customer) if command.customer else None
     order = await orders.headline(tx, number=command.order) if command.order else None
-    kind, handle = intake.named(command.channel, command.handle, "staff") if command.handle else ("person", None)
+    kind, handle = intake.named(command.channel, command.handle) if command.handle else ("person", None)
     subject = handle or (str(person) if person else None)
-    hashed = keyed_handle(secret_key, kind, subject) if subject else None
+    hashed = keyed_handle(secret_key, kind, subject) if subject and kind else None
     if not command.answered:
         missed = command.channel == "phone"
         one, _ = await intake.take_in(
@@ -227,13 +228,18 @@ async def log(tx: Tx, actor: Actor, *, command: LogConversation, secret_key: str
             asked=intake.Asked(
                 channel=command.channel, origin="missed_call" if missed else "message",
                 kind="missed_call" if missed else "message_in", text=command.summary, occurred_at=occurred_at, person=person,
-                handle=handle, handle_hash=hashed, handle_proven=True, team=team, location=location, order=order,
+                handle=handle, handle_hash=hashed, handle_proven=hashed is not None, team=team, location=location, order=order,
                 subject=command.subject, priority=command.priority, assignee_id=assignee, by="staff", addressed=True,
             ),
         )  # fmt: skip
     else:
         one = _logged(command, occurred_at, team, location)
-        one.person_id, one.handle, one.handle_hash, one.handle_proven = person, handle, hashed, handle is not None
+        one.person_id, one.handle, one.handle_hash, one.handle_proven = (
+            person,
+            handle,
+            hashed,
+            None not in (handle, hashed),
+        )
         one.assignee_id, one.answered_by = assignee, actor.subject
         if order is not None:
             one.order_id, one.order_number = order.id, order.number
@@ -321,11 +327,12 @@ async def _answer(tx: Tx, actor: Actor, family: Family, command: AddEntry, occur
     one, answers = _answered_by(family, by)
     answers = answers and command.reached
     first = answers and one.first_answered_at is None
+    head = family.head
     if answers:
-        one.unanswered_since = None
+        books.answered(one)
+        books.settle(head, family.members)
         if first:
             one.first_answered_at, one.answered_by = occurred_at, actor.subject
-    head = family.head
     turns = head.state == "open" and not books.unanswered(family.members)
     if turns and one is head:
         head.state = "waiting"
@@ -337,6 +344,8 @@ async def _answer(tx: Tx, actor: Actor, family: Family, command: AddEntry, occur
     await books.write(tx, one)
     if turns and one is not head:
         await _wait(tx, actor, head)
+    elif answers and one is not head:
+        await books.write(tx, head)
 
 
 async def _wait(tx: Tx, actor: Actor, head: Conversation) -> None:
@@ -503,13 +512,13 @@ async def _close(tx: Tx, actor: Actor, family: Family, command: CloseConversatio
     _check_outcome(command)
     order = await orders.headline(tx, number=command.order) if command.order else None
     one = family.head
-    one.state, one.closed_at, one.outcome = "closed", tx.at, command.outcome
+    one.state, one.closed_at, one.outcome, one.due_at = "closed", tx.at, command.outcome, None
     if order is not None:
         one.outcome_order_id, one.outcome_order_number = order.id, order.number
     await _lose(tx, one, command.lost)
     for member in family.members:
         if member is one or member.unanswered_since is not None:
-            member.unanswered_since = None
+            books.answered(member)
             lost = len(command.lost) if member is one else 0
             books.enter(
                 tx, actor, member, "closed", events.ConversationClosed, text=command.note if member is one else None,
@@ -559,7 +568,9 @@ async def reopen(tx: Tx, actor: Actor, *, number: str, if_match: int | None = No
     one = books.check_head(family)
     if one.state != "closed":
         raise ConversationOpen(number=one.number)
-    one.state, one.unanswered_since = "open", tx.at
+    one.state, one.overdue_told_at = "open", None
+    await books.wait_from(tx, one, tx.at)
+    books.settle(one, family.members)
     one.closed_at = one.outcome = one.outcome_order_id = one.outcome_order_number = None
     await books.check_alone(tx, one)
     await tx.execute(LET_GO_LOST, conversation=one.id)
@@ -571,23 +582,22 @@ async def reopen(tx: Tx, actor: Actor, *, number: str, if_match: int | None = No
 
 LATE = """
 SELECT c.id, c.number FROM conversations.conversations c
-WHERE c.state = 'open' AND c.first_answer_due_at < :at AND c.overdue_told_at IS NULL AND (
-    c.first_answered_at IS NULL OR EXISTS (
-        SELECT FROM conversations.conversations m
-        WHERE m.joined_into = c.id AND m.first_answered_at IS NULL AND m.unanswered_since IS NOT NULL))
-ORDER BY c.first_answer_due_at, c.id LIMIT :limit FOR NO KEY UPDATE OF c SKIP LOCKED
+WHERE c.due_at < :at AND (c.overdue_told_at IS NULL OR c.overdue_told_at <= c.due_at)
+ORDER BY c.due_at, c.id LIMIT :limit FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 
 
 async def tell_overdue(tx: Tx, actor: Actor, *, limit: int) -> int:
-    """Tell once of each conversation that nobody has answered in time; how many."""
+    """Tell once of each conversation in which what was asked, first or later, is not answered in time; how many."""
     late = await tx.rows(LATE, at=tx.at, limit=limit)
     for row in late:
-        one = (await books.lock_head(tx, row.id, row.number)).head
+        family = await books.lock_head(tx, row.id, row.number)
+        one = family.head
         one.overdue_told_at = tx.at
+        first = any(late.first_answered_at is None for late in family.members if late.answer_due_at == one.due_at)
         books.enter(
-            tx, actor, one, "overdue", events.FirstAnswerOverdue, by="system",
-            says={"first_answer_due_at": one.first_answer_due_at},
+            tx, actor, one, "overdue", events.FirstAnswerOverdue if first else events.AnswerOverdue, by="system",
+            says={"first_answer_due_at": one.first_answer_due_at} if first else {"answer_due_at": one.due_at},
         )  # fmt: skip
         await books.write(tx, one)
     return len(late)
@@ -709,10 +719,11 @@ async def _forget(tx: Tx, actor: Actor, family: Family, one: Conversation, *, en
     head = family.head
     if ends and one is head and head.state in ("open", "waiting"):
         head.state, head.closed_at, head.outcome = "closed", tx.at, "erased"
-        head.unanswered_since = None
+        head.due_at = None
+        books.answered(head)
         for member in family.members:
             if member is not head and member.unanswered_since is not None:
-                member.unanswered_since = None
+                books.answered(member)
                 books.enter(
                     tx, actor, member, "closed", events.ConversationClosed, by="system", data={"outcome": "erased"},
                     says={"outcome": "erased", "order_id": None, "lost": 0},
@@ -720,8 +731,11 @@ async def _forget(tx: Tx, actor: Actor, family: Family, one: Conversation, *, en
                 await books.write(tx, member)
         await steps.drop_all(tx, actor, conversation=head.id)
     elif ends and one is not head and one.unanswered_since is not None:
-        one.unanswered_since = None
-        if head.state == "open" and not books.unanswered(family.members):
+        books.answered(one)
+        books.settle(head, family.members)
+        if head.state == "open" and head.due_at is None:
             await _wait(tx, actor, head)
+        else:
+            await books.write(tx, head)
     books.enter(tx, actor, one, "forgotten", events.ConversationForgotten, by="system")
     await books.write(tx, one)

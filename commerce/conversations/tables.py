@@ -108,6 +108,8 @@ class ConversationColumns(TypedColumns):
     preferred_at = Column(DateTime(timezone=True))
     opened_at = Column(DateTime(timezone=True), nullable=False)
     unanswered_since = Column(DateTime(timezone=True))
+    answer_due_at = Column(DateTime(timezone=True))
+    due_at = Column(DateTime(timezone=True))
     first_answer_due_at = Column(DateTime(timezone=True), nullable=False)
     first_answered_at = Column(DateTime(timezone=True))
     answered_by = Column(Uuid)
@@ -139,6 +141,7 @@ conversations = Table(
     CheckConstraint("(joined_into IS NOT NULL) = (state = 'joined') AND joined_into <> id", name="joined"),
     CheckConstraint("(first_answered_at IS NULL) = (answered_by IS NULL)", name="answered_by"),
     CheckConstraint("unanswered_since IS NULL OR state IN ('open', 'joined')", name="unanswered"),
+    CheckConstraint("(unanswered_since IS NULL) = (answer_due_at IS NULL)", name="answer_due"),
     CheckConstraint("(order_id IS NULL) = (order_number IS NULL)", name="order_number"),
     CheckConstraint("(outcome_order_id IS NULL) = (outcome_order_number IS NULL)", name="outcome_order_number"),
     Index(
@@ -149,6 +152,7 @@ conversations = Table(
     Index("ix_conversations_handle_hash", "handle_hash"),
     Index("ix_conversations_joined_into", "joined_into", postgresql_where=text("joined_into IS NOT NULL")),
     Index("ix_conversations_state_first_answer_due_at_id", "state", "first_answer_due_at", "id"),
+    Index("ix_conversations_due_at_id", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_conversations_opened_at", "opened_at"),
     Index(
         "ix_conversations_first_answered_at", "first_answered_at", postgresql_where=text("first_answered_at IS NOT NULL")
@@ -157,9 +161,10 @@ conversations = Table(
     postgresql_with={"fillfactor": "80"},
     schema="conversations",
 )  # fmt: skip
-"""`unanswered_since`: the customer's oldest message that nobody has answered in this channel. A joined conversation keeps its own; the
-one it was joined into is open as long as one of them is unanswered. `handle_hash` is keyed: it joins, it does not tell. A handle is
-proven when the channel itself or staff name it, and not when somebody typed it into a form."""
+"""`unanswered_since`: the customer's oldest message that nobody has answered in this channel; `answer_due_at`: until when it is to be
+answered, by the same clock whether it is the first or a later one. A joined conversation keeps its own; the one it was joined into is
+open as long as one of them is unanswered, and has the earliest of their clocks (`due_at`). `handle_hash` is keyed: it joins, it does
+not tell. A handle is proven when the channel itself or staff name it, and not when somebody typed it into a form."""
 
 
 class EntryColumns(TypedColumns):

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import redis.asyncio
@@ -26,6 +27,28 @@ GATHER_SECONDS = 0.02
 """What is changed within this time of a message leaves together, in the next one."""
 WAITING = 10_000
 """Topics that wait to be said; more are lost, as they may be."""
+
+
+class Crowded(Exception):
+    """A topic has as many listeners as it may."""
+
+
+class Listening:
+    """A place among the listeners of a topic, from when it was taken until it is left, or nobody holds it any more: a stream that was
+    never begun holds none."""
+
+    def __init__(self, changed: asyncio.Event, leave: Callable[[], None]) -> None:
+        self._changed, self._leave = changed, leave
+
+    def __enter__(self) -> asyncio.Event:
+        """An event that is set whenever the topic changed, and on closing. Clear it before reading the state."""
+        return self._changed
+
+    def __exit__(self, *raised: object) -> None:
+        self._leave()
+
+    def __del__(self) -> None:
+        self._leave()
 
 
 class Live:
@@ -122,24 +145,22 @@ class Live:
                 if callable(before):
                     signal.signal(number, before)
 
-    def listeners(self, topic: str) -> int:
-        """How many streams of this process follow a topic."""
-        return len(self._listeners.get(topic, ()))
-
-    @asynccontextmanager
-    async def listen(self, topic: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever the topic changed, and on closing. Clear it before reading the state."""
-        event = asyncio.Event()
+    def listen(self, topic: str, *, most: int | None = None) -> Listening:
+        """Take a place among the listeners of a topic; of those who come at once no more than `most` get one. Raises Crowded."""
+        listeners = self._listeners.setdefault(topic, set())
+        if most is not None and len(listeners) >= most:
+            raise Crowded
         if self._listener is None and self._sender is not None:
             self._listener = asyncio.create_task(self._listen(), name="live-listener")
-        self._listeners.setdefault(topic, set()).add(event)
-        try:
-            yield event
-        finally:
-            listeners = self._listeners[topic]
-            listeners.discard(event)
-            if not listeners:
-                del self._listeners[topic]
+        event = asyncio.Event()
+        listeners.add(event)
+        return Listening(event, partial(self._leave, topic, event))
+
+    def _leave(self, topic: str, event: asyncio.Event) -> None:
+        listeners = self._listeners.get(topic, set())
+        listeners.discard(event)
+        if not listeners:
+            self._listeners.pop(topic, None)
 
     async def _listen(self) -> None:
         while True:

@@ -245,10 +245,10 @@ async def merge(tx: Tx, actor: Actor, *, command: MergeLists, secret_key: str) -
     Wish list goes into wish list (the greater quantity stays), saved into saved (quantities add up), named lists become his as they
     are. What does not fit stays with the anonymous shopper, and is told. Raises carts.NotAnonymous.
     """
-    stranger = auth.anonymous_shopper(command.token, secret_key=secret_key, at=tx.at)
+    family = await family_of(tx, actor)
+    stranger = await auth.anonymous_of_token(tx, actor, token=command.token, secret_key=secret_key, own=family)
     if stranger is None:
         raise carts.NotAnonymous
-    family = await family_of(tx, actor)
     if stranger in family:
         return MergedLists(merged=[], lists=await queries.summaries(tx, family))
     counts = {row.shopper_id: row.lists for row in await tx.rows(LOCK_OWNERS, owners=sorted({stranger, family[0]}))}

@@ -14,6 +14,7 @@ from uuid import UUID
 from commerce.catalog import QuantityUnit, UnknownProduct, UnknownSku, refusal_of
 from commerce.infra.connections import Row
 from commerce.infra.db import Tx
+from commerce.kernel.actor import Actor
 from commerce.kernel.money import Money
 from commerce.kernel.paging import Page, decode_cursor, page_of
 from commerce.prices import NoPrice
@@ -246,23 +247,34 @@ STORES_OF_GOODS = STORES.format(goods=GOODS, open=OPEN)
 STORES_OF_BUNDLES = STORES.format(goods=GOODS_AND_BUNDLES, open=OPEN)
 
 
-async def product(tx: Tx, *, slug: str) -> ProductPage:
-    """A published product with its variants, prices and what every open place has of it. Two statements. Raises UnknownProduct."""
+def shows_exactly(tx: Tx, actor: Actor) -> bool:
+    """Whether a caller is told how many there are, however many: staff, whoever may read stock, and shoppers where the installation
+    shows quantities."""
+    return tx.show_quantities or actor.kind == "staff" or actor.may("stock.read")
+
+
+async def product(tx: Tx, actor: Actor, *, slug: str) -> ProductPage:
+    """A published product with its variants, prices and what every open place has of it: to shoppers up to the least that is not
+    `few_left`, unless the installation shows quantities. Two statements. Raises UnknownProduct."""
     rows = await tx.rows(PRODUCT, slug=slug, at=tx.at)
     if not rows:
         raise UnknownProduct(slug=slug)
     totals: dict[str, int] = {}
+    plenty = {} if shows_exactly(tx, actor) else {row.sku: FEW * 10**row.quantity_scale + 1 for row in rows}
     stores = []
     goods = STORES_OF_BUNDLES if any(row.bundle for row in rows) else STORES_OF_GOODS
     for row in await tx.rows(goods, slug=slug, at=tx.at):
         if not row.paused:
             for sku, quantity in row.available.items():
                 totals[sku] = totals.get(sku, 0) + quantity
+        available = row.available
+        if plenty:
+            available = {sku: min(quantity, plenty[sku]) for sku, quantity in available.items()}
         stores.append(
             StoreAvailability(
                 code=row.code, name=row.name, city=row.city, pickup="pickup" in row.roles, sells="sells" in row.roles,
                 ships="ships" in row.roles, paused=row.paused, latitude_e6=row.latitude_e6,
-                longitude_e6=row.longitude_e6, available=row.available,
+                longitude_e6=row.longitude_e6, available=available,
             )
         )  # fmt: skip
     head = rows[0]

@@ -13,6 +13,7 @@ from commerce import auth
 from commerce.catalog import UnknownProduct, UnknownSku
 from commerce.infra.db import Database
 from commerce.infra.http import problems
+from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import NO_NUL, Code, ShortText, Sku, Slug
 from commerce.prices import NoPrice
@@ -67,9 +68,12 @@ async def search_products(
     guards=[auth.caller],
     responses=problems(UnknownProduct),
 )
-async def read_product(db: NamedDependency[Database], slug: FromPath[Slug]) -> ProductPage:
-    """A product with its variants, their prices, and what every store and warehouse has of it."""
-    return await db.browse(queries.product, slug=slug)
+async def read_product(
+    db: NamedDependency[Database], actor: NamedDependency[Actor], slug: FromPath[Slug]
+) -> ProductPage:
+    """A product with its variants, their prices, and what every store and warehouse has of it: how many to staff, to shoppers only
+    where there are few, unless the installation shows quantities."""
+    return await db.browse(queries.product, actor, slug=slug)
 
 
 @get(

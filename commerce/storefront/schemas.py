@@ -52,7 +52,8 @@ class VariantOffer(Struct, frozen=True, kw_only=True):
 
 class StoreAvailability(Struct, frozen=True, kw_only=True):
     """What of a product one place has: SKU -> available to sell there, in steps of the quantity unit; absent means none.
-    Of a bundle: how many are whole there."""
+    Of a bundle: how many are whole there. Shoppers are told up to three whole units; one step more stands for that or any greater number,
+    unless the installation shows quantities."""
 
     code: str
     name: dict[str, str]

@@ -70,6 +70,7 @@ SIGNED_UP = "every customer has signed up"
 
 TALK_VERSIONS = "each version of a conversation has its entry and its event, without a gap"
 TALK_OPEN = "a conversation is open as long as somebody waits in one of its channels"
+TALK_DUE = "a conversation's clock is the earliest of those who wait in its channels"
 TALK_ANSWERED = "a conversation's first answer is its first entry that answers"
 TALK_JOINED = "a conversation is joined into one that goes on by itself, whose clock is the earliest"
 TALK_LOST = "a conversation without a sale says what was not sold, and no other does"
@@ -761,13 +762,15 @@ TALKS = [
     ("a word is gone", TALK_VERSIONS, "DELETE FROM conversations.entries WHERE kind = 'message_out'"),
     ("said in silence", TALK_VERSIONS, "DELETE FROM infra.outbox WHERE type = 'conversation.joined'"),
     ("open though answered", TALK_OPEN, "UPDATE conversations.conversations SET state = 'open' WHERE state = 'waiting'"),
-    ("nobody is seen to wait", TALK_OPEN, "UPDATE conversations.conversations SET unanswered_since = NULL WHERE state = 'open'"),
-    ("a joined one waits unseen", TALK_OPEN, "UPDATE conversations.conversations c SET unanswered_since = c.opened_at FROM conversations.conversations h"
+    ("nobody is seen to wait", TALK_OPEN, "UPDATE conversations.conversations SET unanswered_since = NULL, answer_due_at = NULL WHERE state = 'open'"),
+    ("a joined one waits unseen", TALK_OPEN, "UPDATE conversations.conversations c SET unanswered_since = c.opened_at, answer_due_at = c.opened_at FROM conversations.conversations h"
      " WHERE h.id = c.joined_into AND h.state = 'waiting'"),
+    ("nobody is ever late", TALK_DUE, "UPDATE conversations.conversations SET due_at = NULL WHERE state = 'open'"),
+    ("a clock of what is answered", TALK_DUE, "UPDATE conversations.conversations SET due_at = opened_at WHERE state = 'waiting'"),
     ("answered earlier", TALK_ANSWERED, "UPDATE conversations.conversations SET first_answered_at = first_answered_at - interval '1 hour'"),
     ("answered by another", TALK_ANSWERED, "UPDATE conversations.conversations SET answered_by = gen_random_uuid() WHERE answered_by IS NOT NULL"),
     ("an answer that was none", TALK_ANSWERED, "UPDATE conversations.entries SET answers = false WHERE answers"),
-    ("joined in a circle", TALK_JOINED, "UPDATE conversations.conversations h SET state = 'joined', joined_into = c.id, unanswered_since = NULL"
+    ("joined in a circle", TALK_JOINED, "UPDATE conversations.conversations h SET state = 'joined', joined_into = c.id, unanswered_since = NULL, answer_due_at = NULL"
      " FROM conversations.conversations c WHERE c.joined_into = h.id"),
     ("joined into another", TALK_JOINED, "UPDATE conversations.conversations c SET joined_into ="
      " (SELECT o.id FROM conversations.conversations o WHERE o.state = 'closed' LIMIT 1) WHERE c.joined_into IS NOT NULL"),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from commerce import carts, customers
-from commerce.carts import tasks
+from commerce.carts import expiry, tasks
 from commerce.carts.service import topic
 from commerce.infra.db import Tx
 from commerce.infra.outbox import Aids
@@ -261,3 +261,51 @@ async def test_codes_that_nobody_used_are_forgotten(shop: Shop) -> None:
     clock.travel(timedelta(days=1, minutes=3))
     await tasks.forget_codes(shop.db)
     assert await shop.db.read(left) == 0
+
+
+async def test_used_codes_and_visits_are_forgotten_a_month_later_in_chunks(shop: Shop) -> None:
+    """The events and audit records that tell of them stay."""
+    item, store = await shop.item(), await shop.store()
+    cart_ids: list[UUID] = []
+    for used in (True, True, False):
+        anna, phone = await shop.shopper(), await shop.shopper("app")
+        associate = await shop.staff("associate", store.code, channel="app")
+        cart = await put(anna, item, 1)
+        cart_ids.append(UUID(cart["id"]))
+        code = (await anna.post("/v1/carts/current/hand-off", {"mode": "join"})).json()["code"]
+        assert (await associate.post("/v1/carts/claim", {"code": code})).status_code == 200
+        code = (await anna.post("/v1/carts/current/hand-off", {"mode": "move"})).json()["code"]
+        if used:
+            assert (await phone.post("/v1/carts/claim", {"code": code})).status_code == 200
+
+    async def kept(tx: Tx) -> tuple[int, int, int]:
+        row = await tx.one(
+            """
+            SELECT (SELECT count(*) FROM carts.hand_offs WHERE cart_id = ANY(CAST(:ids AS uuid[]))) AS codes,
+                (SELECT count(*) FROM carts.guests WHERE cart_id = ANY(CAST(:ids AS uuid[]))) AS guests,
+                (SELECT count(*) FROM infra.audit_records WHERE action = 'cart.joined' AND target_id = ANY(CAST(:texts AS text[]))) AS records
+            """,
+            ids=cart_ids, texts=[str(one) for one in cart_ids],
+        )  # fmt: skip
+        return row.codes, row.guests, row.records
+
+    async def all_of_them(tx: Tx) -> tuple[int, int]:
+        row = await tx.one(
+            "SELECT (SELECT count(*) FROM carts.hand_offs) AS codes, (SELECT count(*) FROM carts.guests) AS guests"
+        )
+        return row.codes, row.guests
+
+    assert await shop.db.read(kept) == (6, 3, 3)
+    clock.travel(timedelta(days=2))
+    await tasks.forget_codes(shop.db)
+    assert await shop.db.read(kept) == (5, 3, 3)
+    clock.travel(timedelta(days=27))
+    await tasks.forget_codes(shop.db)
+    assert await shop.db.read(kept) == (5, 3, 3)
+    clock.travel(timedelta(days=1, hours=1))
+    there = await shop.db.read(all_of_them)
+    assert await shop.db.write(expiry.forget_codes, chunk=2) == 2
+    assert await shop.db.read(all_of_them) == (there[0] - 2, there[1] - 2)
+    await tasks.forget_codes(shop.db)
+    assert await shop.db.read(kept) == (0, 0, 3)
+    assert await shop.db.write(expiry.forget_codes) == 0

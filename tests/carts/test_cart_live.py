@@ -191,6 +191,33 @@ async def test_a_shopper_keeps_a_bounded_number_of_streams_open(shop: Shop, live
         await stream.aclose()
 
 
+async def test_those_who_connect_at_once_are_counted_as_they_come(shop: Shop, live: Live) -> None:
+    """Also before a stream says its first word; one that nobody has begun to read keeps no place when it is let go."""
+    shopper = await shop.shopper()
+    wanted = (flow.follow(shop.db, live, shopper.actor, cart="current") for _ in range(flow.SCREENS + 6))
+    streams = await asyncio.gather(*wanted, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in streams) == [
+        *["TooManyScreens"] * 6,
+        *["async_generator"] * flow.SCREENS,
+    ]
+    followed = [one for one in streams if not isinstance(one, BaseException)]
+    streams.clear()
+    assert [len(listeners) for listeners in live._listeners.values()] == [flow.SCREENS]
+    with pytest.raises(TooManyScreens):
+        await flow.follow(shop.db, live, shopper.actor, cart="current")
+    for stream in followed:
+        assert (await after(stream)).event == "cart"
+    await followed.pop().aclose()
+    del stream
+    unread = await flow.follow(shop.db, live, shopper.actor, cart="current")
+    await unread.aclose()
+    del unread
+    assert [len(listeners) for listeners in live._listeners.values()] == [flow.SCREENS - 1]
+    for one in followed:
+        await one.aclose()
+    assert live._listeners == {}
+
+
 async def test_whoever_connects_again_hears_what_is_new_and_nothing_else(shop: Shop, live: Live) -> None:
     client = await shop.shopper()
     item = await shop.item()

@@ -12,7 +12,7 @@ from commerce.auth import tokens
 from commerce.infra.db import Tx
 from commerce.kernel.actor import Actor
 from commerce.kernel.ids import uuid7
-from tests.support import Client, Item, Shop, clock, tag
+from tests.support import Client, Item, Shop, clock, tag, unique
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -198,6 +198,49 @@ async def test_only_the_token_of_an_anonymous_shopper(shop: Shop) -> None:
         answer = await account.post("/v1/carts/merge", body)
         assert answer.status_code == 400
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("path", ["/v1/carts/merge", "/v1/lists/merge"])
+async def test_a_token_whose_session_has_ended_brings_nothing(shop: Shop, path: str) -> None:
+    """As one that nobody knows, at once: no process need have heard of it. So also one of somebody who has made an account since."""
+    frontend, thief = await shop.client(), await shop.shopper(known=True)
+    left, became = [shop.bearer(await frontend.post("/v1/auth/anonymous", {})) for _ in range(2)]
+    kept = [await put(client, await shop.item(), 1) for client in (left, became)]
+    assert (await left.post("/v1/auth/sign-out")).status_code == 204
+    account = await shop.signed_up(became, email=f"{unique('anna')}@example.com")
+    assert account.actor.subject == became.actor.subject
+    for token in (left.token, became.token):
+        answer = await thief.post(path, {"token": token})
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/not-an-anonymous-token")
+    assert (await current(thief))["id"] is None
+    assert (await current(account))["id"] == kept[1]["id"]
+    own = await account.post(path, {"token": became.token})
+    assert own.status_code == 200, own.text
+
+    async def state(tx: Tx) -> Any:
+        return await tx.scalar("SELECT state FROM carts.carts WHERE id = :id", id=UUID(kept[0]["id"]))
+
+    assert await shop.db.read(state) == "open"
+
+
+async def test_who_signs_in_at_a_kiosk_brings_what_he_put_there_before(shop: Shop) -> None:
+    """Signing in ends the session before him at the device, which was his own; the next one there cannot bring it along."""
+    kiosk, email = await shop.device("kiosk", (await shop.store()).code), f"{unique('anna')}@example.com"
+    account = await shop.signed_up(await shop.client("app"), email=email, password="correct horse battery")
+    item = await shop.item(price=100)
+    before = shop.bearer(await kiosk.post("/v1/auth/anonymous", {}))
+    await put(before, item, 2)
+    here = shop.bearer(await kiosk.post("/v1/auth/sign-in", {"email": email, "password": "correct horse battery"}))
+    assert here.actor.subject == account.actor.subject
+    next_one = shop.bearer(await kiosk.post("/v1/auth/anonymous", {}))
+    answer = await next_one.post("/v1/carts/merge", {"token": before.token})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/not-an-anonymous-token")
+    again = shop.bearer(await kiosk.post("/v1/auth/sign-in", {"email": email, "password": "correct horse battery"}))
+    assert (await again.post("/v1/carts/merge", {"token": before.token})).status_code == 422
+    third = shop.bearer(await kiosk.post("/v1/auth/anonymous", {}))
+    await put(third, item, 3)
+    known = shop.bearer(await kiosk.post("/v1/auth/sign-in", {"email": email, "password": "correct horse battery"}))
+    assert told(await merge(known, third)) == [(item.sku, "added", 3, 0, 3, False)]
 
 
 @pytest.mark.parametrize("policy", ["sum", "keep_newest", "keep_account"])

@@ -79,6 +79,7 @@ async def deliver(
     body: bytes | None = None,
     occurred_at: datetime | None = None,
     name: str | None = None,
+    verified_phone: str | None = None,
 ) -> httpx.Response:
     """One webhook, signed by the source's first secret unless another is given."""
     webhook_id = webhook_id or unique("msg")
@@ -89,6 +90,7 @@ async def deliver(
         }  # fmt: skip
         message |= {"text": text} if text is not None else {}
         message["from"] |= {"name": name} if name else {}
+        message["from"] |= {"phone": verified_phone} if verified_phone else {}
         body = msgspec.json.encode(message)
     stamp = str(timestamp if timestamp is not None else int(clock().timestamp()))
     if signature is None:

@@ -204,7 +204,7 @@ async def test_what_two_profiles_wait_for_is_joined_when_they_are_one(shop: Shop
     exchange, mail = await source(shop, desk, "phone"), await source(shop, desk)
     first = (await deliver(shop, exchange, number, None, kind="missed_call")).json()["number"]
     clock.travel(timedelta(minutes=1))
-    second = (await deliver(shop, mail, other, "Перезвоните")).json()["number"]
+    second = (await deliver(shop, mail, unique("tg"), "Перезвоните", verified_phone=other)).json()["number"]
     clock.travel(timedelta(minutes=1))
     third = (await deliver(shop, exchange, other, None, kind="missed_call")).json()["number"]
     assert (first != second, (await seen(staff, third))["joined_into"]) == (True, second)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -383,6 +383,90 @@ async def test_lateness_is_told_once(shop: Shop) -> None:
     late = await seen(staff, number)
     assert (late["overdue"], late["state"]) == (True, "open")
     assert datetime.fromisoformat(late["first_answer_due_at"]) < clock()
+
+
+async def overdue(staff: Client, **params: str) -> list[str]:
+    """Numbers of what is late in the queue."""
+    query = "&".join(f"{name}={value}" for name, value in {**params, "overdue": "only"}.items())
+    return [one["number"] for one in (await staff.get(f"/v1/conversations?{query}")).json()["items"]]
+
+
+async def test_what_is_asked_after_an_answer_has_a_clock_of_its_own(shop: Shop) -> None:
+    """By opening hours as the first one; told once, ended by the next answer. The report of the first answer stays."""
+    clock.stand_at(datetime(2027, 3, 1, 9, tzinfo=UTC))
+    day = [{"weekday": n, "opens": "10:00", "closes": "21:00"} for n in range(1, 8)]
+    store = await shop.store(hours=day)
+    desk, staff = await team(shop, store, minutes=30), await shop.staff("call_center")
+    code, handle = await source(shop, desk), unique("tg")
+    number = (await deliver(shop, code, handle)).json()["number"]
+    path = f"/v1/conversations/{number}"
+    answered = await told(staff, f"{path}/entries", ANSWER, 201)
+    assert (answered["answer_due_at"], answered["parts"][0]["answer_due_at"]) == (None, None)
+    clock.stand_at(datetime(2027, 3, 1, 17, 50, tzinfo=UTC))
+    assert (await deliver(shop, code, handle, "Ещё вопрос")).json()["number"] == number
+    other = await waits(shop, desk)
+    clock.stand_at(datetime(2027, 3, 1, 17, 51, tzinfo=UTC))
+    await deliver(shop, code, handle, "Ау?")
+    staff = await shop.staff("call_center")
+    found, due = await seen(staff, number), datetime(2027, 3, 2, 7, 20, tzinfo=UTC)
+    assert (datetime.fromisoformat(found["answer_due_at"]), found["overdue"]) == (due, False)
+    assert {found[key] == answered[key] for key in ("first_answer_due_at", "first_answered_at")} == {True}
+    assert (await queue(staff, team=desk), await overdue(staff, team=desk)) == ([number, other], [])
+    await tell_late(shop.db)
+    clock.stand_at(due + timedelta(minutes=1))
+    staff = await shop.staff("call_center")
+    assert await overdue(staff, team=desk) == [number, other]
+    await tell_late(shop.db)
+    await tell_late(shop.db)
+    assert await events_of(shop, number) == ["opened", "answered", "continued", "continued", "answer_overdue"]
+    report = "/v1/conversations/summary?from=2027-03-01&until=2027-03-02"
+    [mine] = [one for one in (await staff.get(report)).json()["teams"] if one["team"] == desk]
+    assert (mine["overdue"], mine["answered"], mine["answered_late"]) == (2, 1, 0)
+    again = await told(staff, f"{path}/entries", ANSWER, 201)
+    assert (again["answer_due_at"], again["overdue"], again["first_answered_at"]) == (
+        None,
+        False,
+        answered["first_answered_at"],
+    )
+    await deliver(shop, code, handle, "И ещё")
+    clock.stand_at(due + timedelta(minutes=32))
+    staff = await shop.staff("call_center")
+    await tell_late(shop.db)
+    assert (await events_of(shop, number))[-1] == "answer_overdue"
+    closed = await told(staff, f"{path}/close", {"outcome": "resolved"})
+    assert (closed["answer_due_at"], closed["overdue"]) == (None, False)
+    reopened = await told(staff, f"{path}/reopen")
+    assert datetime.fromisoformat(reopened["answer_due_at"]) == clock() + timedelta(minutes=30)
+
+
+async def test_a_joined_channel_asked_again_makes_the_whole_late(shop: Shop) -> None:
+    """Each has its own clock; the whole is due when the earliest of them is."""
+    desk, staff = await team(shop, minutes=30), await shop.staff("call_center")
+    code, one, two = await source(shop, desk), unique("tg"), unique("tg")
+    first, second = [(await deliver(shop, code, handle)).json()["number"] for handle in (one, two)]
+    await told(staff, f"/v1/conversations/{second}/join", {"into": first})
+    for number in (first, second):
+        await told(staff, f"/v1/conversations/{number}/entries", ANSWER, 201)
+    dues = []
+    for handle in (two, one):
+        clock.travel(timedelta(minutes=10))
+        await deliver(shop, code, handle, "Ещё")
+        dues.append(clock() + timedelta(minutes=30))
+    staff = await shop.staff("call_center")
+    whole = await seen(staff, first)
+    assert datetime.fromisoformat(whole["answer_due_at"]) - dues[0] < timedelta(seconds=5)
+    clock.travel(timedelta(minutes=21))
+    staff = await shop.staff("call_center")
+    assert await overdue(staff, team=desk) == [first]
+    await told(staff, f"/v1/conversations/{second}/entries", ANSWER, 201)
+    assert await overdue(staff, team=desk) == []
+    left = datetime.fromisoformat((await seen(staff, first))["answer_due_at"])
+    assert timedelta(seconds=-5) < left - dues[1] < timedelta(seconds=5)
+    clock.travel(timedelta(minutes=10))
+    staff = await shop.staff("call_center")
+    assert await overdue(staff, team=desk) == [first]
+    await told(staff, f"/v1/conversations/{first}/entries", ANSWER, 201)
+    assert ((await seen(staff, first))["state"], await overdue(staff, team=desk)) == ("waiting", [])
 
 
 async def test_numbers_are_read_as_people_write_them(shop: Shop) -> None:

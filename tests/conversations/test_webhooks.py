@@ -10,9 +10,11 @@ import pytest
 
 from commerce.conversations import signatures
 from commerce.conversations.tasks import forget_webhooks
+from commerce.customers import tables
 from commerce.infra.db import Tx
+from commerce.kernel.ids import uuid7
 from tests.conversations.talk import customer, deliver, events_of, phone, refusal, secret, seen, source, team, told
-from tests.support import Shop, clock, unique
+from tests.support import Client, Shop, clock, unique
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -157,6 +159,69 @@ async def test_a_verified_phone_tells_who_called(shop: Shop) -> None:
     assert (found["customer"], found["origin"], found["channel"]) == (str(known.actor.subject), "missed_call", "phone")
     other = await deliver(shop, code, claimed, None, kind="missed_call")
     assert (await seen(staff, other.json()["number"]))["customer"] is None
+
+
+@pytest.mark.parametrize("channel", ["messenger", "social", "chat"])
+async def test_a_handle_that_looks_like_a_phone_or_an_address_is_nobody(shop: Shop, channel: str) -> None:
+    """Who writes under it has chosen it; only the phone that the messenger itself vouches for tells who he is."""
+    known, number = await customer(shop)
+    mail = f"{unique('anna')}@example.com"
+    await proven(shop, known, mail)
+    desk, staff = await team(shop), await shop.staff("call_center")
+    code, exchange = await source(shop, desk, channel), await source(shop, desk, "phone")
+    missed = (await deliver(shop, exchange, number, None, kind="missed_call")).json()["number"]
+    numbers = [(await deliver(shop, code, handle)).json()["number"] for handle in (number, mail)]
+    for one, handle in zip(numbers, (number, mail), strict=True):
+        found = await seen(staff, one)
+        assert (found["customer"], found["handle"], found["state"]) == (None, handle, "open")
+    assert (await seen(staff, missed))["related"] == []
+    assert [one["number"] for one in (await known.get("/v1/me/conversations")).json()["items"]] == [missed]
+    told_so = await deliver(shop, code, unique("tg"), verified_phone=number)
+    assert (await seen(staff, told_so.json()["number"]))["customer"] == str(known.actor.subject)
+    unlike = await deliver(shop, code, unique("tg"), verified_phone="нет номера")
+    assert (await seen(staff, unlike.json()["number"]))["customer"] is None
+
+
+async def proven(shop: Shop, who: Client, mail: str) -> None:
+    """The customer has proven that the address is his."""
+
+    async def work(tx: Tx) -> None:
+        tx.queue(
+            tables.identifiers, id=uuid7(), profile_id=who.actor.subject, kind="email", value=mail, verified_at=tx.at,
+            created_at=tx.at,
+        )  # fmt: skip
+
+    await shop.db.write(work)
+
+
+async def test_a_source_of_mail_vouches_for_its_addresses_and_not_for_phones(shop: Shop) -> None:
+    (known, number), mail = await customer(shop), f"{unique('anna')}@example.com"
+    await proven(shop, known, mail)
+    code, staff = await source(shop, await team(shop), "email"), await shop.staff("call_center")
+    for handle, whose in ((mail.upper(), str(known.actor.subject)), (number, None)):
+        answer = await deliver(shop, code, handle)
+        assert (await seen(staff, answer.json()["number"]))["customer"] == whose
+
+
+@pytest.mark.parametrize(
+    "handle",
+    ["anonymous", "sip:anonymous@anonymous.invalid", "Скрытый номер", "+266696687", "0000000000", "Restricted"],
+)
+async def test_calls_that_hide_their_number_are_not_one_callers(shop: Shop, handle: str) -> None:
+    code, staff, message = await source(shop, await team(shop), "phone"), await shop.staff("call_center"), unique("m")
+    first = (await deliver(shop, code, handle, None, kind="missed_call", message_id=message)).json()["number"]
+    again = (await deliver(shop, code, handle, None, kind="missed_call", message_id=message)).json()
+    second = (await deliver(shop, code, handle, None, kind="missed_call")).json()["number"]
+    assert (again, first != second) == ({"number": first, "duplicate": True}, True)
+    known, _ = await customer(shop)
+    await told(staff, f"/v1/conversations/{first}/link", {"customer": str(known.actor.subject)})
+    third = (await deliver(shop, code, handle, None, kind="missed_call")).json()["number"]
+    assert len({first, second, third}) == 3
+    assert (await seen(staff, third))["customer"] is None
+    assert (await seen(staff, second))["related"] == []
+    noted = {"channel": "phone", "summary": "Звонил, номер скрыт", "handle": handle, "answered": False}
+    logged = [(await told(staff, "/v1/conversations", noted, 201))["number"] for _ in range(2)]
+    assert len({first, second, third, *logged}) == 5
 
 
 async def test_a_missed_call_and_a_call_back_of_one_person_are_one(shop: Shop) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 
-from commerce.infra.live import Live
+import pytest
+
+from commerce.infra.live import Crowded, Live
 from commerce.settings import Settings
 
 
@@ -14,7 +16,7 @@ async def test_a_notice_crosses_processes_and_ends_at_closing(settings: Settings
     here, there = Live(settings.redis_url), Live(settings.redis_url)
     await here.open()
     await there.open()
-    async with here.listen("cart:1") as event, here.listen("cart:2") as other:
+    with here.listen("cart:1") as event, here.listen("cart:2") as other:
         for _ in range(100):
             await there.publish("cart:1")
             if event.is_set():
@@ -36,6 +38,20 @@ async def test_a_notice_crosses_processes_and_ends_at_closing(settings: Settings
     await there.close()
 
 
+def test_a_topic_has_as_many_listeners_as_it_may() -> None:
+    live = Live("redis://127.0.0.1:1")
+    first, second = live.listen("cart", most=2), live.listen("cart", most=2)
+    with pytest.raises(Crowded):
+        live.listen("cart", most=2)
+    with first:
+        assert len(live._listeners["cart"]) == 2
+    with first:
+        pass
+    third = live.listen("cart", most=2)
+    del second, third
+    assert live._listeners == {}
+
+
 async def test_writers_go_on_when_valkey_is_away() -> None:
     away = Live("redis://127.0.0.1:1")
     await away.open()
@@ -52,7 +68,7 @@ async def test_a_stop_signal_ends_the_streams_beside_what_it_does_anyway(setting
 
     before = signal.signal(signal.SIGTERM, already)
     try:
-        async with live.listen("cart") as changed:
+        with live.listen("cart") as changed:
             with live.stopped_by_signal():
                 os.kill(os.getpid(), signal.SIGTERM)
                 await asyncio.wait_for(changed.wait(), 5)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from commerce import catalog, prices, stock
 from commerce.infra.db import Database
-from commerce.kernel.actor import system
+from commerce.kernel.actor import Actor, system
 from commerce.kernel.ids import uuid7
+from commerce.settings import Settings
+from commerce.storefront import queries
 from tests.catalog.test_catalog import product, variant
 from tests.support import Client, Shop, clock, unique
 from tests.support_statements import count_statements
@@ -89,7 +93,8 @@ async def test_only_places_that_work_count(shop: Shop, db: Database) -> None:
         )  # fmt: skip
     reader = await shop.client("app")
     assert (await cards(reader, f"category={code}"))[0]["availability"] == "out"
-    page = (await reader.get(f"/v1/catalog/products/{slug}")).json()
+    assert (await reader.get(f"/v1/catalog/products/{slug}")).json()["variants"][0]["availability"] == "out"
+    page = (await (await shop.staff("call_center")).get(f"/v1/catalog/products/{slug}")).json()
     assert page["variants"][0]["availability"] == "out"
     holding = {entry["code"]: (entry["available"], entry["paused"]) for entry in page["stores"] if entry["available"]}
     assert holding == {shut[3].code: ({item["sku"]: 9}, True)}
@@ -118,6 +123,50 @@ async def test_what_an_expired_reservation_held_is_free(shop: Shop, db: Database
     assert await seen() == ("out", {})
     clock.travel(timedelta(minutes=16))
     assert await seen() == ("few_left", {item.sku: 1})
+
+
+async def test_shoppers_are_told_how_many_only_where_there_are_few(
+    shop: Shop, db: Database, settings: Settings, audited: None
+) -> None:
+    """Staff and tills see numbers, and everybody where the installation shows quantities; the band is the same to all."""
+    code, (one, cloth) = await category(db), (variant(), variant(quantity_unit={"unit": "MTR", "scale": 2}))
+    slug = await save(shop, code, one, cloth)
+    found = await db.read(catalog.by_skus, [one["sku"], cloth["sku"]])
+    stores = [await shop.store() for _ in range(3)]
+    numbers = {stores[0].code: (2, 300), stores[1].code: (3, 301), stores[2].code: (500, 9000)}
+    for store in stores:
+        lines = [
+            stock.ReceiptLine(variant_id=found[sku].id, quantity=quantity)
+            for sku, quantity in zip((one["sku"], cloth["sku"]), numbers[store.code], strict=True)
+        ]
+        cause = stock.Cause("test_receipt", uuid7())
+        await db.write(stock.receive, system(), cause=cause, location_id=store.id, lines=lines)
+    shopper, kiosk = await shop.shopper(), await shop.device("kiosk", stores[0].code)
+    exact = {where: {one["sku"]: pieces, cloth["sku"]: steps} for where, (pieces, steps) in numbers.items()}
+    capped = exact | {stores[2].code: {one["sku"]: 4, cloth["sku"]: 301}}
+
+    def holding(page: dict[str, Any]) -> dict[str, dict[str, int]]:
+        return {store["code"]: store["available"] for store in page["stores"] if store["code"] in numbers}
+
+    offers = []
+    for reader in (await shop.client(), shopper, await shop.shopper(known=True), kiosk):
+        page = (await reader.get(f"/v1/catalog/products/{slug}")).json()
+        assert holding(page) == capped
+        offers.append(page["variants"])
+    for reader in (
+        await shop.staff("associate", stores[0].code), await shop.staff("call_center"), await shop.device("till", stores[0].code)
+    ):  # fmt: skip
+        page = (await reader.get(f"/v1/catalog/products/{slug}")).json()
+        assert holding(page) == exact
+        offers.append(page["variants"])
+    assert all(offer == offers[0] for offer in offers)
+    shows = Database.open(
+        msgspec.structs.replace(settings, show_quantities=True), clock=clock, name="commerce-tests-shows"
+    )
+    assert isinstance(shopper.actor, Actor)
+    seen = await shows.browse(queries.product, shopper.actor, slug=slug)
+    await shows.close()
+    assert {store.code: store.available for store in seen.stores if store.code in numbers} == exact
 
 
 async def test_a_page_tells_why_a_variant_cannot_be_sold(shop: Shop, db: Database) -> None:

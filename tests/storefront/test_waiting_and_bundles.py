@@ -63,9 +63,12 @@ async def test_a_bundle_is_there_where_all_of_it_is(shop: Shop, db: Database, au
     code = await category(db)
     parts = [{"sku": hoodie.sku, "quantity": 1}, {"sku": cap.sku, "quantity": 2}]
     slug, [bundle] = await priced(shop, db, code, variant(components=parts))
-    reader = await shop.client()
-    seen = await page(reader, slug)
+    reader, staff = await shop.client(), await shop.staff("associate", a.code)
+    seen = await page(staff, slug)
     assert holding(seen) == {a.code: {bundle.sku: 3}, b.code: {bundle.sku: 1}, paused.code: {bundle.sku: 10}}
+    told = await page(reader, slug)
+    assert holding(told) == {a.code: {bundle.sku: 3}, b.code: {bundle.sku: 1}, paused.code: {bundle.sku: 4}}
+    assert told["variants"] == seen["variants"]
     offer = seen["variants"][0]
     assert (offer["availability"], offer["expected_on"], offer["sellable"]) == ("in_stock", None, True)
     card = (await cards(reader, f"category={code}"))[0]
@@ -76,7 +79,7 @@ async def test_a_bundle_is_there_where_all_of_it_is(shop: Shop, db: Database, au
         stock.reserve, system(), owner=held, demands=[demand], cause=stock.Cause("test_checkout", uuid7()),
         expires_at=NOW + timedelta(minutes=30),
     )  # fmt: skip
-    assert holding(await page(reader, slug)) == {
+    assert holding(await page(staff, slug)) == {
         a.code: {bundle.sku: 1}, b.code: {bundle.sku: 1}, paused.code: {bundle.sku: 10},
     }  # fmt: skip
     assert (await cards(reader, f"category={code}"))[0]["availability"] == "few_left"
@@ -109,8 +112,10 @@ async def test_a_bundle_beside_ordinary_variants(shop: Shop, db: Database, audit
     await shop.stock(store, one, 3)
     assert holding(await page(reader, slug)) == {store.code: {one.sku: 3}}
     await shop.stock(store, one, 6)
-    seen = await page(reader, slug)
+    seen = await page(await shop.staff("associate", store.code), slug)
     assert holding(seen) == {store.code: {one.sku: 9, pack.sku: 2}}
+    told = await page(reader, slug)
+    assert (holding(told), told["variants"]) == ({store.code: {one.sku: 4, pack.sku: 2}}, seen["variants"])
     assert [offer["availability"] for offer in seen["variants"]] == ["few_left", "in_stock"]
     assert (await cards(reader, f"category={code}"))[0]["availability"] == "in_stock"
 
