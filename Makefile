@@ -8,6 +8,8 @@ READY  := $(VENV)/.ready
 PORT ?= 8000
 DATA ?= .data
 
+# Every process of ours loads the same few hundred modules: none compiles them again.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 PIP := $(BIN)/python -m pip -qq
@@ -42,7 +44,7 @@ credentials: $(READY) ## Print the credentials of the running shop [DATA=.data] 
 	@exec env DATA='$(DATA)' $(BIN)/commerce credentials $(call switch,--json,$(JSON))
 
 test: $(READY) ## Run the tests [ARGS="-k cart"]
-	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(READY) ## Check format, lint, types, layers and the OpenAPI snapshot, without running the shop
 	$(BIN)/ruff format --check .
@@ -62,7 +64,7 @@ bench: $(READY) ## Measure speed against floor and marks [ONLY=place|hot|scale|a
 	@exec $(BIN)/python -m tests.bench $(call option,--only,$(ONLY)) $(call option,--json,$(JSON)) $(call option,--seconds,$(SECONDS))
 
 contract: $(READY) ## Test the whole OpenAPI at length [EXAMPLES=200] [ARGS=...]
-	@exec env CONTRACT_EXAMPLES='$(or $(EXAMPLES),200)' $(BIN)/python -m pytest -n 2 tests/contract $(ARGS)
+	@exec env CONTRACT_EXAMPLES='$(or $(EXAMPLES),200)' $(BIN)/python -m pytest -n 2 --dist worksteal tests/contract $(ARGS)
 
 audit: $(READY) ## Check the books of the running shop [DATA=.data]
 	@exec env DATA='$(DATA)' $(BIN)/commerce audit

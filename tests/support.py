@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -68,6 +70,21 @@ def unique(prefix: str) -> str:
 def tag(cart: Any) -> str:
     """The ETag of a cart, as its view says."""
     return f'"{cart["version"]}.{mark_of(UUID(cart["id"]))}"' if cart["id"] else '"0"'
+
+
+def await_answer(process: subprocess.Popen[bytes], address: str, *, seconds: float = 120.0) -> None:
+    """Until the server at the address says that it lives."""
+    deadline = time.monotonic() + seconds
+    with httpx.Client(base_url=address, timeout=5) as http:
+        while True:
+            try:
+                if http.get("/health/live").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.05)
 
 
 class Store(msgspec.Struct, frozen=True):

@@ -5,24 +5,38 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from commerce import stock
 from commerce.infra.db import Tx
 from commerce.kernel.ids import uuid7
-from tests.concurrency.steps import Caller, Watched, deadlocks, every_switch, outcome
+from commerce.settings import Settings
+from tests.concurrency.steps import Caller, Watched, at_once, deadlocks, every_switch, outcome
 from tests.concurrency.test_hot_variant import AT_ONCE, Rush, statuses, with_carts
 from tests.orders.story import levels, order_body
 from tests.stock.shelves import demand, fresh, fulfillment, shelf
 from tests.support import Item, Shop, Store
 
 pytestmark = pytest.mark.usefixtures("audited")
+PATIENT_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+async def racers(shop: Shop, settings: Settings) -> AsyncIterator[Shop]:
+    """Nobody gives up waiting for a connection, a lock or an answer because the machine is slow: whoever is told to come again has met
+    a deadlock, or a lock that is never let go."""
+    patient = msgspec.structs.replace(
+        settings, pool_wait_seconds=PATIENT_SECONDS, lock_timeout_ms=PATIENT_SECONDS * 1000, statement_timeout_ms=PATIENT_SECONDS * 1000
+    )  # fmt: skip
+    async with at_once(shop, patient) as racing:
+        yield racing
 
 
 async def test_two_bundles_and_their_component_share_what_there_is(racers: Shop, observer: asyncpg.Connection) -> None:

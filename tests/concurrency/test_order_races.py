@@ -79,7 +79,7 @@ async def test_200_buyers_of_50_units_make_50_orders(shop: Shop) -> None:
             await shop.db.write(
                 carts.put_many, buyer, cart="current", command=carts.PutLines(lines=lines), currency="RUB"
             )
-            for _ in range(20):
+            for _ in range(200):
                 try:
                     return (await shop.db.write(orders.place, buyer, command=command, currency="RUB")).number
                 except Busy:

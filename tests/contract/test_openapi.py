@@ -6,22 +6,22 @@ are about things that exist and succeed. `make contract` runs the same with more
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
+from schemathesis.checks import load_all_checks
 from schemathesis.config import (
     ChecksConfig,
     GenerationConfig,
@@ -32,13 +32,17 @@ from schemathesis.config import (
     SimpleCheckConfig,
 )
 from schemathesis.config._checks import MissingRequiredHeaderConfig
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
 
 from commerce import parts
 from commerce.app import create_app
+from commerce.infra.health import ROUTES as HEALTH
 from commerce.kernel.ids import uuid7
 from commerce.settings import Settings
 from tests.contract.world import SEEN, Ground, World, lay_ground
-from tests.support import Shop
+from tests.support import Shop, await_answer
 
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "15"))
 EXPECTED = ["2xx", "304", "400", "401", "403", "404", "409", "412", "422", "428", "429"]
@@ -66,17 +70,39 @@ config = SchemathesisConfig(
         )
     )
 )
-document = create_app(
-    Settings(database_url="postgresql://nowhere/nothing", redis_url="redis://nowhere", secret_key="0" * 32)
-).openapi_schema.to_schema()
-schema = schemathesis.openapi.from_dict(msgspec.json.decode(msgspec.json.encode(document)), config=config).exclude(
-    operation_id=list(SKIPPED)
-)
 ACCESS = {
     handler.operation_id: str(getattr(handler.guards[0], "access", "public"))
-    for handler in parts.routes()
+    for handler in [*HEALTH, *parts.routes()]
     if isinstance(getattr(handler, "operation_id", None), str)
 }
+OPERATIONS = [operation for operation in ACCESS if operation not in SKIPPED]
+
+
+class Contract:
+    """What the application promises, operation by operation; the test of one is built when its turn comes, as `schema.parametrize` does for
+    all of them while the tests are collected, in every worker."""
+
+    def __init__(self) -> None:
+        settings = Settings(
+            database_url="postgresql://nowhere/nothing", redis_url="redis://nowhere", secret_key="0" * 32
+        )
+        document = create_app(settings).openapi_schema.to_schema()
+        self.document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+        self.schema = schemathesis.openapi.from_dict(self.document, config=config)
+        self.feedback = FeedbackSources(constants_value_source=make_constants_value_source(self.schema))
+        load_all_checks()
+
+    def test_of(self, operation: str) -> Callable[..., None]:
+        """The whole test of one operation: examples, coverage and what is generated."""
+        found = self.schema.find_operation_by_id(operation)
+        test: Callable[..., None] = build_operation_test(
+            config=self.schema.config,
+            operation=found,
+            test_func=answers_as_told,
+            given_kwargs={},
+            feedback=self.feedback,
+        )
+        return test
 
 
 def free_port() -> int:
@@ -103,12 +129,7 @@ def server(settings: Settings, ground: Ground) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(100):
-            try:
-                if httpx.get(f"{address}/health/live").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        await_answer(process, address)
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
@@ -120,6 +141,15 @@ def world(server: str, ground: Ground) -> Iterator[World]:
     world = World(server, ground)
     yield world
     world.http.close()
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    made = Contract()
+    # What stands now stays: the collector need not walk it again with every case.
+    gc.collect()
+    gc.freeze()
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +183,6 @@ def choose_existing(case: Any, operation: str, world: World) -> None:
             del case.headers["If-Match"]
 
 
-@schema.parametrize()
 @hypothesis_settings(
     max_examples=EXAMPLES,
     derandomize=True,
@@ -162,7 +191,7 @@ def choose_existing(case: Any, operation: str, world: World) -> None:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_operation(case: Any, server: str, world: World) -> None:
+def answers_as_told(case: Any, server: str, world: World) -> None:
     operation = case.operation.definition.raw["operationId"]
     choose_existing(case, operation, world)
     headers = {"Authorization": f"Bearer {world.token(operation, ACCESS.get(operation, 'public'))}"}
@@ -173,5 +202,15 @@ def test_operation(case: Any, server: str, world: World) -> None:
     if operation == "receive_message" and case.path_parameters.get("source") == world.source:
         headers |= world.sign(case.body)
     world.tried.add(operation)
-    answer = case.call_and_validate(base_url=server, headers=headers)
+    answer = case.call_and_validate(base_url=server, headers=headers, session=world.session)
     world.statuses[operation].add(answer.status_code)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_operation(operation: str, contract: Contract, server: str, world: World) -> None:
+    contract.test_of(operation)(server=server, world=world)
+
+
+def test_every_operation_is_tested(contract: Contract) -> None:
+    told = [operation["operationId"] for path in contract.document["paths"].values() for operation in path.values()]
+    assert sorted([*OPERATIONS, *SKIPPED]) == sorted(told)

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 import msgspec
+from requests.structures import CaseInsensitiveDict
+from schemathesis.transport.requests import ManagedCookiesSession
 
 from commerce import counts
 from commerce.conversations import signatures
@@ -72,6 +74,9 @@ class World:
 
     def __init__(self, address: str, ground: Ground) -> None:
         self.http = httpx.Client(base_url=address, timeout=30)
+        self.session = ManagedCookiesSession()
+        """Of the generated cases: one connection, nothing of its own in the headers, no cookies kept."""
+        self.session.headers, self.session.trust_env = CaseInsensitiveDict(), False
         self.ground = ground
         self.statuses: defaultdict[str, set[int]] = defaultdict(set)
         """Operation -> the statuses it answered with."""

@@ -115,11 +115,11 @@ async def test_twins_in_parallel_have_one_effect(db: Database) -> None:
 
 
 async def test_the_twin_of_slow_work_is_told_so(db: Database) -> None:
-    claim, started = once(), asyncio.Event()
+    claim, started, told = once(), asyncio.Event(), asyncio.Event()
 
     async def slow(tx: Tx) -> Answer:
         started.set()
-        await asyncio.sleep(2.6)
+        await told.wait()
         return Answer("slow", 1)
 
     first = asyncio.create_task(db.write_once(claim, Answer, slow))
@@ -127,6 +127,8 @@ async def test_the_twin_of_slow_work_is_told_so(db: Database) -> None:
     with pytest.raises(InProgress) as refused:
         await db.write_once(claim, Answer, slow)
     assert refused.value.retry_after_seconds == 1
+    assert not first.done()
+    told.set()
     assert await first == Answer("slow", 1)
 
 

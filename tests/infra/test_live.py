@@ -28,7 +28,7 @@ async def test_a_notice_crosses_processes_and_ends_at_closing(settings: Settings
         other.clear()
         for topic in ("cart:3", "cart:1", "cart:1"):
             await there.publish(topic)
-        await asyncio.wait_for(event.wait(), 2)
+        await asyncio.wait_for(event.wait(), 30)
         assert not other.is_set()
         event.clear()
         await here.close()
@@ -71,7 +71,7 @@ async def test_a_stop_signal_ends_the_streams_beside_what_it_does_anyway(setting
         with live.listen("cart") as changed:
             with live.stopped_by_signal():
                 os.kill(os.getpid(), signal.SIGTERM)
-                await asyncio.wait_for(changed.wait(), 5)
+                await asyncio.wait_for(changed.wait(), 30)
             assert live.closing.is_set()
         assert heard == [signal.SIGTERM]
         assert signal.getsignal(signal.SIGTERM) is already

