@@ -77,7 +77,9 @@ OWNERS_CHANGE = (*ANY_CHANGE, NotYourCart)
 IfNoneMatch = Annotated[
     str | None,
     HeaderParameter(
-        name="If-None-Match", required=False, description="The ETag of the cart you have; 304 while it is the same."
+        name="If-None-Match",
+        required=False,
+        description="The ETag of the cart you have; 304 while its version is the same. Prices and stock may have changed since: leave it out where they matter.",
     ),
 ]
 LastEventId = Annotated[
