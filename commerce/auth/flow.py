@@ -5,6 +5,7 @@ Nothing that opens a door is stored: a repeated request makes its key again from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -100,9 +101,15 @@ async def sign_in_staff(db: Database, settings: Settings, actor: Actor, *, comma
     return tokens_of(settings, started)
 
 
-async def refresh(db: Database, settings: Settings, actor: Actor, *, command: RefreshSession) -> Tokens:
-    """The next pair for a refresh token. Raises RefreshTokenReused (kept), RefreshTokenInvalid."""
+async def refresh(
+    db: Database, settings: Settings, actor: Actor, *, command: RefreshSession, admit: Callable[[UUID | None], None]
+) -> Tokens:
+    """The next pair for a refresh token. `admit` refuses a session that asks too often; None: the token is none of ours.
+
+    Raises RefreshTokenReused (kept), RefreshTokenInvalid, whatever `admit` does.
+    """
     found = tokens.read_refresh_token(settings.secret_key, command.refresh_token)
+    admit(found[0] if found is not None else None)
     if found is None:
         raise RefreshTokenInvalid
     started = await db.write(service.refresh, actor, session=found[0], number=found[1])

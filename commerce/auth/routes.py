@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import delete, get, patch, post, put
+from litestar import Request, delete, get, patch, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -101,7 +102,7 @@ from commerce.auth.schemas import (
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
-from commerce.infra.limits import SENSITIVE
+from commerce.infra.limits import OF_SESSIONS, SENSITIVE, Limits
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
@@ -160,17 +161,21 @@ async def sign_in_staff(
     guards=[guards.client],
     status_code=200,
     cache_control=SECRET,
-    opt=SENSITIVE,
+    opt=OF_SESSIONS,
     responses=problems(RefreshTokenInvalid, RefreshTokenReused),
 )
 async def refresh_session(
+    request: Request[Any, Any, Any],
     db: NamedDependency[Database],
     settings: NamedDependency[Settings],
+    limits: NamedDependency[Limits],
     actor: NamedDependency[Actor],
     data: JSONBody[RefreshSession],
 ) -> Tokens:
     """Trade a refresh token for the next pair. Each works once; an old one shown again ends the session."""
-    return await flow.refresh(db, settings, actor, command=data)
+    return await flow.refresh(
+        db, settings, actor, command=data, admit=partial(limits.admit_session, request.scope, actor)
+    )
 
 
 @post(
