@@ -144,6 +144,11 @@ def pins_of_a_day(settings: Settings, login: str) -> str:
     return _counted(settings, "pin of a day", login)
 
 
+def pins_at_device(settings: Settings, device: UUID | None) -> str:
+    """Under what the wrong PINs of everybody at a device are counted."""
+    return _counted(settings, "pins at", device)
+
+
 async def checked_pin(
     db: Database, settings: Settings, device: UUID | None, *, login: str, pin: str
 ) -> tuple[PinProof, Verified]:
@@ -154,6 +159,8 @@ async def checked_pin(
         login=login,
         on_device=_counted(settings, "pin", login, device),
         in_a_day=pins_of_a_day(settings, login),
+        at_device=pins_at_device(settings, device),
+        at_device_a_day=_counted(settings, "pins of a day at", device),
     )
     return proof, await verify(settings, proof.hash, badges.peppered(settings.secret_key, proof.member, pin))
 

@@ -87,6 +87,28 @@ async def test_of_guesses_at_a_pin_at_sign_in_and_approval_five_are_answered(rac
     assert [(await work(PIN)).status_code for work in (sign_in, approve)] == [429, 429]
 
 
+async def test_of_guesses_at_everybodys_pin_on_a_device_thirty_are_answered(racers: Shop) -> None:
+    store, item = await racers.store(), await racers.item(price=100)
+    till, other = await racers.device("till", store.code), await with_pin(racers, "associate", store.code)
+    token = (await till.post("/v1/auth/staff/device-sign-in", {"login": other, "pin": PIN})).json()["access_token"]
+    associate = Client(racers.http, token)
+    body = {"sku": item.sku, "delta": -1, "reason": "damage"}
+
+    async def sign_in(login: str) -> Any:
+        return await till.post("/v1/auth/staff/device-sign-in", {"login": login, "pin": "8000"})
+
+    async def approve(login: str) -> Any:
+        headers = {"Approval-Login": login, "Approval-Pin": "8000"}
+        return await associate.post(f"/v1/stores/{store.code}/adjustments", body, headers=headers)
+
+    names = [await with_pin(racers, "store_manager", store.code) for _ in range(2)] + [
+        unique("nobody") for _ in range(15)
+    ]
+    answers = await asyncio.gather(*(work(name) for name in names for work in (sign_in, approve)))
+    assert sum(answer.status_code in (401, 403) for answer in answers) == 30
+    assert sum(answer.status_code == 429 for answer in answers) == 4
+
+
 async def test_a_pass_shown_at_two_kiosks_opens_one(racers: Shop) -> None:
     store, phone = await racers.store(), await racers.signed_up(channel="app")
     kiosks = [await racers.device("kiosk", store.code) for _ in range(4)]
