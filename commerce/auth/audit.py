@@ -96,8 +96,9 @@ INVARIANTS = [
         """
         SELECT i.id, i.login, s.login AS member
         FROM auth.invitations i JOIN auth.staff s ON s.id = i.staff_id
-        WHERE i.name <> '' OR s.created_at <> i.decided_at
-           OR EXISTS (SELECT 1 FROM auth.invitations o WHERE o.staff_id = i.staff_id AND o.id <> i.id)
+        WHERE i.name <> '' OR s.login <> i.login OR s.created_at > i.decided_at OR i.purpose = 'join' AND (
+            s.created_at <> i.decided_at
+            OR EXISTS (SELECT 1 FROM auth.invitations o WHERE o.staff_id = i.staff_id AND o.purpose = 'join' AND o.id <> i.id))
         """,
     ),
     Invariant(

@@ -262,6 +262,18 @@ async def invite_staff(
     return NewInvitation(**structs.asdict(made), token=invitations.token_of(settings.secret_key, made.id))
 
 
+async def reset_staff_password(
+    db: Database, settings: Settings, once: Once, actor: Actor, *, login: str
+) -> NewInvitation:
+    """An invitation for a member to choose another password, with its token. Raises as `invitations.invite_to_reset`."""
+    invitation = uuid7()
+    made = await db.write_once(
+        once, InvitationView, invitations.invite_to_reset, actor, invitation=invitation, login=login,
+        token_hash=tokens.fingerprint(invitations.token_of(settings.secret_key, invitation)),
+    )  # fmt: skip
+    return NewInvitation(**structs.asdict(made), token=invitations.token_of(settings.secret_key, made.id))
+
+
 async def accept_invitation(db: Database, settings: Settings, actor: Actor, *, command: AcceptInvitation) -> Tokens:
     """Join the staff with a password of one's own, and be signed in. Raises UnknownInvitation, CodeTaken, NotAtThisStore."""
     token_hash = tokens.fingerprint(command.token)

@@ -35,6 +35,7 @@ from commerce.auth.errors import (
     RoleInUse,
     RoleKeepsPermission,
     ScopeBeyondYours,
+    StaffShutOut,
     TooManyAttempts,
     TooManyKeys,
     UnknownBadge,
@@ -716,8 +717,26 @@ async def invite_staff(
     actor: NamedDependency[Actor],
     data: JSONBody[InviteStaff],
 ) -> NewInvitation:
-    """Ask somebody to join the staff with roles at locations; he chooses his password himself. The token is shown this once."""
+    """Ask somebody to join the staff with roles at locations, or somebody shut out to return; he chooses his password himself. The token
+    is shown this once."""
     return await flow.invite_staff(db, settings, once, actor, command=data)
+
+
+@post(
+    "/v1/staff/{login:str}/reset-password", operation_id="reset_staff_password", tags=["back office"],
+    guards=[guards.staff("staff.write")], status_code=201, cache_control=SECRET,
+    responses=writes(UnknownStaff, UnknownRoles, MayNotGrant, StaffShutOut),
+)  # fmt: skip
+async def reset_staff_password(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    login: FromPath[Login],
+) -> NewInvitation:
+    """Let a member who forgot his password choose another: an invitation for a day, whose token is shown this once. When he accepts it,
+    his sessions end; until then everything stays as it is."""
+    return await flow.reset_staff_password(db, settings, once, actor, login=login)
 
 
 @get(
@@ -758,7 +777,7 @@ async def accept_invitation(
     actor: NamedDependency[Actor],
     data: JSONBody[AcceptInvitation],
 ) -> Tokens:
-    """Join the staff with a password of one's own, and be signed in."""
+    """Join the staff with a password of one's own, return, or choose another password; and be signed in."""
     return await flow.accept_invitation(db, settings, actor, command=data)
 
 
@@ -840,6 +859,7 @@ ROUTES = [
     list_badges,
     revoke_badge,
     invite_staff,
+    reset_staff_password,
     list_invitations,
     revoke_invitation,
     accept_invitation,

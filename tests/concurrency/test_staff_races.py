@@ -190,3 +190,23 @@ async def test_a_badge_revoked_while_it_is_shown_opens_nothing_afterwards(racers
         assert shown.status_code in (201, 401)
         live = await rows(racers, sessions, device_id=till.actor.device, revoked_at=None)
         assert live == []
+
+
+async def test_a_reset_accepted_by_many_at_once_sets_one_password_and_shutting_out_wins(racers: Shop) -> None:
+    store, admin, client = await racers.store(), await racers.staff("admin"), await racers.client("back_office")
+    path = "/v1/auth/staff/invitations/accept"
+    login = await colleague(racers, "associate", store.code)
+    made = (await admin.post(f"/v1/staff/{login}/reset-password")).json()
+    answers = await asyncio.gather(
+        *(client.post(path, {"token": made["token"], "password": f"{PASSWORD}-{n}"}) for n in range(6))
+    )
+    assert kinds(list(answers)) == [(201, "")] + [(404, "/problems/unknown-invitation")] * 5
+    for _ in range(4):
+        name = await colleague(racers, "associate", store.code)
+        made = (await admin.post(f"/v1/staff/{name}/reset-password")).json()
+        joined, revoked = await asyncio.gather(
+            client.post(path, {"token": made["token"], "password": PASSWORD}), admin.post(f"/v1/staff/{name}/revoke")
+        )
+        assert (revoked.status_code, joined.status_code) in ((200, 201), (200, 404))
+        member = await row_of(racers, staff, login=name)
+        assert [one for one in await rows(racers, sessions, principal_id=member.id) if one.revoked_at is None] == []
