@@ -93,6 +93,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one address, for tokens and one-time codes."""
     limit_sensitive_client: Annotated[int, msgspec.Meta(ge=1)] = 6000
     """Through one client, for the same."""
+    limit_session: Annotated[int, msgspec.Meta(ge=1)] = 20
+    """Refreshes of one session."""
+    limit_sessions_address: Annotated[int, msgspec.Meta(ge=1)] = 6000
+    """Refreshes of all sessions of one address, which may be a mobile operator's."""
     log_level: str = "info"
     log_format: Literal["json", "console"] = "json"
 

@@ -50,6 +50,15 @@ INVARIANTS = [
         SELECT a.id, b.id AS other FROM auth.challenges a JOIN auth.challenges b
             ON b.identity = a.identity AND b.purpose = a.purpose AND b.principal_id IS NOT DISTINCT FROM a.principal_id AND b.id > a.id
         WHERE a.settled_at IS NULL AND b.created_at < a.expires_at
+          AND NOT EXISTS (SELECT 1 FROM auth.principals p WHERE p.id = a.principal_id AND p.kind IN ('client', 'device'))
+        """,
+    ),
+    Invariant(
+        10,
+        "a contact has no more codes than are sent in an hour, whoever asked",
+        """
+        SELECT identity, count(*) AS codes FROM auth.challenges
+        GROUP BY identity HAVING count(*) > 5 AND max(created_at) - min(created_at) < interval '1 hour'
         """,
     ),
     Invariant(
@@ -87,8 +96,9 @@ INVARIANTS = [
         """
         SELECT i.id, i.login, s.login AS member
         FROM auth.invitations i JOIN auth.staff s ON s.id = i.staff_id
-        WHERE i.name <> '' OR s.created_at <> i.decided_at
-           OR EXISTS (SELECT 1 FROM auth.invitations o WHERE o.staff_id = i.staff_id AND o.id <> i.id)
+        WHERE i.name <> '' OR s.login <> i.login OR s.created_at > i.decided_at OR i.purpose = 'join' AND (
+            s.created_at <> i.decided_at
+            OR EXISTS (SELECT 1 FROM auth.invitations o WHERE o.staff_id = i.staff_id AND o.purpose = 'join' AND o.id <> i.id))
         """,
     ),
     Invariant(

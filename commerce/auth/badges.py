@@ -30,6 +30,8 @@ from commerce.kernel.ids import uuid7
 
 PIN_GUESSES, PIN_GUESSES_A_DAY, BADGE_GUESSES = 5, 15, 10
 """Wrong PINs of a member on a device in a quarter of an hour; of a member anywhere in a day; wrong badges on a device in a quarter."""
+PINS_AT_DEVICE, PINS_AT_DEVICE_A_DAY = 30, 100
+"""Wrong PINs of whomever on one device, in a quarter of an hour and in a day: who tries one PIN on every name of a store stops here."""
 
 
 class PinProof(Struct, frozen=True, kw_only=True):
@@ -37,6 +39,8 @@ class PinProof(Struct, frozen=True, kw_only=True):
 
     on_device: str
     in_a_day: str
+    at_device: str
+    at_device_a_day: str
     member: UUID | None
     hash: str | None
 
@@ -70,21 +74,29 @@ RESTING = """
 SELECT 1 FROM auth.attempts
 WHERE (identity = :in_a_quarter AND failures >= :most AND first_at > :quarter)
    OR (identity = :in_a_day AND failures >= :most_a_day AND first_at > :day)
+   OR (identity = :at_device AND failures >= :most_at_device AND first_at > :quarter)
+   OR (identity = :at_device_a_day AND failures >= :most_at_device_a_day AND first_at > :day)
 """
 
 
-async def pin_proof(tx: Tx, *, login: str, on_device: str, in_a_day: str) -> PinProof:
+async def pin_proof(
+    tx: Tx, *, login: str, on_device: str, in_a_day: str, at_device: str, at_device_a_day: str
+) -> PinProof:
     """What the PIN of this login is checked against. Raises TooManyAttempts, so that a resting one costs no hashing."""
-    await _refuse_resting(tx, on_device, in_a_day)
+    await _refuse_resting(tx, on_device, in_a_day, at_device=at_device, at_device_a_day=at_device_a_day)
     row = await tx.first(PROOF, login=login)
     return PinProof(
-        on_device=on_device, in_a_day=in_a_day, member=row.member if row else None, hash=row.hash if row else None
-    )
+        on_device=on_device, in_a_day=in_a_day, at_device=at_device, at_device_a_day=at_device_a_day,
+        member=row.member if row else None, hash=row.hash if row else None,
+    )  # fmt: skip
 
 
-async def _refuse_resting(tx: Tx, in_a_quarter: str, in_a_day: str) -> None:
+async def _refuse_resting(
+    tx: Tx, in_a_quarter: str, in_a_day: str, *, at_device: str | None = None, at_device_a_day: str | None = None
+) -> None:
     resting = await tx.first(
-        RESTING, in_a_quarter=in_a_quarter, in_a_day=in_a_day, most=PIN_GUESSES, most_a_day=PIN_GUESSES_A_DAY,
+        RESTING, in_a_quarter=in_a_quarter, in_a_day=in_a_day, most=PIN_GUESSES, most_a_day=PIN_GUESSES_A_DAY, at_device=at_device,
+        at_device_a_day=at_device_a_day, most_at_device=PINS_AT_DEVICE, most_at_device_a_day=PINS_AT_DEVICE_A_DAY,
         quarter=tx.at - guesses.QUARTER, day=tx.at - guesses.DAY,
     )  # fmt: skip
     if resting is not None:
@@ -98,17 +110,21 @@ WHERE n.staff_id = CAST(:member AS uuid) AND n.hash = CAST(:hash AS text)
 
 
 async def settle_pin(tx: Tx, actor: Actor, *, proof: PinProof, verified: Verified) -> UUID:  # noqa: ARG001
-    """Count a guess at a PIN and let it pass or not; whose PIN it was. The counts are taken after the hashing, under their rows.
+    """Count a guess at a PIN and let it pass or not; whose PIN it was. The counts are taken after the hashing, under their rows, always in
+    this order.
 
     Raises WrongPin (kept), TooManyAttempts.
     """
     await guesses.count(tx, proof.on_device, most=PIN_GUESSES)
     await guesses.count(tx, proof.in_a_day, most=PIN_GUESSES_A_DAY, window=guesses.DAY)
+    await guesses.count(tx, proof.at_device, most=PINS_AT_DEVICE)
+    await guesses.count(tx, proof.at_device_a_day, most=PINS_AT_DEVICE_A_DAY, window=guesses.DAY)
     stands = await tx.first(STANDS, member=proof.member, hash=proof.hash)
     if not verified.right or stands is None or proof.member is None:
         raise WrongPin
     await guesses.forget(tx, proof.on_device)
-    await guesses.take_back(tx, proof.in_a_day)
+    for counted in (proof.in_a_day, proof.at_device, proof.at_device_a_day):
+        await guesses.take_back(tx, counted)
     if verified.rehashed is not None:
         await tx.execute(
             "UPDATE auth.pins SET hash = :hash WHERE staff_id = :id", id=proof.member, hash=verified.rehashed

@@ -33,6 +33,9 @@ MISSES = 10
 """Wrong guesses per contact in `MISSES_WINDOW`, over all challenges: asking for new codes does not buy guesses."""
 MISSES_WINDOW = timedelta(days=1)
 
+SHARED = ("client", "device")
+"""Askers behind whom there are many people who do not know each other."""
+
 Purpose = Literal["sign_in", "verify"]
 
 
@@ -85,7 +88,9 @@ async def ask(tx: Tx, actor: Actor, *, kind: str, contact: str, identity: str, p
     """A code for a contact, to be sent once this is committed. Whoever asks again while his challenge lives gets it with a new code.
 
     Nobody is looked for: it is the same work whether or not the contact is anybody's. Challenges are the asker's own, so that a
-    stranger who asks for the same contact does not make his code die. Raises TooManyCodes, TooManyAttempts.
+    stranger who asks for the same contact does not make his code die. Who asks by what many have (a frontend's key, a kiosk) may be
+    anybody: he gets a challenge of his own each time, which nobody else learns of, and the codes before it stay good until their time is
+    over; the pause and the codes of an hour bound how many. Raises TooManyCodes, TooManyAttempts.
     """
     held = await _hold(tx, identity)
     if len(held.sends) >= SENDS:
@@ -93,15 +98,15 @@ async def ask(tx: Tx, actor: Actor, *, kind: str, contact: str, identity: str, p
     principal = None if actor.kind == "system" else actor.person
     live = await tx.first(LIVE, identity=identity, purpose=purpose, principal=principal, at=tx.at)
     expires = tx.at + LIFE
-    if live is None:
+    if live is not None and tx.at < live.sent_at + RESEND:
+        raise TooManyCodes(retry_after_seconds=_seconds(live.sent_at + RESEND - tx.at))
+    if live is None or actor.kind in SHARED:
         challenge, counter = uuid7(), 1
         await tx.execute(
             OPEN, id=challenge, kind=kind, identity=identity, contact=contact, purpose=purpose, principal=principal,
             at=tx.at, expires=expires,
         )  # fmt: skip
     else:
-        if tx.at < live.sent_at + RESEND:
-            raise TooManyCodes(retry_after_seconds=_seconds(live.sent_at + RESEND - tx.at))
         challenge = live.id
         counter = await tx.scalar(AGAIN, id=challenge, at=tx.at, expires=expires)
     await tx.execute(COUNT_SEND, at=tx.at, identity=identity)

@@ -149,6 +149,15 @@ class UnknownStaff(NotFound):
     members_schema: ClassVar[dict[str, Any]] = {"login": str}
 
 
+class StaffShutOut(Conflict):
+    code = "staff-shut-out"
+    title = "This member of staff is shut out"
+    title_ru = "Сотрудник отключён"
+    detail = "{login} gets in with no password. Restore him, or invite him again."
+    detail_ru = "{login} не войдёт ни с каким паролем. Верните доступ или пригласите снова."
+    members_schema: ClassVar[dict[str, Any]] = {"login": str}
+
+
 class UnknownClient(NotFound):
     code = "unknown-client"
     title = "No such client"

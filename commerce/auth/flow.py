@@ -5,6 +5,7 @@ Nothing that opens a door is stored: a repeated request makes its key again from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -100,9 +101,15 @@ async def sign_in_staff(db: Database, settings: Settings, actor: Actor, *, comma
     return tokens_of(settings, started)
 
 
-async def refresh(db: Database, settings: Settings, actor: Actor, *, command: RefreshSession) -> Tokens:
-    """The next pair for a refresh token. Raises RefreshTokenReused (kept), RefreshTokenInvalid."""
+async def refresh(
+    db: Database, settings: Settings, actor: Actor, *, command: RefreshSession, admit: Callable[[UUID | None], None]
+) -> Tokens:
+    """The next pair for a refresh token. `admit` refuses a session that asks too often; None: the token is none of ours.
+
+    Raises RefreshTokenReused (kept), RefreshTokenInvalid, whatever `admit` does.
+    """
     found = tokens.read_refresh_token(settings.secret_key, command.refresh_token)
+    admit(found[0] if found is not None else None)
     if found is None:
         raise RefreshTokenInvalid
     started = await db.write(service.refresh, actor, session=found[0], number=found[1])
@@ -137,6 +144,11 @@ def pins_of_a_day(settings: Settings, login: str) -> str:
     return _counted(settings, "pin of a day", login)
 
 
+def pins_at_device(settings: Settings, device: UUID | None) -> str:
+    """Under what the wrong PINs of everybody at a device are counted."""
+    return _counted(settings, "pins at", device)
+
+
 async def checked_pin(
     db: Database, settings: Settings, device: UUID | None, *, login: str, pin: str
 ) -> tuple[PinProof, Verified]:
@@ -147,6 +159,8 @@ async def checked_pin(
         login=login,
         on_device=_counted(settings, "pin", login, device),
         in_a_day=pins_of_a_day(settings, login),
+        at_device=pins_at_device(settings, device),
+        at_device_a_day=_counted(settings, "pins of a day at", device),
     )
     return proof, await verify(settings, proof.hash, badges.peppered(settings.secret_key, proof.member, pin))
 
@@ -243,6 +257,18 @@ async def invite_staff(
     invitation = uuid7()
     made = await db.write_once(
         once, InvitationView, invitations.invite, actor, invitation=invitation, command=command,
+        token_hash=tokens.fingerprint(invitations.token_of(settings.secret_key, invitation)),
+    )  # fmt: skip
+    return NewInvitation(**structs.asdict(made), token=invitations.token_of(settings.secret_key, made.id))
+
+
+async def reset_staff_password(
+    db: Database, settings: Settings, once: Once, actor: Actor, *, login: str
+) -> NewInvitation:
+    """An invitation for a member to choose another password, with its token. Raises as `invitations.invite_to_reset`."""
+    invitation = uuid7()
+    made = await db.write_once(
+        once, InvitationView, invitations.invite_to_reset, actor, invitation=invitation, login=login,
         token_hash=tokens.fingerprint(invitations.token_of(settings.secret_key, invitation)),
     )  # fmt: skip
     return NewInvitation(**structs.asdict(made), token=invitations.token_of(settings.secret_key, made.id))

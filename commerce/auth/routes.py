@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import delete, get, patch, post, put
+from litestar import Request, delete, get, patch, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -34,6 +35,7 @@ from commerce.auth.errors import (
     RoleInUse,
     RoleKeepsPermission,
     ScopeBeyondYours,
+    StaffShutOut,
     TooManyAttempts,
     TooManyKeys,
     UnknownBadge,
@@ -101,7 +103,7 @@ from commerce.auth.schemas import (
 )
 from commerce.infra.db import Database, Once
 from commerce.infra.http import problems, writes
-from commerce.infra.limits import SENSITIVE
+from commerce.infra.limits import OF_SESSIONS, SENSITIVE, Limits
 from commerce.kernel.actor import Actor
 from commerce.kernel.paging import BadCursor, Cursor, Limit, Page
 from commerce.kernel.text import Code
@@ -160,17 +162,21 @@ async def sign_in_staff(
     guards=[guards.client],
     status_code=200,
     cache_control=SECRET,
-    opt=SENSITIVE,
+    opt=OF_SESSIONS,
     responses=problems(RefreshTokenInvalid, RefreshTokenReused),
 )
 async def refresh_session(
+    request: Request[Any, Any, Any],
     db: NamedDependency[Database],
     settings: NamedDependency[Settings],
+    limits: NamedDependency[Limits],
     actor: NamedDependency[Actor],
     data: JSONBody[RefreshSession],
 ) -> Tokens:
     """Trade a refresh token for the next pair. Each works once; an old one shown again ends the session."""
-    return await flow.refresh(db, settings, actor, command=data)
+    return await flow.refresh(
+        db, settings, actor, command=data, admit=partial(limits.admit_session, request.scope, actor)
+    )
 
 
 @post(
@@ -711,8 +717,26 @@ async def invite_staff(
     actor: NamedDependency[Actor],
     data: JSONBody[InviteStaff],
 ) -> NewInvitation:
-    """Ask somebody to join the staff with roles at locations; he chooses his password himself. The token is shown this once."""
+    """Ask somebody to join the staff with roles at locations, or somebody shut out to return; he chooses his password himself. The token
+    is shown this once."""
     return await flow.invite_staff(db, settings, once, actor, command=data)
+
+
+@post(
+    "/v1/staff/{login:str}/reset-password", operation_id="reset_staff_password", tags=["back office"],
+    guards=[guards.staff("staff.write")], status_code=201, cache_control=SECRET,
+    responses=writes(UnknownStaff, UnknownRoles, MayNotGrant, StaffShutOut),
+)  # fmt: skip
+async def reset_staff_password(
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    once: NamedDependency[Once],
+    actor: NamedDependency[Actor],
+    login: FromPath[Login],
+) -> NewInvitation:
+    """Let a member who forgot his password choose another: an invitation for a day, whose token is shown this once. When he accepts it,
+    his sessions end; until then everything stays as it is."""
+    return await flow.reset_staff_password(db, settings, once, actor, login=login)
 
 
 @get(
@@ -753,7 +777,7 @@ async def accept_invitation(
     actor: NamedDependency[Actor],
     data: JSONBody[AcceptInvitation],
 ) -> Tokens:
-    """Join the staff with a password of one's own, and be signed in."""
+    """Join the staff with a password of one's own, return, or choose another password; and be signed in."""
     return await flow.accept_invitation(db, settings, actor, command=data)
 
 
@@ -835,6 +859,7 @@ ROUTES = [
     list_badges,
     revoke_badge,
     invite_staff,
+    reset_staff_password,
     list_invitations,
     revoke_invitation,
     accept_invitation,

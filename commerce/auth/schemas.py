@@ -472,6 +472,8 @@ class InvitationView(Struct, frozen=True, kw_only=True):
     login: str
     name: str
     roles: list[RoleGrant]
+    purpose: Literal["join", "return", "reset"]
+    """Somebody new, somebody who was shut out, or a member who chooses another password."""
     state: Literal["pending", "expired", "accepted", "revoked"]
     created_at: datetime
     expires_at: datetime

@@ -603,6 +603,11 @@ async def set_roles(tx: Tx, actor: Actor, *, login: str, command: SetRoles) -> S
     return structs.replace(member, roles=role_grants(after))
 
 
+TAKE_BACK_INVITATIONS = """
+UPDATE auth.invitations SET state = 'revoked', decided_at = :at, name = '' WHERE login = :login AND state = 'pending'
+"""
+
+
 async def revoke_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
     """Shut a member of staff out of everything within 5 s. Raises UnknownStaff, MayNotGrant."""
     member, roles = await lock_staff(tx, login)
@@ -611,6 +616,7 @@ async def revoke_staff(tx: Tx, actor: Actor, *, login: str) -> StaffView:
         return member
     await tx.execute("UPDATE auth.principals SET disabled_at = :at WHERE id = :id", at=tx.at, id=member.id)
     await end_sessions(tx, actor, principals=[member.id], reason="staff_revoked")
+    await tx.execute(TAKE_BACK_INVITATIONS, at=tx.at, login=login)
     outbox.audit(tx, actor, "staff.revoked", "staff", member.id, before={"revoked": False}, after={"revoked": True})
     return structs.replace(member, disabled_at=tx.at)
 

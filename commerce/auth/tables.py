@@ -232,6 +232,7 @@ class InvitationColumns(TypedColumns):
     created_by = Column(Uuid, nullable=False)
     expires_at = Column(DateTime(timezone=True), nullable=False)
     decided_at = Column(DateTime(timezone=True))
+    purpose = Column(Text, server_default="join", nullable=False)
 
 
 invitations = Table(
@@ -240,10 +241,12 @@ invitations = Table(
     InvitationColumns,
     CheckConstraint("state IN ('pending', 'accepted', 'revoked')", name="state_known"),
     CheckConstraint("(state = 'accepted') = (staff_id IS NOT NULL)", name="accepted_by_somebody"),
+    CheckConstraint("purpose IN ('join', 'return', 'reset')", name="purpose_known"),
     Index("uq_invitations_pending_login", "login", unique=True, postgresql_where=text("state = 'pending'")),
     schema="auth",
 )
-"""A member of staff to be, until he has chosen his password; his name moves to `staff` then."""
+"""A member of staff to be, until he has chosen his password; his name moves to `staff` then. Or one who is: shut out and to return, or
+without a password that he knows."""
 
 
 class PairingColumns(TypedColumns):

@@ -104,7 +104,7 @@ async def take_line(
     line = next((one for one in taken.before if one.sku == sku), None) if taken is not None else None
     if taken is None or line is None:
         raise NotInCart(sku=sku)
-    if taken.head.shopper_id != actor.person and taken.head.shopper_id not in await customers.ids_of(tx, actor.person):
+    if taken.head.shopper_id != actor.person and taken.head.shopper_id not in await customers.ids_of_caller(tx, actor):
         raise NotYourCart(cart=str(taken.head.id))
     kept = [one for one in taken.before if one.sku != sku]
     goods = await goods_by_id(tx, {one.variant_id: one.quantity for one in kept})

@@ -138,7 +138,7 @@ async def chosen(tx: Tx, actor: Actor, wish: Wish) -> Chosen:
         )  # fmt: skip
     if wish.address_id is not None:
         person = mine(actor).person
-        family = await customers.ids_of(tx, person) if person is not None else []
+        family = await customers.ids_of_caller(tx, actor) if person is not None else []
         if wish.address_id not in {one.id for one in await customers.addresses_of(tx, family)}:
             raise BadWish(
                 field="address_id", reason="this is no saved address of the customer's",

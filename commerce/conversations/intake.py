@@ -64,6 +64,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     text: str | None
     occurred_at: datetime
     person: UUID | None = None
+    alone: bool = False
+    """He is anonymous: what waits under the profiles that his was merged with is not his to add to."""
     handle: str | None = None
     handle_hash: str | None = None
     handle_proven: bool = False
@@ -91,6 +93,8 @@ async def take_in(tx: Tx, actor: Actor, *, asked: Asked) -> tuple[Conversation, 
     """
     people = await customers.ids_of(tx, asked.person) if asked.person else []
     await books.alone(tx, person=people[0] if people else None, handle_hash=asked.handle_hash)
+    if asked.person is not None and asked.alone:
+        people = [asked.person]
     team = asked.team or await books.team_for(
         tx, channel=asked.channel, location_id=asked.location.id if asked.location else None
     )

@@ -424,7 +424,7 @@ async def next_steps(
 async def my_page(tx: Tx, actor: Actor, *, limit: int, cursor: str | None) -> Page[MyConversation]:
     """One's own conversations, the newest first, with messages but without what staff note. At most four statements. Raises BadCursor."""
     before, before_id = decode_cursor(cursor, datetime, UUID) if cursor else (None, None)
-    people = await customers.ids_of(tx, actor.person)
+    people = await customers.ids_of_caller(tx, actor)
     rows = await tx.rows(OWN_PAGE, people=people, before=before, before_id=before_id, limit=limit + 1)
     views = {view.number: view for view in await _mine(tx, rows[:limit])}
     return page_of(rows, limit, lambda row: views[row.number], lambda row: (row.opened_at, row.id))
@@ -433,7 +433,7 @@ async def my_page(tx: Tx, actor: Actor, *, limit: int, cursor: str | None) -> Pa
 async def mine(tx: Tx, actor: Actor, *, number: str) -> MyConversation:
     """One of one's own. Raises UnknownConversation."""
     wanted = read_number(number)
-    row = await tx.first(OWN_ONE, number=wanted, people=await customers.ids_of(tx, actor.person)) if wanted else None
+    row = await tx.first(OWN_ONE, number=wanted, people=await customers.ids_of_caller(tx, actor)) if wanted else None
     if row is None:
         raise UnknownConversation(number=number)
     return (await _mine(tx, [row]))[0]

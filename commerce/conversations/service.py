@@ -94,8 +94,9 @@ async def inquire(tx: Tx, actor: Actor, *, command: Inquire, secret_key: str) ->
     asked = intake.Asked(
         channel=CHANNEL_OF[command.kind], origin=ORIGIN_OF[command.kind],
         kind="call_back" if command.kind == "call_back" else "message_in", text=command.text, occurred_at=tx.at,
-        person=actor.person, handle=handle, handle_hash=keyed_handle(secret_key, kind, handle or str(actor.person)),
-        location=location, order=order, preferred_at=preferred_at, addressed=location is not None,
+        person=actor.person, alone=not (actor.known or actor.on_behalf_of), handle=handle,
+        handle_hash=keyed_handle(secret_key, kind, handle or str(actor.person)), location=location, order=order,
+        preferred_at=preferred_at, addressed=location is not None,
     )  # fmt: skip
     one, appended = await intake.take_in(tx, actor, asked=asked)
     return InquiryView(number=one.number, answer_by=one.answer_due_at or one.first_answer_due_at, appended=appended)
@@ -128,7 +129,7 @@ async def _contact(tx: Tx, actor: Actor, command: Inquire) -> tuple[str, str | N
 
 async def _own_order(tx: Tx, actor: Actor, number: str) -> orders.OrderHeadline:
     order = await orders.headline(tx, number=number)
-    if order.customer_id is None or order.customer_id not in await customers.ids_of(tx, actor.person):
+    if order.customer_id is None or order.customer_id not in await customers.ids_of_caller(tx, actor):
         raise orders.UnknownOrder(number=number)
     return order
 
@@ -141,7 +142,7 @@ async def send(tx: Tx, actor: Actor, *, number: str, command: SendMessage) -> My
     """
     await _alone(tx, number)
     family = await books.lock(tx, number)
-    if family.asked.person_id is None or family.asked.person_id not in await customers.ids_of(tx, actor.person):
+    if family.asked.person_id is None or family.asked.person_id not in await customers.ids_of_caller(tx, actor):
         raise UnknownConversation(number=number)
     if family.head.state == "closed":
         raise ConversationClosed(number=family.asked.number)

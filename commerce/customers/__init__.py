@@ -40,7 +40,7 @@ from commerce.customers.guests import note_guest
 from commerce.customers.identifiers import card, email, phone
 from commerce.customers.merging import merge, unmerge
 from commerce.customers.proving import add as add_identifier
-from commerce.customers.queries import contacts, first_names, ids_of, verified_holder, winner
+from commerce.customers.queries import contacts, first_names, ids_of, ids_of_caller, verified_holder, winner
 from commerce.customers.schemas import (
     AddIdentifier,
     AddressView,
@@ -105,6 +105,7 @@ __all__ = [
     "first_names",
     "forget_touches",
     "ids_of",
+    "ids_of_caller",
     "is_known",
     "lock_families",
     "lock_family",

@@ -90,6 +90,13 @@ async def ids_of(tx: Tx, person: UUID) -> list[UUID]:
     return [row.id for row in await tx.rows(IDS, person=person)] or [person]
 
 
+async def ids_of_caller(tx: Tx, actor: Actor) -> list[UUID]:
+    """Whose things the caller may see: all ids of the known one that he is or acts for. Of an anonymous one only his own, though his
+    profile be merged: anybody can say that a contact is his, and its owner's things are not for him. One statement at most.
+    """
+    return await ids_of(tx, actor.person) if actor.known or actor.on_behalf_of is not None else [actor.person]
+
+
 async def contacts(tx: Tx, person: UUID) -> Contact:
     """Name, e-mail, phone and language of a person, verified contacts first; all empty for one without a profile. One statement.
 

@@ -15,6 +15,7 @@ import re
 import time
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, ClassVar, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -29,6 +30,9 @@ REMEMBERED = 100_000
 
 SENSITIVE: dict[str, Any] = {"limit": "sensitive"}
 """`opt=SENSITIVE` of a route that hands out tokens or sends codes: stricter limits by address and by client."""
+OF_SESSIONS: dict[str, Any] = {"limit": "session"}
+"""`opt=OF_SESSIONS` of a route that goes on with a session by a secret of its own: its verb names the session (`admit_session`), and an
+address has a wide limit, as a mobile operator's is that of thousands."""
 UNLIMITED = ("/health/",)
 WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?", re.ASCII)
 """How some proxies say an address."""
@@ -94,6 +98,8 @@ class Limits:
         self.preflight = policy("preflight", settings.limit_anonymous)
         self.sensitive_address = policy("sensitive-address", settings.limit_sensitive_address)
         self.sensitive_client = policy("sensitive-client", settings.limit_sensitive_client)
+        self.session = policy("session", settings.limit_session)
+        self.sessions_address = policy("sessions-address", settings.limit_sessions_address)
         self.shared = False
         """Whether the last exchange reached Valkey."""
         self._proxies = networks(settings.trusted_proxies)
@@ -111,12 +117,16 @@ class Limits:
         """
         now = time.time()
         kind = actor.kind
+        handler = scope.get("route_handler")
+        strictness = handler.opt.get("limit") if handler is not None else None
         if kind == "shopper":
             one = self.take(self.person, actor.subject, now)
         elif kind in ("staff", "device"):
             one = self.take(self.staff, actor.subject, now)
         elif kind == "client" and actor.permissions:
             one = self.take(self.server, actor.subject, now)
+        elif kind == "client" and strictness == "session":
+            one = self.take(self.sessions_address, self.address_of(scope), now)
         else:
             one = self.take(self.address, self.address_of(scope), now)
         found = one
@@ -128,14 +138,39 @@ class Limits:
             other = self.take(self.client, actor.client, now)
             if other[1] < found[1]:
                 found = other
-        handler = scope.get("route_handler")
-        if handler is not None and handler.opt.get("limit") == "sensitive":
-            other = self.take(self.sensitive_address, self.address_of(scope), now)
+        if strictness == "sensitive":
+            found = self._strictly(scope, actor, found, now)
+        self._answer(scope, found, now)
+
+    def admit_session(self, scope: Any, actor: Actor, session: UUID | None) -> None:
+        """Count a request that goes on with this session; with none, as its secret is none of ours, like one for new tokens.
+
+        Raises TooManyRequests.
+        """
+        if not self.on:
+            return
+        now = time.time()
+        found = scope["state"]["limit"]
+        if session is None:
+            found = self._strictly(scope, actor, found, now)
+        else:
+            other = self.take(self.session, session, now)
             if other[1] < found[1]:
                 found = other
-            other = self.take(self.sensitive_client, actor.client or actor.device, now)
+        self._answer(scope, found, now)
+
+    def _strictly(self, scope: Any, actor: Actor, found: tuple[Policy, int], now: float) -> tuple[Policy, int]:
+        """Count for tokens and codes, by address and by client; what is nearest to its end."""
+        for policy, key in (
+            (self.sensitive_address, self.address_of(scope)),
+            (self.sensitive_client, actor.client or actor.device),
+        ):
+            other = self.take(policy, key, now)
             if other[1] < found[1]:
                 found = other
+        return found
+
+    def _answer(self, scope: Any, found: tuple[Policy, int], now: float) -> None:
         scope["state"]["limit"] = found
         if found[1] < 0:
             raise TooManyRequests(retry_after_seconds=self._left(now), limit=found[0].limit, seconds=found[0].seconds)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -153,22 +152,6 @@ async def note_read(
         return
     about = {"customer": customer} if target != "customer" and customer is not None else {}
     audit(tx, actor, action, target, target_id, after={**about, **(after or {})} or None)
-
-
-FORGET_AUDIT = """
-DELETE FROM infra.audit_records WHERE id IN (
-    SELECT id FROM infra.audit_records WHERE occurred_at < :before ORDER BY occurred_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
-)
-"""
-
-
-async def forget_audit(tx: Tx, *, before: datetime, limit: int = 1000) -> int:
-    """Delete up to `limit` records of actions before a moment, the oldest first; how many. For retention alone: nothing else may
-    open the record (`commerce.purge`), which refuses every other change."""
-    await tx.execute("SELECT set_config('commerce.purge', 'on', true)")
-    forgotten = await tx.execute(FORGET_AUDIT, before=before, limit=limit)
-    await tx.execute("SELECT set_config('commerce.purge', '', true)")
-    return forgotten
 
 
 async def publish(tx: Tx, subscribers: Sequence[Subscriber]) -> list[tuple[UUID, str]]:

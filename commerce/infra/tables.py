@@ -151,7 +151,7 @@ audit_records = Table(
     Index("ix_audit_records_device", "device", "occurred_at", "id", postgresql_where=text("device IS NOT NULL")),
     schema="infra",
 )  # fmt: skip
-"""Who did what, for whom, where: appended, never changed (a trigger refuses it), until its time is over (`outbox.forget_audit`)."""
+"""Who did what, for whom, where: appended, never changed or deleted (a trigger refuses it), as the books are proven by it."""
 
 
 class LongWorkColumns(TypedColumns):

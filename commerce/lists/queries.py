@@ -32,9 +32,7 @@ BY_LINK = f"SELECT {COLUMNS} FROM lists.lists WHERE id = :id AND state = 'open' 
 
 async def family_of(tx: Tx, actor: Actor) -> list[UUID]:
     """Whose lists are the caller's, the winner of any merge first. No statement for an anonymous shopper."""
-    if actor.known or actor.on_behalf_of is not None:
-        return list(await customers.ids_of(tx, actor.person))
-    return [actor.person]
+    return await customers.ids_of_caller(tx, actor)
 
 
 def named(name: str) -> dict[str, Any]:

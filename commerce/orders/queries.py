@@ -134,7 +134,7 @@ def in_order(found: Iterable[tuple[int, TimelineEntry]]) -> list[TimelineEntry]:
 
 async def mine(tx: Tx, actor: Actor, *, limit: int, cursor: str | None) -> Page[OrderSummary]:
     """The shopper's orders in every channel, newest first, those of profiles merged into his included."""
-    people = await customers.ids_of(tx, actor.person) if actor.known else [actor.person]
+    people = await customers.ids_of_caller(tx, actor)
     after_at, after_id = decode_cursor(cursor, datetime, UUID) if cursor else (None, None)
     rows = await tx.rows(MINE, people=list(people), after_at=after_at, after_id=after_id, most=limit + 1)
     begun = {

@@ -436,11 +436,8 @@ async def owned(tx: Tx, actor: Actor, order: Order | None, number: str) -> Order
     """The order, when it is the shopper's own, under any of his merged profiles. Raises UnknownOrder."""
     if order is None or order.customer_id is None:
         raise UnknownOrder(number=number)
-    if order.customer_id != actor.person:
-        acting = actor.known or actor.on_behalf_of is not None
-        family = await customers.ids_of(tx, actor.person) if acting else []
-        if order.customer_id not in family:
-            raise UnknownOrder(number=number)
+    if order.customer_id != actor.person and order.customer_id not in await customers.ids_of_caller(tx, actor):
+        raise UnknownOrder(number=number)
     return order
 
 

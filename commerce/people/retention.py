@@ -9,7 +9,6 @@ from typing import Protocol
 import structlog
 
 from commerce import auth, carts, conversations, customers, orders
-from commerce.infra import outbox
 from commerce.infra.db import Database, Tx
 from commerce.kernel.actor import NIL, system
 from commerce.kernel.errors import Problem
@@ -89,7 +88,6 @@ SUBJECTS: dict[str, Forget] = {
     "anonymous_carts": anonymous_carts,
     "guest_profiles": guest_profiles,
     "ended_sessions": by_chunks(auth.forget_sessions),
-    "audit_records": by_chunks(outbox.forget_audit),
     "conversations": by_chunks(forget_conversations),
     "touches": by_chunks(customers.forget_touches),
 }

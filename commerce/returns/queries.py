@@ -42,7 +42,7 @@ BY_NUMBER = VIEW + " WHERE r.number = :number ORDER BY l.n"
 
 async def mine(tx: Tx, actor: Actor, *, limit: int, cursor: str | None) -> Page[ReturnSummary]:
     """The shopper's returns, newest first, wherever he brought them. Raises BadCursor."""
-    people = await customers.ids_of(tx, actor.person) if actor.known or actor.on_behalf_of else [actor.person]
+    people = await customers.ids_of_caller(tx, actor)
     rows = await tx.rows(OF_PEOPLE, people=people, **_after(limit, cursor))
     stores = await locations.by_ids(tx, sorted({row.location_id for row in rows}))
     return _page(rows, limit, {location_id: location.code for location_id, location in stores.items()})
@@ -58,7 +58,7 @@ async def of_store(tx: Tx, _actor: Actor, *, code: str, limit: int, cursor: str 
 async def my_return(tx: Tx, actor: Actor, *, number: str) -> ReturnView:
     """One of the shopper's returns. Raises UnknownReturn, also for somebody else's."""
     rows = await _rows(tx, number)
-    people = await customers.ids_of(tx, actor.person) if actor.known or actor.on_behalf_of else [actor.person]
+    people = await customers.ids_of_caller(tx, actor)
     if rows[0].customer_id not in people:
         raise UnknownReturn
     stores = await locations.by_ids(tx, [rows[0].location_id])

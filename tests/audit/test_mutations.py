@@ -152,6 +152,7 @@ CARDS = "cards, devices and ids of other systems count as verified"
 OF_NOBODY = "every identifier belongs to a profile that is not erased"
 NAMELESS = "an erased profile keeps no name"
 ONE_CODE = "an asker has one live code for a contact at most"
+FEW_CODES = "a contact has no more codes than are sent in an hour, whoever asked"
 CODE_LIMITS = "every code is under the limits of its contact"
 PROFILE_EVENTS = "every change of a profile has its event, without a gap"
 PUBLISHED = "published events are numbered from 1 without gaps"
@@ -561,8 +562,11 @@ PEOPLE = [
     ("a guest out of nowhere", SIGNED_UP, "DELETE FROM infra.outbox WHERE type = 'customer.guest_noted'"),
     ("an account that never signed up", SIGNED_UP, "UPDATE customers.profiles SET guest = false WHERE guest"),
     ("two codes at once", ONE_CODE, "INSERT INTO auth.challenges (id, kind, identity, contact, purpose, principal_id, counter, attempts, created_at,"
-     " sent_at, expires_at) SELECT gen_random_uuid(), kind, identity, contact, purpose, principal_id, 1, 0, created_at, sent_at, expires_at"
-     " FROM auth.challenges WHERE settled_at IS NULL"),
+     " sent_at, expires_at) SELECT gen_random_uuid(), kind, identity, contact, purpose, (SELECT id FROM auth.principals WHERE kind = 'shopper'"
+     " LIMIT 1), 1, 0, created_at, sent_at, expires_at FROM auth.challenges, generate_series(1, 2) WHERE settled_at IS NULL"),
+    ("six codes at once", FEW_CODES, "INSERT INTO auth.challenges (id, kind, identity, contact, purpose, counter, attempts, created_at,"
+     " sent_at, expires_at) SELECT gen_random_uuid(), kind, identity, contact, purpose, 1, 0, created_at, sent_at, expires_at"
+     " FROM auth.challenges, generate_series(1, 5) WHERE settled_at IS NULL"),
     ("codes without limits", CODE_LIMITS, "DELETE FROM auth.code_limits"),
     ("guesses forgotten", CODE_LIMITS, "UPDATE auth.code_limits SET misses = '{}', used_at = used_at - interval '1 hour'"),
 ]  # fmt: skip

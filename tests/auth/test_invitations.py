@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 
 from commerce.auth import tasks
-from commerce.auth.tables import invitations, staff
-from commerce.infra.tables import idempotency_keys
+from commerce.auth.tables import badges, invitations, pins, principals, sessions, staff, staff_roles
+from commerce.infra.db import Tx
+from commerce.infra.tables import audit_records, idempotency_keys
 from commerce.kernel.ids import uuid7
-from tests.auth.support import PASSWORD, colleague, count, row_of
+from tests.auth.support import PASSWORD, badge_of, colleague, count, row_of, with_pin
 from tests.support import Client, Shop, clock, unique
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -134,3 +135,107 @@ async def test_an_invitation_is_worth_what_its_giver_may_still_give(shop: Shop) 
     assert await count(shop, staff) == before
     assert (await admin.put(path, {"roles": [{"role": "admin", "locations": [store.code]}]})).status_code == 200
     assert (await accept(client, second["token"])).status_code == 201
+
+
+async def held(shop: Shop, login: str) -> dict[str, set[str]]:
+    member = (await row_of(shop, staff, login=login)).id
+
+    async def work(tx: Tx) -> dict[str, set[str]]:
+        roles = {
+            row.role + "@" + row.location for row in await tx.rows(staff_roles.select().filter_by(staff_id=member))
+        }
+        live = await tx.rows(badges.select().filter_by(staff_id=member, revoked_at=None))
+        return {"roles": roles, "badges": {str(row.id) for row in live}}
+
+    return await shop.db.read(work)
+
+
+async def test_who_forgot_his_password_chooses_another(shop: Shop) -> None:
+    store, client, admin = await shop.store(), await shop.client(), await shop.staff("admin")
+    login, new, key = await colleague(shop, "associate", store.code), "vishnya-teremok-7", str(uuid7())
+    old = (await client.post("/v1/auth/staff/sign-in", {"login": login, "password": PASSWORD})).json()
+    there, path = Client(shop.http, old["access_token"]), f"/v1/staff/{login}/reset-password"
+    first = (await admin.post(path)).json()
+    answer = await admin.post(path, key=key)
+    assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
+    made = answer.json()
+    assert (await admin.post(path, key=key)).json() == made
+    assert (made["purpose"], made["roles"]) == ("reset", [{"role": "associate", "locations": [store.code]}])
+    assert (await there.get("/v1/auth/session")).status_code == 200, "until he accepts it nothing has changed"
+    kept = await row_of(shop, invitations, id=UUID(made["id"]))
+    assert kept.expires_at - kept.created_at == timedelta(days=1)
+    assert (await accept(client, first["token"])).status_code == 404, "the last one is good"
+    body = {"token": made["token"], "password": new}
+    joined = await client.post("/v1/auth/staff/invitations/accept", body)
+    assert (joined.status_code, joined.json()["subject"]) == (201, old["subject"]), joined.text
+    assert (await row_of(shop, sessions, id=UUID(old["session_id"]))).revoked_reason == "password_reset"
+    for password, status in ((PASSWORD, 401), (new, 201)):
+        body = {"login": login, "password": password}
+        assert (await client.post("/v1/auth/staff/sign-in", body)).status_code == status
+    assert (await client.post("/v1/auth/refresh", {"refresh_token": old["refresh_token"]})).status_code == 401
+    assert (await accept(client, made["token"])).status_code == 404
+    record = await row_of(shop, audit_records, action="staff.password_reset", target_id=old["subject"])
+    assert record.after == {"invitation": made["id"]}
+    record = await row_of(shop, audit_records, action="staff.reset_invited", target_id=made["id"])
+    assert record.subject == admin.actor.subject
+    late = (await admin.post(path)).json()
+    clock.travel(timedelta(days=1, seconds=1))
+    assert (await accept(client, late["token"])).status_code == 404
+
+
+async def test_nobody_resets_who_may_more_than_he(shop: Shop) -> None:
+    store, other, client = await shop.store(), await shop.store(), await shop.client()
+    admin, local = await shop.staff("admin"), await shop.staff("admin", store.code)
+    above, beside = await colleague(shop, "admin", "*"), await colleague(shop, "associate", other.code)
+    login, before = await colleague(shop, "associate", store.code), await count(shop, invitations)
+    for name in (above, beside):
+        answer = await local.post(f"/v1/staff/{name}/reset-password")
+        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/may-not-grant")
+    manager = await shop.staff("store_manager", store.code)
+    assert (await manager.post(f"/v1/staff/{login}/reset-password")).status_code == 403
+    answer = await local.post(f"/v1/staff/{unique('nobody')}/reset-password")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-staff")
+    assert await count(shop, invitations) == before
+    made = (await local.post(f"/v1/staff/{login}/reset-password")).json()
+    more = {"roles": [{"role": "admin", "locations": ["*"]}]}
+    assert (await admin.put(f"/v1/staff/{login}/roles", more)).status_code == 200
+    assert (await accept(client, made["token"])).status_code == 404, "he may more now than who invited him"
+    body = {"login": login, "password": PASSWORD}
+    assert (await client.post("/v1/auth/staff/sign-in", body)).status_code == 201
+
+
+async def test_who_was_shut_out_is_invited_again(shop: Shop) -> None:
+    store, other, client, admin = await shop.store(), await shop.store(), await shop.client(), await shop.staff("admin")
+    login = await with_pin(shop, "associate", store.code)
+    member = (await row_of(shop, staff, login=login)).id
+    assert len((await held(shop, login))["roles"]) == 1
+    await badge_of(shop, login)
+    waiting = (await admin.post(f"/v1/staff/{login}/reset-password")).json()
+    taken = await admin.post(PATH, asked(other.code, login=login))
+    assert (taken.status_code, taken.json()["type"]) == (409, "/problems/code-taken")
+    assert (await admin.post(f"/v1/staff/{login}/revoke")).status_code == 200
+    assert (await row_of(shop, invitations, id=UUID(waiting["id"]))).state == "revoked"
+    answer = await admin.post(f"/v1/staff/{login}/reset-password")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/staff-shut-out")
+    local = await shop.staff("admin", other.code)
+    answer = await local.post(PATH, asked(other.code, login=login))
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/may-not-grant"), (
+        "his roles were another's to give"
+    )
+    made = (await admin.post(PATH, asked(other.code, login=login))).json()
+    assert made["purpose"] == "return"
+    assert (await row_of(shop, principals, id=member)).disabled_at is not None
+    joined = await accept(client, made["token"])
+    assert (joined.status_code, joined.json()["subject"]) == (201, str(member)), joined.text
+    assert (await row_of(shop, principals, id=member)).disabled_at is None
+    assert await held(shop, login) == {"roles": {f"associate@{other.code}"}, "badges": set()}
+    assert await row_of(shop, pins, staff_id=member) is None
+    assert (await row_of(shop, staff, id=member)).name == "Антон Лебедев"
+    record = await row_of(shop, audit_records, action="staff.returned", target_id=str(member))
+    assert (record.before, record.after) == (
+        {"roles": [["associate", store.code]]}, {"roles": [["associate", other.code]]},
+    )  # fmt: skip
+    assert (await admin.post(f"/v1/staff/{login}/revoke")).status_code == 200
+    again = (await admin.post(PATH, asked(other.code, login=login))).json()
+    assert (await admin.post(f"/v1/staff/{login}/restore")).status_code == 200
+    assert (await accept(client, again["token"])).status_code == 404, "he is in already, with another password"

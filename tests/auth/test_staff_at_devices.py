@@ -113,6 +113,43 @@ async def test_wrong_pins_rest_on_the_device_and_in_the_day(shop: Shop) -> None:
     assert await shown(tills[3], login=login, pin=PIN) == (201, "")
 
 
+async def test_wrong_pins_of_everybody_rest_the_device(shop: Shop) -> None:
+    store = await shop.store()
+    till, login = await shop.device("till", store.code), await with_pin(shop, "associate", store.code)
+    badge, names = await badge_of(shop, login), [unique("nobody") for _ in range(30)]
+    for name in names[:29]:
+        assert await shown(till, login=name, pin="4071") == (401, "/problems/wrong-pin")
+    assert await shown(till, login=login, pin=PIN) == (201, ""), (
+        "the right one neither counts nor takes a wrong one back"
+    )
+    assert await shown(till, login=names[29], pin="4071") == (401, "/problems/wrong-pin")
+    counted = await row_of(shop, attempts, identity=flow.pins_at_device(shop.settings, till.actor.device))
+    assert counted.failures == 30
+    assert await shown(till, login=login, pin=PIN) == (429, "/problems/too-many-attempts")
+    assert await shown(till, badge=badge) == (201, ""), "badges are read"
+    assert await shown(await shop.device("till", store.code), login=login, pin=PIN) == (201, "")
+    for _ in range(2):
+        clock.travel(timedelta(minutes=15, seconds=1))
+        for name in names:
+            assert await shown(till, login=name, pin="5920") == (401, "/problems/wrong-pin")
+    clock.travel(timedelta(minutes=15, seconds=1))
+    for name in names[:10]:
+        assert await shown(till, login=name, pin="5920") == (401, "/problems/wrong-pin")
+    assert await shown(till, login=login, pin=PIN) == (429, "/problems/too-many-attempts")
+    clock.travel(timedelta(hours=1))
+    assert await shown(till, login=login, pin=PIN) == (429, "/problems/too-many-attempts"), "a hundred are a day's"
+    clock.travel(timedelta(hours=24))
+    assert await shown(till, login=login, pin=PIN) == (201, "")
+
+
+async def test_of_parallel_guesses_at_everybodys_pin_thirty_are_answered(shop: Shop) -> None:
+    store = await shop.store()
+    till, login = await shop.device("till", store.code), await with_pin(shop, "associate", store.code)
+    answers = await asyncio.gather(*(shown(till, login=unique("nobody"), pin="4071") for _ in range(38)))
+    assert sorted(status for status, _ in answers) == [401] * 30 + [429] * 8
+    assert await shown(till, login=login, pin=PIN) == (429, "/problems/too-many-attempts")
+
+
 async def test_of_many_parallel_guesses_at_a_pin_five_are_answered(shop: Shop) -> None:
     store = await shop.store()
     till, login = await shop.device("till", store.code), await with_pin(shop, "associate", store.code)

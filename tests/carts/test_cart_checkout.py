@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from commerce import carts, orders
+from commerce import carts, customers, orders
 from commerce.infra.db import Tx
 from tests.carts.test_cart_baskets import current, events_of, put
+from tests.customers.support import merge
 from tests.orders.story import rub
 from tests.support import Client, Shop
 
@@ -212,3 +213,14 @@ async def test_sold_out_names_other_variants_of_the_product(shop: Shop) -> None:
     cart = await put(client, small, 1)
     assert cart["messages"] == [{"code": "sold_out", "sku": small.sku, "instead": [large.sku]}]
     assert gone.sku not in str(cart)
+
+
+async def test_a_saved_address_is_no_strangers_who_said_the_same_telephone(shop: Shop) -> None:
+    owner, spy, item = await shop.shopper(known=True), await shop.shopper(), await shop.item()
+    await put(spy, item, 1)
+    saved = await owner.post("/v1/me/addresses", ADDRESS)
+    assert saved.status_code == 201, saved.text
+    await shop.db.write(customers.note_guest, spy.actor, person=spy.actor.subject, phone="+79000000155")
+    await merge(shop, spy.actor.subject, owner.actor.subject)
+    said = await say(spy, fulfillment={"method": "deliver", "address_id": saved.json()["id"]})
+    assert (said.status_code, said.json()["type"]) == (422, "/problems/bad-fulfillment")

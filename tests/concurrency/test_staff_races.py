@@ -87,6 +87,28 @@ async def test_of_guesses_at_a_pin_at_sign_in_and_approval_five_are_answered(rac
     assert [(await work(PIN)).status_code for work in (sign_in, approve)] == [429, 429]
 
 
+async def test_of_guesses_at_everybodys_pin_on_a_device_thirty_are_answered(racers: Shop) -> None:
+    store, item = await racers.store(), await racers.item(price=100)
+    till, other = await racers.device("till", store.code), await with_pin(racers, "associate", store.code)
+    token = (await till.post("/v1/auth/staff/device-sign-in", {"login": other, "pin": PIN})).json()["access_token"]
+    associate = Client(racers.http, token)
+    body = {"sku": item.sku, "delta": -1, "reason": "damage"}
+
+    async def sign_in(login: str) -> Any:
+        return await till.post("/v1/auth/staff/device-sign-in", {"login": login, "pin": "8000"})
+
+    async def approve(login: str) -> Any:
+        headers = {"Approval-Login": login, "Approval-Pin": "8000"}
+        return await associate.post(f"/v1/stores/{store.code}/adjustments", body, headers=headers)
+
+    names = [await with_pin(racers, "store_manager", store.code) for _ in range(2)] + [
+        unique("nobody") for _ in range(15)
+    ]
+    answers = await asyncio.gather(*(work(name) for name in names for work in (sign_in, approve)))
+    assert sum(answer.status_code in (401, 403) for answer in answers) == 30
+    assert sum(answer.status_code == 429 for answer in answers) == 4
+
+
 async def test_a_pass_shown_at_two_kiosks_opens_one(racers: Shop) -> None:
     store, phone = await racers.store(), await racers.signed_up(channel="app")
     kiosks = [await racers.device("kiosk", store.code) for _ in range(4)]
@@ -168,3 +190,23 @@ async def test_a_badge_revoked_while_it_is_shown_opens_nothing_afterwards(racers
         assert shown.status_code in (201, 401)
         live = await rows(racers, sessions, device_id=till.actor.device, revoked_at=None)
         assert live == []
+
+
+async def test_a_reset_accepted_by_many_at_once_sets_one_password_and_shutting_out_wins(racers: Shop) -> None:
+    store, admin, client = await racers.store(), await racers.staff("admin"), await racers.client("back_office")
+    path = "/v1/auth/staff/invitations/accept"
+    login = await colleague(racers, "associate", store.code)
+    made = (await admin.post(f"/v1/staff/{login}/reset-password")).json()
+    answers = await asyncio.gather(
+        *(client.post(path, {"token": made["token"], "password": f"{PASSWORD}-{n}"}) for n in range(6))
+    )
+    assert kinds(list(answers)) == [(201, "")] + [(404, "/problems/unknown-invitation")] * 5
+    for _ in range(4):
+        name = await colleague(racers, "associate", store.code)
+        made = (await admin.post(f"/v1/staff/{name}/reset-password")).json()
+        joined, revoked = await asyncio.gather(
+            client.post(path, {"token": made["token"], "password": PASSWORD}), admin.post(f"/v1/staff/{name}/revoke")
+        )
+        assert (revoked.status_code, joined.status_code) in ((200, 201), (200, 404))
+        member = await row_of(racers, staff, login=name)
+        assert [one for one in await rows(racers, sessions, principal_id=member.id) if one.revoked_at is None] == []

@@ -191,6 +191,7 @@ class World:
             "list_badges": lambda: Chosen(path={"login": self.fired}),
             "revoke_badge": self._badge,
             "invite_staff": lambda: Chosen(body=self._invited()),
+            "reset_staff_password": lambda: Chosen(path={"login": self.fired}),
             "revoke_invitation": lambda: Chosen(path={"invitation_id": self._invitation()["id"]}),
             "accept_invitation": lambda: Chosen(body={"token": self._invitation()["token"], "password": PASSWORD}),
             "save_role": lambda: Chosen(

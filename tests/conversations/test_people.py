@@ -11,8 +11,9 @@ from commerce import conversations, customers
 from commerce.conversations import queries
 from commerce.infra.db import Tx
 from commerce.kernel.ids import uuid7
-from tests.conversations.talk import customer, deliver, events_of, refusal, seen, source, team, told
+from tests.conversations.talk import customer, deliver, events_of, phone, refusal, seen, source, team, told
 from tests.conversations.test_staff import ANSWER, waits
+from tests.orders.story import place
 from tests.people import story
 from tests.support import Client, Shop, clock, unique
 
@@ -236,3 +237,30 @@ async def test_the_summary_reads_what_is_open_and_the_period(shop: Shop) -> None
     assert "Seq Scan on conversations" not in found
     for index in ("state_first_answer_due_at_id", "opened_at", "first_answered_at"):
         assert f"Bitmap Index Scan on ix_conversations_{index}" in found, found
+
+
+async def test_who_only_said_that_a_telephone_is_his_reads_nothing_of_its_owners(shop: Shop) -> None:
+    """Between the owner's signing in and the end of the stranger's token, and whatever becomes of that token."""
+    await team(shop)
+    number, spy = phone(), await shop.shopper()
+    await shop.db.write(customers.note_guest, spy.actor, person=spy.actor.subject, phone=number)
+    own = (await told(spy, "/v1/inquiries", {"kind": "message", "text": "Чужое"}, 201))["number"]
+    owner, _ = await customer(shop, number=number)
+    asked = (await told(owner, "/v1/inquiries", {"kind": "message", "text": "Моя тайна"}, 201))["number"]
+    store, item = await shop.store(), await shop.item()
+    await shop.stock(store, item, 1)
+    bought = (await place(owner, store, (item, 1)))["number"]
+    command = customers.MergeCustomers(loser=spy.actor.subject, reason="The telephone is his")
+    operator = await shop.staff("call_center")
+    await shop.db.write(customers.merge, operator.actor, customer=owner.actor.subject, command=command)
+    assert {one["number"] for one in (await owner.get("/v1/me/conversations")).json()["items"]} >= {own, asked}
+    items = (await spy.get("/v1/me/conversations")).json()["items"]
+    assert [(one["number"], [said["text"] for said in one["messages"]]) for one in items] == [(own, ["Чужое"])]
+    with pytest.raises(conversations.UnknownConversation):
+        await shop.db.read(queries.mine, spy.actor, number=asked)
+    sent = await spy.post(f"/v1/me/conversations/{asked}/messages", {"text": "Что там?"})
+    assert refusal(sent) == (404, "unknown-conversation")
+    body = {"kind": "message", "text": "О заказе", "order": bought}
+    assert refusal(await spy.post("/v1/inquiries", body)) == (404, "unknown-order")
+    more = await told(spy, "/v1/inquiries", {"kind": "message", "text": "Ещё"}, 201)
+    assert (more["number"], more["appended"]) == (own, True)

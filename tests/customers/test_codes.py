@@ -131,7 +131,7 @@ async def test_the_answer_does_not_tell_who_has_an_account(shop: Shop, app: Lite
 
 
 async def test_a_code_sent_again_kills_the_old_one(shop: Shop, audited: None) -> None:
-    client, phone = await shop.client(), fresh_phone()
+    client, phone = await shop.shopper(), fresh_phone()
     challenge, first = await shop.code_for(client, phone=phone)
     answer = await client.post("/v1/auth/codes", {"phone": phone})
     assert refusal(answer) == (429, "too-many-codes")
@@ -155,6 +155,30 @@ async def test_a_strangers_asking_leaves_the_owners_code_alone(shop: Shop) -> No
     other, _ = await shop.code_for(stranger, phone=phone)
     assert mine != other
     shop.bearer(await sign_in(owner, mine, code))
+
+
+async def test_a_stranger_behind_the_same_key_neither_kills_nor_learns_the_owners_challenge(
+    shop: Shop, audited: None
+) -> None:
+    phone, store = fresh_phone(), await shop.store()
+    for site in (await shop.client(), await shop.device("kiosk", store.code)):
+        mine, code = await shop.code_for(site, phone=phone)
+        answer = await site.post("/v1/auth/codes", {"phone": phone})
+        assert refusal(answer) == (429, "too-many-codes"), "the pause holds for all behind a key"
+        clock.travel(timedelta(seconds=31))
+        other, his = await shop.code_for(site, phone=phone)
+        assert mine != other
+        assert (await row_of(shop, challenges, id=UUID(mine))).counter == 1
+        assert refusal(await sign_in(site, other, wrong(his))) == (401, "wrong-code")
+        assert (await row_of(shop, challenges, id=UUID(mine))).attempts == 0
+        shop.bearer(await sign_in(site, mine, code))
+        shop.bearer(await sign_in(site, other, his))
+        clock.travel(timedelta(seconds=31))
+    await shop.code_for(await shop.client(), phone=phone)
+    answer = await (await shop.client()).post("/v1/auth/codes", {"phone": phone})
+    assert refusal(answer) == (429, "too-many-codes"), "five of an hour, whoever asked"
+    limits = await row_of(shop, code_limits, identity=auth.identity(shop.settings, "phone", phone))
+    assert (len(limits.sends), len(limits.misses)) == (5, 2), "guesses count for the contact"
 
 
 async def test_five_codes_an_hour_whoever_asks(shop: Shop) -> None:

@@ -117,11 +117,11 @@ async def test_the_record_is_never_changed(db: Database, shop: Shop) -> None:
     async def empty(tx: Tx) -> None:
         await tx.execute("TRUNCATE infra.audit_records")
 
-    async def after_a_purge(tx: Tx) -> None:
-        await outbox.forget_audit(tx, before=tx.at - timedelta(days=36_500))
+    async def as_retention_once_did(tx: Tx) -> None:
+        await tx.execute("SELECT set_config('commerce.purge', 'on', true)")
         await remove(tx)
 
-    for work in (change, remove, empty, after_a_purge):
+    for work in (change, remove, empty, as_retention_once_did):
         with pytest.raises(asyncpg.RestrictViolationError, match="never changed"):
             await db.write(work)
     assert [row.action for row in await kept(db, who.subject)] == ["test.done"]
@@ -134,23 +134,6 @@ async def kept(db: Database, subject: UUID) -> list[Any]:
         )
 
     return await db.read(work)
-
-
-async def test_retention_forgets_the_oldest_in_chunks(db: Database) -> None:
-    who = Actor(kind="staff", subject=uuid7(), channel="till")
-    present = clock()
-    clock.stand_at(present - timedelta(days=20_000))
-    for n in range(3):
-        await write(db, who, "test.old", str(n))
-        clock.stand_at(clock() + timedelta(days=1))
-    clock.stand_at(present)
-    await write(db, who, "test.new", "9")
-    before = present - timedelta(days=19_990)
-    assert await db.write(outbox.forget_audit, before=before, limit=2) == 2
-    assert [row.target_id for row in await kept(db, who.subject)] == ["2", "9"]
-    assert await db.write(outbox.forget_audit, before=before, limit=2) == 1
-    assert await db.write(outbox.forget_audit, before=before, limit=2) == 0
-    assert [row.target_id for row in await kept(db, who.subject)] == ["9"]
 
 
 async def test_a_changed_value_is_told_before_and_after(shop: Shop) -> None:

@@ -17,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from commerce.auth import guards
 from commerce.infra import health
 from commerce.infra.http import Refusals
-from commerce.infra.limits import SENSITIVE
+from commerce.infra.limits import OF_SESSIONS, SENSITIVE
 from commerce.kernel.errors import Problem
 from tests.house.source import modules_of_rooms, operations, problems
 
@@ -32,6 +32,8 @@ WITHOUT_IDEMPOTENCY_KEY = {
 }  # fmt: skip
 """They issue tokens: nothing of the answer may be stored. Or they send a code, with a limit of their own; or they only read; or the
 sender has an id of his own (webhook-id)."""
+OF_A_SESSION = {"refresh_session"}
+"""What comes with a secret of ours in it is limited by the session of that secret; with any other text as strictly as the rest."""
 TAGS = {"shop", "store", "back office", "auth", "system"}
 EVERYWHERE = {
     "bad-input", "unknown-address", "sign-in-required", "not-allowed", "idempotency-key-required", "idempotency-key-reused",
@@ -97,8 +99,15 @@ def test_every_unsafe_operation_takes_an_idempotency_key(app: Litestar) -> None:
 def test_what_hands_out_tokens_or_sends_codes_is_limited_strictly(app: Litestar) -> None:
     """By address and by client, beside the exact limits of the database."""
     marked = {handler.operation_id for handler in operations(app) if handler.opt.get("limit") == SENSITIVE["limit"]}
-    wanted = WITHOUT_IDEMPOTENCY_KEY - {"dry_run_sourcing", "hand_off_cart", "receive_message", "share_list"}
+    wanted = WITHOUT_IDEMPOTENCY_KEY - {
+        "dry_run_sourcing",
+        "hand_off_cart",
+        "receive_message",
+        "share_list",
+        *OF_A_SESSION,
+    }
     assert {handler.operation_id for handler in operations(app)} & wanted == marked
+    assert {h.operation_id for h in operations(app) if h.opt.get("limit") == OF_SESSIONS["limit"]} == OF_A_SESSION
 
 
 def test_bodies_take_no_unknown_field(app: Litestar) -> None:

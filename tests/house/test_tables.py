@@ -187,3 +187,37 @@ def test_accounts_that_nobody_has_proved_become_guests_and_the_way_back_is_open(
         assert ask(HELD) == [("2", "email"), ("2", "phone"), ("4", "phone")], (
             "of two who say the same, who has proved it"
         )
+
+
+RULE = "SELECT days, fixed, version, updated_by::text FROM people.retention_rules WHERE subject = 'audit_records'"
+ON_RECORD = (
+    "SELECT subject_kind, before ->> 'days', after ->> 'days' FROM infra.audit_records WHERE action = 'retention.set'"
+)
+
+
+def test_a_rule_that_forgot_audit_records_is_fixed_on_record(scratch: str) -> None:
+    """The books are proven by them since 0016."""
+    config = Config(toml_file=str(ROOT / "pyproject.toml"))
+    config.stdout = io.StringIO()
+
+    async def run(statement: str) -> list[tuple[object, ...]]:
+        connection = await asyncpg.connect(scratch)
+        rows = await connection.fetch(statement)
+        await connection.close()
+        return [tuple(row) for row in rows]
+
+    with ThreadPoolExecutor(1) as aside:
+
+        def ask(statement: str) -> list[tuple[object, ...]]:
+            return aside.submit(asyncio.run, run(statement)).result()
+
+        nobody = "00000000-0000-0000-0000-000000000000"
+        aside.submit(command.upgrade, config, "0015").result()
+        ask("UPDATE people.retention_rules SET days = 1, version = 2 WHERE subject = 'audit_records'")
+        aside.submit(command.upgrade, config, "0016").result()
+        assert ask(RULE) == [(None, True, 3, nobody)]
+        assert ask(ON_RECORD) == [("system", "1", None)]
+        aside.submit(command.downgrade, config, "0015").result()
+        assert ask(RULE) == [(None, False, 3, nobody)]
+        aside.submit(command.upgrade, config, "0016").result()
+        assert (ask(RULE), len(ask(ON_RECORD))) == ([(None, True, 3, nobody)], 1)

@@ -358,3 +358,36 @@ def test_counting_costs_microseconds(settings: Settings) -> None:
             limits.take(policy, who, now)
     each = (time.process_time() - started) / 20_000
     assert each < 20e-6, f"{each * 1e6:.1f} microseconds"
+
+
+async def test_behind_one_address_many_sessions_refresh(shop: Shop, settings: Settings) -> None:
+    frontend = await shop.client()
+    asked = [(await frontend.post("/v1/auth/anonymous", {})).json() for _ in range(6)]
+    strict = low(
+        settings,
+        limit_address=1,
+        limit_sensitive_address=2,
+        limit_session=2,
+        limit_sessions_address=14,
+        limit_client=99,
+    )
+    async with process(strict) as http:
+        caller = through(http, frontend)
+
+        async def refresh(token: str) -> tuple[int, str]:
+            answer = await caller.post("/v1/auth/refresh", {"refresh_token": token})
+            return answer.status_code, answer.headers["ratelimit-limit"]
+
+        for one in asked:
+            answer = await caller.post("/v1/auth/refresh", {"refresh_token": one["refresh_token"]})
+            assert (answer.status_code, answer.headers["ratelimit-remaining"]) == (200, "1"), answer.text
+            one["refresh_token"] = answer.json()["refresh_token"]
+        token = asked[0]["refresh_token"]
+        assert await refresh(token) == (200, "2")
+        assert await refresh(token) == (429, "2"), "each session has its own few"
+        assert [await refresh(f"rt_{n}") for n in range(3)] == [(401, "2"), (401, "2"), (429, "2")]
+        assert await refresh(asked[1]["refresh_token"]) == (200, "2"), "guesses of a neighbour rest nobody's session"
+        assert (await refresh(asked[2]["refresh_token"]))[0] == 200
+        assert await refresh(asked[3]["refresh_token"]) == (200, "14")
+        assert await refresh(asked[4]["refresh_token"]) == (429, "14"), "nor is one address all of them"
+        assert (await caller.post("/v1/auth/anonymous", {})).status_code == 429
