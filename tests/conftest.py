@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -35,7 +36,7 @@ ERASED_EVERYWHERE = {
 }
 """A test of one room lets that room alone forget somebody; `tests/people` and `tests/audit` check these."""
 FIRST = (
-    ("contract", "flows/test_demo.py", "simulation", "fixtures"),
+    ("contract", "flows/test_demo.py", "simulation", "fixtures", "concurrency/test_hot_variant.py"),
     ("ops", "bench", "replay", "concurrency"),
 )
 """Where the work is long, for each of two workers: they begin with it, and share what is short at the end."""
@@ -75,9 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """In a worker: long work first. `worksteal` gives each of two workers one half of the list, and takes from the end of the longer one."""
     if not hasattr(config, "workerinput"):
         return
-    heads = [
-        [item for item in items if item.nodeid.startswith(tuple(f"tests/{path}" for path in paths))] for paths in FIRST
-    ]
+    heads: list[list[pytest.Item]] = [[] for _ in FIRST]
+    for item in items:
+        for head, paths in zip(heads, FIRST, strict=True):
+            if item.nodeid.startswith(tuple(f"tests/{path}" for path in paths)):
+                head.append(item)
+                break
     first = {id(item) for head in heads for item in head}
     rest = [item for item in items if id(item) not in first]
     cut = max(0, len(items) // 2 - len(heads[0]))
@@ -90,23 +94,28 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    """A clone of the migrated template for this worker."""
-    template = os.environ["COMMERCE_TEST_DATABASE"]
-    base, name = template.rsplit("/", 1)
-    clone = f"t_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+@contextmanager
+def clone(prefix: str) -> Iterator[str]:
+    """The address of a clone of the migrated template for this worker, dropped afterwards."""
+    base, template = os.environ["COMMERCE_TEST_DATABASE"].rsplit("/", 1)
+    name = f"{prefix}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
 
-    async def run(*statements: str) -> None:
+    async def run(statement: str) -> None:
         connection = await asyncpg.connect(f"{base}/postgres")
-        for statement in statements:
-            await connection.execute(statement)
+        await connection.execute(statement)
         await connection.close()
 
     with ThreadPoolExecutor(1) as aside:
-        aside.submit(asyncio.run, run(f'CREATE DATABASE "{clone}" TEMPLATE "{name}"')).result()
-        yield f"{base}/{clone}"
-        aside.submit(asyncio.run, run(f'DROP DATABASE "{clone}" WITH (FORCE)')).result()
+        aside.submit(asyncio.run, run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')).result()
+        yield f"{base}/{name}"
+        aside.submit(asyncio.run, run(f'DROP DATABASE "{name}" WITH (FORCE)')).result()
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """The clone for the tests of most rooms."""
+    with clone("t") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -175,12 +184,11 @@ def invariants() -> list[Invariant]:
     return [one for one in parts.invariants() if one.name not in beyond and not one.full]
 
 
-@pytest.fixture(scope="session")
-async def auditor(settings: Settings, invariants: list[Invariant]) -> AsyncIterator[Auditor]:
+@asynccontextmanager
+async def auditing(settings: Settings, invariants: list[Invariant]) -> AsyncIterator[Auditor]:
     """Which invariants are broken now, asked in one statement, which is prepared once for the audits of all tests."""
-    connection = await asyncpg.connect(
-        settings.database_url, server_settings={"jit": "off", "plan_cache_mode": "force_generic_plan"}
-    )
+    server = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
+    connection = await asyncpg.connect(settings.database_url, server_settings=server)
     statement = await connection.prepare(
         " UNION ALL ".join(
             f"SELECT {n} FROM ({invariant.sql}) AS offending HAVING count(*) > 0"
@@ -193,6 +201,13 @@ async def auditor(settings: Settings, invariants: list[Invariant]) -> AsyncItera
 
     yield broken
     await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def auditor(settings: Settings, invariants: list[Invariant]) -> AsyncIterator[Auditor]:
+    """The audit of the clone."""
+    async with auditing(settings, invariants) as broken:
+        yield broken
 
 
 @pytest.fixture

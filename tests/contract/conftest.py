@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
-import asyncpg
 import msgspec
 import pytest
 
 from commerce.infra.db import Database
 from commerce.settings import Settings
+from tests.conftest import clone
 from tests.support import Shop, clock
 
 
 @pytest.fixture(scope="session")
 def settings(settings: Settings) -> Iterator[Settings]:
     """Those of the tests, on a clone that nobody else uses."""
-    base, template = os.environ["COMMERCE_TEST_DATABASE"].rsplit("/", 1)
-    name = f"contract_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-
-    async def run(statement: str) -> None:
-        connection = await asyncpg.connect(f"{base}/postgres")
-        await connection.execute(statement)
-        await connection.close()
-
-    with ThreadPoolExecutor(1) as aside:
-        aside.submit(asyncio.run, run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')).result()
-        yield msgspec.structs.replace(settings, database_url=f"{base}/{name}")
-        aside.submit(asyncio.run, run(f'DROP DATABASE "{name}" WITH (FORCE)')).result()
+    with clone("contract") as url:
+        yield msgspec.structs.replace(settings, database_url=url)
 
 
 @pytest.fixture(scope="session")
