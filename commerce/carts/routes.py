@@ -79,7 +79,8 @@ IfNoneMatch = Annotated[
     HeaderParameter(
         name="If-None-Match",
         required=False,
-        description="The ETag of the cart you have; 304 while its version is the same. Prices and stock may have changed since: leave it out where they matter.",
+        description="The ETag of the cart you have; 304 while its version is the same. "
+        "Prices and stock may have changed since: leave it out where they matter.",
     ),
 ]
 LastEventId = Annotated[
