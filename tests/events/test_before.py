@@ -11,6 +11,7 @@ from commerce import catalog, prices
 from commerce.infra.db import Database
 from commerce.infra.tables import audit_records
 from commerce.stock import safety
+from tests.conversations.test_staff import login_of
 from tests.orders.story import place
 from tests.people.story import signed_up, talked
 from tests.supply.story import BACK, announced, in_days, receive
@@ -153,9 +154,7 @@ async def test_conversations_consents_and_profiles(shop: Shop) -> None:
 
 async def test_who_is_shut_out_and_let_in_again(shop: Shop) -> None:
     admin, member = await shop.staff("admin"), await shop.staff("associate")
-    login = next(
-        one["login"] for one in (await admin.get("/v1/staff?limit=200")).json()["items"] if one["id"] == str(member.actor.subject)
-    )  # fmt: skip
+    login = await login_of(shop, member)
     for step in ("revoke", "restore"):
         answer = await admin.post(f"/v1/staff/{login}/{step}")
         assert answer.status_code == 200, answer.text
