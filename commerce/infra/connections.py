@@ -23,6 +23,8 @@ INACTIVE_SECONDS = 300.0
 CLOSING_SECONDS = 2.0
 """What whoever has a connection is given when the pool closes."""
 CONNECT_SECONDS = 5
+BROKEN = (asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+"""After these nobody knows in which state the driver is: the connection is dropped, whether or not it has heard of its end."""
 
 
 class Row(asyncpg.Record):
@@ -58,6 +60,8 @@ class Lease:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, BROKEN):
+            self._connection.terminate()
         self._pool.give(self._connection)
 
 
