@@ -254,23 +254,38 @@ async def invite_staff(
     db: Database, settings: Settings, once: Once, actor: Actor, *, command: InviteStaff
 ) -> NewInvitation:
     """An invitation with its token, shown now and to repetitions of this request. Raises UnknownRoles, MayNotGrant, CodeTaken."""
-    invitation = uuid7()
+    invitation, token_hash = _new_invitation(settings)
     made = await db.write_once(
-        once, InvitationView, invitations.invite, actor, invitation=invitation, command=command,
-        token_hash=tokens.fingerprint(invitations.token_of(settings.secret_key, invitation)),
-    )  # fmt: skip
-    return NewInvitation(**structs.asdict(made), token=invitations.token_of(settings.secret_key, made.id))
+        once, InvitationView, invitations.invite, actor, invitation=invitation, command=command, token_hash=token_hash
+    )
+    return _with_token(settings, made)
 
 
 async def reset_staff_password(
     db: Database, settings: Settings, once: Once, actor: Actor, *, login: str
 ) -> NewInvitation:
     """An invitation for a member to choose another password, with its token. Raises as `invitations.invite_to_reset`."""
-    invitation = uuid7()
+    invitation, token_hash = _new_invitation(settings)
     made = await db.write_once(
-        once, InvitationView, invitations.invite_to_reset, actor, invitation=invitation, login=login,
-        token_hash=tokens.fingerprint(invitations.token_of(settings.secret_key, invitation)),
-    )  # fmt: skip
+        once,
+        InvitationView,
+        invitations.invite_to_reset,
+        actor,
+        invitation=invitation,
+        login=login,
+        token_hash=token_hash,
+    )
+    return _with_token(settings, made)
+
+
+def _new_invitation(settings: Settings) -> tuple[UUID, str]:
+    """The id of an invitation to be, and what is stored of its token."""
+    invitation = uuid7()
+    return invitation, tokens.fingerprint(invitations.token_of(settings.secret_key, invitation))
+
+
+def _with_token(settings: Settings, made: InvitationView) -> NewInvitation:
+    """The token follows from the id, so a repetition shows the first one's."""
     return NewInvitation(**structs.asdict(made), token=invitations.token_of(settings.secret_key, made.id))
 
 
